@@ -1,0 +1,34 @@
+//! The file formats of Amorsize, and nothing else: the profile `amorsize.toml` and the records that
+//! a profile is fitted from.
+//!
+//! The crate is shared by the proc macro, the runtime and the command line. It must never depend on
+//! rayon or on a serialisation framework, because the proc macro builds it into the host part of
+//! every user's build.
+//!
+//! Without features there are the types, [`checksum`] and the lines of record files. The feature
+//! `toml` adds `Profile::load`, `Profile::parse` and `Profile::render`; the feature `write` adds
+//! `update`, and raises the required Rust version to 1.89.
+
+mod checksum;
+mod profile;
+#[cfg(feature = "toml")]
+mod read;
+#[cfg(feature = "toml")]
+mod read_error;
+mod record;
+#[cfg(feature = "toml")]
+mod render;
+#[cfg(feature = "write")]
+mod write;
+#[cfg(feature = "write")]
+mod write_error;
+
+pub use checksum::checksum;
+pub use profile::{FILE_NAME, LoopEntry, LoopFacts, MachineFacts, Profile, ReviewedPlan, Section};
+#[cfg(feature = "toml")]
+pub use read_error::ReadError;
+pub use record::{Call, Record, Setting, read_records};
+#[cfg(feature = "write")]
+pub use write::update;
+#[cfg(feature = "write")]
+pub use write_error::WriteError;

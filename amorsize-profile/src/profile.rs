@@ -1,0 +1,78 @@
+//! What a profile says: per machine class, the facts of the machine and of each loop.
+
+use std::collections::BTreeMap;
+
+/// The name of the file that holds a package's profile, beside its `Cargo.toml`.
+pub const FILE_NAME: &str = "amorsize.toml";
+
+/// The contents of an `amorsize.toml`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// One section per machine class, by the name of the class.
+    pub machines: BTreeMap<String, Section>,
+}
+
+/// Everything measured on one machine class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Section {
+    /// What the machine costs.
+    pub facts: MachineFacts,
+    /// What each loop costs there, by the name of the loop.
+    pub loops: BTreeMap<String, LoopEntry>,
+}
+
+/// What handing out work costs on a machine class. All times in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MachineFacts {
+    /// The caller's cost of handing one helper to the pool.
+    pub spawn_ns: f64,
+    /// The delay from there until the helper runs.
+    pub wake_ns: f64,
+    /// The cost of taking one chunk.
+    pub claim_ns: f64,
+    /// The time of Amorsize's reference loop, by which item times are scaled between machines.
+    pub reference_ns: f64,
+}
+
+/// What one loop costs per item and per piece. All times in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LoopFacts {
+    /// Mean time of one item, run serially.
+    pub item_ns: f64,
+    /// Coefficient of variation of the item time: standard deviation divided by mean.
+    pub item_cv: f64,
+    /// Cost of one more piece beyond the claim: splitting, a fresh folder and the reduction.
+    pub reduce_ns: f64,
+    /// The contention term `a` of the Universal Scalability Law: with `w` workers an item takes
+    /// `1 + a·(w − 1)` times as long.
+    pub contention: f64,
+}
+
+/// A loop in a profile: the facts, and what a reviewer wants to see of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoopEntry {
+    /// Hash of the annotated function's tokens, 16 hexadecimal digits. A different hash in the
+    /// source means that the entry is stale.
+    pub tokens: String,
+    /// What decides at run time.
+    pub facts: LoopFacts,
+    /// The smallest number of items from which parallel beats serial on the machine that was
+    /// measured; `None` when it never does.
+    pub parallel_from: Option<u64>,
+    /// The plan and its gain at the number of items that the recording saw most of.
+    pub plan: ReviewedPlan,
+}
+
+/// What the plan of a loop looked like when it was measured. For the reader only: the runtime
+/// decides from [`LoopFacts`] for each call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReviewedPlan {
+    /// Number of items in the call.
+    pub items: u64,
+    /// Workers, the caller included; 1 means serial.
+    pub workers: u32,
+    /// Chunk size in items; equal to `items` when serial.
+    pub chunk: u64,
+    /// Measured serial time divided by measured tuned time.
+    pub speedup: f64,
+}

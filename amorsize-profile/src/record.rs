@@ -1,0 +1,434 @@
+//! The lines of a record file: one append-only file per recording process.
+
+use std::fmt::{self, Write as _};
+
+use crate::MachineFacts;
+
+/// How one recorded call was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Setting {
+    /// On the caller alone, in blocks.
+    Serial,
+    /// By stock rayon.
+    Rayon,
+    /// By the executor with these parameters.
+    Parallel {
+        /// Workers, the caller included.
+        workers: u32,
+        /// Chunk size in items.
+        chunk: u64,
+    },
+    /// By the plan that the profile under verification chose.
+    Tuned {
+        /// Workers, the caller included; 1 means serial.
+        workers: u32,
+        /// Chunk size in items.
+        chunk: u64,
+        /// The time that the model predicted, in nanoseconds.
+        predicted_ns: u64,
+    },
+}
+
+/// One observed call of a loop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The loop's name.
+    pub name: String,
+    /// Number of items.
+    pub items: u64,
+    /// How it was run.
+    pub setting: Setting,
+    /// Wall time of the whole call, in nanoseconds.
+    pub wall_ns: u64,
+    /// Processor time of the calling thread, in nanoseconds.
+    pub cpu_ns: u64,
+    /// For a serial call that was run in timed blocks: estimated standard deviation of one item's
+    /// time in nanoseconds.
+    pub item_sd_ns: Option<f64>,
+}
+
+/// One line of a record file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// The machine that recorded: always the first line of a file.
+    Machine {
+        /// Machine class.
+        class: String,
+        /// Workers that loops could use.
+        workers: u32,
+        /// Measured costs.
+        facts: MachineFacts,
+    },
+    /// An observed call.
+    Call(Call),
+}
+
+/// What separates the fields of a line.
+const SEPARATOR: char = '\t';
+
+/// What stands for a standard deviation that was not measured.
+const NOT_MEASURED: &str = "-";
+
+impl Record {
+    /// The record as one line of a record file, without the line break that ends it.
+    ///
+    /// Fields are separated by tabs, the name comes last, and a line break, tab or backslash in it
+    /// is escaped:
+    ///
+    /// ```text
+    /// machine  workers  spawn_ns  wake_ns  claim_ns  reference_ns  class
+    /// call  setting  items  wall_ns  cpu_ns  item_sd_ns  name
+    /// ```
+    ///
+    /// The setting is `serial`, `rayon`, `parallel:WORKERS:CHUNK` or
+    /// `tuned:WORKERS:CHUNK:PREDICTED_NS`; `-` stands for no `item_sd_ns`.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let name = match self {
+            Record::Machine { class, .. } => class,
+            Record::Call(call) => &call.name,
+        };
+        // Room for what the other fields usually take, so that the line rarely moves.
+        let mut line = String::with_capacity(name.len() + 96);
+        self.write_fields(&mut line)
+            .expect("a String takes all that is written to it");
+        escape_into(&mut line, name);
+        line
+    }
+
+    /// Reads what [`Record::to_line`] wrote; `None` for anything else, and for a line with a number
+    /// that is not finite, which no measurement yields.
+    #[must_use]
+    pub fn from_line(line: &str) -> Option<Record> {
+        let (kind, fields) = line.split_once(SEPARATOR)?;
+        match kind {
+            "machine" => machine_from(fields),
+            "call" => Call::from_fields(fields).map(Record::Call),
+            _ => None,
+        }
+    }
+
+    /// Everything up to the name.
+    fn write_fields(&self, line: &mut String) -> fmt::Result {
+        match self {
+            Record::Machine { workers, facts, .. } => {
+                let MachineFacts {
+                    spawn_ns,
+                    wake_ns,
+                    claim_ns,
+                    reference_ns,
+                } = facts;
+                // `Debug` of a float uses an exponent where plain digits would be many.
+                write!(
+                    line,
+                    "machine\t{workers}\t{spawn_ns:?}\t{wake_ns:?}\t{claim_ns:?}\t{reference_ns:?}\t"
+                )
+            }
+            Record::Call(call) => {
+                let Call {
+                    items,
+                    setting,
+                    wall_ns,
+                    cpu_ns,
+                    ..
+                } = call;
+                write!(line, "call\t{setting}\t{items}\t{wall_ns}\t{cpu_ns}\t")?;
+                match call.item_sd_ns {
+                    Some(item_sd_ns) => write!(line, "{item_sd_ns:?}\t"),
+                    None => write!(line, "{NOT_MEASURED}\t"),
+                }
+            }
+        }
+    }
+}
+
+/// Reads the text of a record file: the records, and the number of complete lines that are none.
+///
+/// A last line without a line break is skipped and not counted: the process was stopped while it
+/// wrote.
+#[must_use]
+pub fn read_records(text: &str) -> (Vec<Record>, usize) {
+    let mut records = Vec::new();
+    let mut unreadable = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(line) = line.strip_suffix('\n') {
+            match Record::from_line(line) {
+                Some(record) => records.push(record),
+                None => unreadable += 1,
+            }
+        }
+    }
+    (records, unreadable)
+}
+
+fn machine_from(fields: &str) -> Option<Record> {
+    let mut fields = fields.splitn(6, SEPARATOR);
+    Some(Record::Machine {
+        workers: fields.next()?.parse().ok()?,
+        facts: MachineFacts {
+            spawn_ns: finite(fields.next()?)?,
+            wake_ns: finite(fields.next()?)?,
+            claim_ns: finite(fields.next()?)?,
+            reference_ns: finite(fields.next()?)?,
+        },
+        class: unescape(fields.next()?)?,
+    })
+}
+
+impl Call {
+    fn from_fields(fields: &str) -> Option<Self> {
+        let mut fields = fields.splitn(6, SEPARATOR);
+        Some(Self {
+            setting: Setting::from_field(fields.next()?)?,
+            items: fields.next()?.parse().ok()?,
+            wall_ns: fields.next()?.parse().ok()?,
+            cpu_ns: fields.next()?.parse().ok()?,
+            item_sd_ns: match fields.next()? {
+                NOT_MEASURED => None,
+                number => Some(finite(number)?),
+            },
+            name: unescape(fields.next()?)?,
+        })
+    }
+}
+
+/// As in a line of a record file.
+impl fmt::Display for Setting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Setting::Serial => formatter.write_str("serial"),
+            Setting::Rayon => formatter.write_str("rayon"),
+            Setting::Parallel { workers, chunk } => write!(formatter, "parallel:{workers}:{chunk}"),
+            Setting::Tuned {
+                workers,
+                chunk,
+                predicted_ns,
+            } => write!(formatter, "tuned:{workers}:{chunk}:{predicted_ns}"),
+        }
+    }
+}
+
+impl Setting {
+    fn from_field(field: &str) -> Option<Self> {
+        let mut parts = field.split(':');
+        let setting = match parts.next()? {
+            "serial" => Setting::Serial,
+            "rayon" => Setting::Rayon,
+            "parallel" => Setting::Parallel {
+                workers: parts.next()?.parse().ok()?,
+                chunk: parts.next()?.parse().ok()?,
+            },
+            "tuned" => Setting::Tuned {
+                workers: parts.next()?.parse().ok()?,
+                chunk: parts.next()?.parse().ok()?,
+                predicted_ns: parts.next()?.parse().ok()?,
+            },
+            _ => return None,
+        };
+        parts.next().is_none().then_some(setting)
+    }
+}
+
+fn finite(field: &str) -> Option<f64> {
+    field.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+fn escape_into(line: &mut String, name: &str) {
+    for character in name.chars() {
+        match character {
+            '\\' => line.push_str("\\\\"),
+            '\t' => line.push_str("\\t"),
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            plain => line.push(plain),
+        }
+    }
+}
+
+fn unescape(field: &str) -> Option<String> {
+    let mut name = String::with_capacity(field.len());
+    let mut characters = field.chars();
+    while let Some(character) = characters.next() {
+        name.push(match character {
+            '\\' => match characters.next()? {
+                '\\' => '\\',
+                't' => '\t',
+                'n' => '\n',
+                'r' => '\r',
+                _ => return None,
+            },
+            '\t' | '\n' | '\r' => return None,
+            plain => plain,
+        });
+    }
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(name: &str) -> Record {
+        Record::Call(Call {
+            name: name.to_owned(),
+            items: 1000,
+            setting: Setting::Serial,
+            wall_ns: 123_456,
+            cpu_ns: 120_000,
+            item_sd_ns: Some(12.5),
+        })
+    }
+
+    fn machine(class: &str) -> Record {
+        Record::Machine {
+            class: class.to_owned(),
+            workers: 16,
+            facts: MachineFacts {
+                spawn_ns: 210.0,
+                wake_ns: 3200.25,
+                claim_ns: 41.0,
+                reference_ns: 950.0,
+            },
+        }
+    }
+
+    fn assert_round_trip(record: &Record) {
+        let line = record.to_line();
+        assert!(!line.contains(['\n', '\r']), "{line:?}");
+        assert_eq!(Record::from_line(&line).as_ref(), Some(record), "{line:?}");
+        // A line that lost its end is read as no record or, cut inside the name, as one of another
+        // loop: that is why an incomplete last line has to be skipped.
+        for length in (0..line.len()).filter(|&length| line.is_char_boundary(length)) {
+            assert_ne!(Record::from_line(&line[..length]).as_ref(), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_line_can_be_read_by_people() {
+        assert_eq!(
+            call("stats::count").to_line(),
+            "call\tserial\t1000\t123456\t120000\t12.5\tstats::count"
+        );
+        assert_eq!(
+            machine("x86_64-linux-amd-19h").to_line(),
+            "machine\t16\t210.0\t3200.25\t41.0\t950.0\tx86_64-linux-amd-19h"
+        );
+    }
+
+    #[test]
+    fn any_name_comes_back_as_it_was() {
+        for name in [
+            "",
+            " ",
+            "a b",
+            "\t",
+            "\n",
+            "\r",
+            "\r\n",
+            "\\",
+            "\\\\n",
+            "\\t",
+            "tab\tinside",
+            "循环",
+            "🦀",
+            "\0",
+            "\u{2028}",
+            "-",
+            "call\tserial",
+        ] {
+            assert_round_trip(&call(name));
+            assert_round_trip(&machine(name));
+        }
+    }
+
+    #[test]
+    fn any_setting_and_any_number_comes_back_as_it_was() {
+        // xorshift64: repeatable, and all that is needed here.
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut any = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            match state % 8 {
+                0 => 0,
+                1 => u64::MAX,
+                _ => state,
+            }
+        };
+        for _ in 0..2_000 {
+            let (workers, chunk, predicted_ns) = (any() as u32, any(), any());
+            let setting = match any() % 4 {
+                0 => Setting::Serial,
+                1 => Setting::Rayon,
+                2 => Setting::Parallel { workers, chunk },
+                _ => Setting::Tuned {
+                    workers,
+                    chunk,
+                    predicted_ns,
+                },
+            };
+            let mut float = || Some(f64::from_bits(any())).filter(|number| number.is_finite());
+            let item_sd_ns = float();
+            let facts = MachineFacts {
+                spawn_ns: float().unwrap_or(f64::MAX),
+                wake_ns: float().unwrap_or(f64::MIN_POSITIVE),
+                claim_ns: float().unwrap_or(5e-324),
+                reference_ns: float().unwrap_or(-0.0),
+            };
+            assert_round_trip(&Record::Call(Call {
+                name: "a".to_owned(),
+                items: any(),
+                setting,
+                wall_ns: any(),
+                cpu_ns: any(),
+                item_sd_ns,
+            }));
+            assert_round_trip(&Record::Machine {
+                class: "b".to_owned(),
+                workers,
+                facts,
+            });
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_record_is_none() {
+        for line in [
+            "",
+            "call",
+            "note\tserial\t1\t2\t3\t-\tname",
+            "call\tserial\t1\t2\t3\t-",
+            "call\tserial\t-1\t2\t3\t-\tname",
+            "call\tserial:1\t1\t2\t3\t-\tname",
+            "call\tparallel:2\t1\t2\t3\t-\tname",
+            "call\tparallel:2:3:4\t1\t2\t3\t-\tname",
+            "call\ttuned:2:3\t1\t2\t3\t-\tname",
+            "call\tserial\t1\t2\t3\tNaN\tname",
+            "call\tserial\t1\t2\t3\tinf\tname",
+            "call\tserial\t1\t2\t3\t-\tname\twith a tab",
+            "call\tserial\t1\t2\t3\t-\tunknown \\escape",
+            "call\tserial\t1\t2\t3\t-\tunfinished \\",
+            "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\tclass",
+            "machine\t4\t1.0\t1.0\tNaN\t1.0\tclass",
+        ] {
+            assert_eq!(Record::from_line(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn an_incomplete_last_line_is_skipped_and_other_bad_lines_are_counted() {
+        let text = format!(
+            "{}\n{}\nbroken\n\n{}\ncall\tserial\t1000",
+            machine("m").to_line(),
+            call("a").to_line(),
+            call("b").to_line(),
+        );
+        assert_eq!(
+            read_records(&text),
+            (vec![machine("m"), call("a"), call("b")], 2)
+        );
+        // Complete as it looks, its name may have been longer.
+        assert_eq!(read_records(&call("a").to_line()), (Vec::new(), 0));
+        assert_eq!(read_records(""), (Vec::new(), 0));
+    }
+}
