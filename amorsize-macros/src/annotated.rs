@@ -1,0 +1,72 @@
+//! The annotated function: a parsed head, and a body of tokens.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt};
+use syn::parse::{Parse, ParseStream};
+use syn::{Abi, Attribute, Error, Ident, Result, Token, Visibility};
+
+/// A function with a body.
+pub(crate) struct Annotated {
+    /// Everything in front of the body.
+    head: TokenStream,
+    pub(crate) name: Ident,
+    pub(crate) body: Group,
+}
+
+impl Parse for Annotated {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut head = TokenStream::new();
+        head.append_all(input.call(Attribute::parse_outer)?);
+        input.parse::<Visibility>()?.to_tokens(&mut head);
+        if input.peek(Token![const]) {
+            return Err(input.error(
+                "`#[tune]` does not work on a `const fn`: a parallel loop cannot run at compile time",
+            ));
+        }
+        if input.peek(Token![async]) {
+            return Err(input.error(
+                "`#[tune]` does not work on an `async fn`: put the parallel loop into a plain function \
+                 and annotate that",
+            ));
+        }
+        input
+            .parse::<Option<Token![unsafe]>>()?
+            .to_tokens(&mut head);
+        input.parse::<Option<Abi>>()?.to_tokens(&mut head);
+        if !input.peek(Token![fn]) {
+            return Err(input.error("`#[tune]` expects a function or a method"));
+        }
+        input.parse::<Token![fn]>()?.to_tokens(&mut head);
+        let name: Ident = input.parse()?;
+        name.to_tokens(&mut head);
+        // The body is the last pair of braces: others belong to constant generic arguments.
+        let rest: TokenStream = input.parse()?;
+        let mut rest: Vec<TokenTree> = rest.into_iter().collect();
+        match rest.pop() {
+            Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
+                head.append_all(rest);
+                Ok(Annotated { head, name, body })
+            }
+            _ => Err(Error::new(
+                name.span(),
+                "`#[tune]` needs a function with a body: annotate the implementation of the method",
+            )),
+        }
+    }
+}
+
+impl Annotated {
+    /// The function with another body.
+    pub(crate) fn with_body(&self, body: TokenStream) -> TokenStream {
+        let mut tokens = self.head.clone();
+        self.braces(body).to_tokens(&mut tokens);
+        tokens
+    }
+
+    /// A block where the body stands.
+    pub(crate) fn braces(&self, content: TokenStream) -> Group {
+        let mut braces = Group::new(Delimiter::Brace, content);
+        braces.set_span(self.body.span());
+        braces
+    }
+}

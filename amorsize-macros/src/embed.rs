@@ -1,0 +1,143 @@
+//! What is compiled in of the profile.
+
+use std::path::PathBuf;
+
+use amorsize_profile::{FILE_NAME, LoopEntry, MachineFacts, Profile, ReadError};
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+
+/// The package's profile as far as one function needs it.
+pub(crate) struct Embedded {
+    /// The statement that makes cargo rebuild when the profile changes.
+    pub(crate) tracking: TokenStream,
+    profile: Profile,
+}
+
+impl Embedded {
+    /// Reads the profile beside the `Cargo.toml` of the package that is being built.
+    pub(crate) fn read() -> (Self, Option<syn::Error>) {
+        // Set by cargo; whoever calls rustc by hand builds without a profile.
+        let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) else {
+            return (
+                Embedded {
+                    tracking: quote!(),
+                    profile: Profile::default(),
+                },
+                None,
+            );
+        };
+        match Profile::load(&package.join(FILE_NAME)) {
+            Ok(Some(profile)) => (
+                Embedded {
+                    tracking: track(FILE_NAME),
+                    profile,
+                },
+                None,
+            ),
+            // A file that is not there cannot be tracked. Whoever adds a profile also adds a table
+            // to `Cargo.toml`, which can.
+            Ok(None) => (
+                Embedded {
+                    tracking: track("Cargo.toml"),
+                    profile: Profile::default(),
+                },
+                None,
+            ),
+            Err(error) => {
+                let embedded = Embedded {
+                    tracking: track(FILE_NAME),
+                    profile: Profile::default(),
+                };
+                (embedded, Some(compile_error(&error)))
+            }
+        }
+    }
+
+    /// The entries of all loops that `concerns` accepts, as literals sorted by name.
+    pub(crate) fn entries(
+        &self,
+        expansion: &TokenStream,
+        concerns: impl Fn(&str) -> bool,
+    ) -> TokenStream {
+        let mut entries: Vec<_> = self
+            .profile
+            .machines
+            .iter()
+            .flat_map(|(class, section)| {
+                section
+                    .loops
+                    .iter()
+                    .map(move |(name, entry)| (name, class, section.facts, entry))
+            })
+            .filter(|(name, ..)| concerns(name))
+            .collect();
+        entries.sort_by_key(|&(name, class, ..)| (name, class));
+        let entries = entries
+            .iter()
+            .map(|(name, class, machine, entry)| literal(expansion, name, class, machine, entry));
+        quote!(&[#(#entries),*])
+    }
+}
+
+fn literal(
+    expansion: &TokenStream,
+    name: &str,
+    class: &str,
+    machine: &MachineFacts,
+    entry: &LoopEntry,
+) -> TokenStream {
+    let MachineFacts {
+        spawn_ns,
+        wake_ns,
+        claim_ns,
+        reference_ns,
+    } = *machine;
+    let amorsize_profile::LoopFacts {
+        item_ns,
+        item_cv,
+        reduce_ns,
+        contention,
+    } = entry.facts;
+    let parallel_from = match entry.parallel_from {
+        // A length beyond what this target can address is never reached.
+        Some(n) => {
+            let n = u32::try_from(n).map_or(quote!(usize::MAX), |n| quote!(#n as usize));
+            quote!(#n)
+        }
+        None => quote!(usize::MAX),
+    };
+    quote! {
+        #expansion::Profiled {
+            name: #name,
+            class: #class,
+            machine: #expansion::MachineFacts {
+                spawn_ns: #spawn_ns,
+                wake_ns: #wake_ns,
+                claim_ns: #claim_ns,
+                reference_ns: #reference_ns,
+            },
+            item: #expansion::LoopFacts {
+                item_ns: #item_ns,
+                item_cv: #item_cv,
+                reduce_ns: #reduce_ns,
+                contention: #contention,
+            },
+            parallel_from: #parallel_from,
+        }
+    }
+}
+
+/// Names a file of the package as an input of the build. The bytes themselves are not kept.
+fn track(file: &str) -> TokenStream {
+    let file = format!("/{file}");
+    quote! {
+        let _ = ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #file));
+    }
+}
+
+fn compile_error(error: &ReadError) -> syn::Error {
+    syn::Error::new(
+        Span::call_site(),
+        format!("{error}\nhint: {}", error.hint()),
+    )
+}

@@ -1,0 +1,262 @@
+//! One call of a loop: the fast path, the decision, and the three ways to run.
+
+use std::cell::Cell;
+use std::time::Instant;
+
+use amorsize_profile::LoopFacts;
+use rayon::iter::plumbing::{
+    Consumer, Producer, ProducerCallback, Reducer, bridge_producer_consumer,
+};
+
+use crate::crew::{self, Division, Run};
+use crate::force::{self, Force};
+use crate::loops::{CHECKPOINT_FROM_NS, Loop};
+use crate::machine;
+use crate::model::{self, Bound, Limits, Plan};
+use crate::pool::RayonPool;
+
+/// One call in this many that take the fast path is measured all the same.
+const SAMPLE_EVERY: u32 = 256;
+
+/// Chunks per worker when the item time is not known.
+const BLIND_CHUNKS_PER_WORKER: usize = 16;
+
+/// Serial blocks grow so that each takes as long as this many times all before it.
+const BLOCK_GROWTH: f64 = 2.0;
+
+/// Carries a consumer and its loop into `with_producer`.
+pub(crate) struct Call<C> {
+    pub(crate) consumer: C,
+    pub(crate) len: usize,
+    pub(crate) target: &'static Loop,
+}
+
+impl<T, C: Consumer<T>> ProducerCallback<T> for Call<C> {
+    type Output = C::Result;
+
+    #[inline]
+    fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
+        let run = Run { producer, consumer: self.consumer, len: self.len };
+        let short = run.len < self.target.serial_below() && run.len <= run.producer.max_len();
+        if short && !sample_is_due() {
+            return run.fold();
+        }
+        decide_and_run(self.target, run)
+    }
+}
+
+#[inline]
+fn sample_is_due() -> bool {
+    thread_local! {
+        static CALLS: Cell<u32> = const { Cell::new(0) };
+    }
+    // A thread that is ending has no counter any more, and nothing left to learn.
+    CALLS
+        .try_with(|calls| {
+            calls.set(calls.get().wrapping_add(1));
+            calls.get().is_multiple_of(SAMPLE_EVERY)
+        })
+        .unwrap_or(false)
+}
+
+#[inline(never)]
+fn decide_and_run<P, C>(target: &'static Loop, run: Run<P, C>) -> C::Result
+where
+    P: Producer,
+    C: Consumer<P::Item>,
+{
+    target.activate();
+    let context = Context::new(target, &run.producer);
+    #[cfg(feature = "record")]
+    if let Some(recorder) = crate::record::recorder() {
+        return recorder.run(context, run);
+    }
+    match force::current() {
+        Some(forced) => context.run_forced(run, forced),
+        None => context.run_planned(run),
+    }
+}
+
+/// What a call has to respect.
+#[derive(Clone, Copy)]
+pub(crate) struct Context {
+    pub(crate) target: &'static Loop,
+    pub(crate) limits: Limits,
+    /// Most items under one folder, as the user's `with_max_len` asks, in serial runs too.
+    max_len: usize,
+}
+
+impl Context {
+    fn new(target: &'static Loop, producer: &impl Producer) -> Self {
+        let mut limits = target.limits_by_cores();
+        limits.min_chunk = producer.min_len().max(1);
+        // Rayon's rule where the two contradict each other.
+        limits.max_chunk = producer.max_len().max(limits.min_chunk);
+        let max_len = limits.max_chunk;
+        if let Some(chunk) = target.options().chunk {
+            let chunk = limits.clamp_chunk(chunk);
+            (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
+        }
+        Context { target, limits, max_len }
+    }
+
+    fn run_forced<P, C>(self, run: Run<P, C>, force: Force) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        match force {
+            Force::Serial => run.fold_within(self.max_len),
+            Force::Rayon => run_as_rayon(run),
+            Force::Workers { workers, chunk } => {
+                let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
+                let workers = machine::limit_by_pool(limits).workers;
+                let chunk = chunk.unwrap_or_else(|| match self.target.facts() {
+                    Some(facts) => model::best_chunk(run.len, workers, &facts, &machine::facts()),
+                    None => run.len.div_ceil(workers * BLIND_CHUNKS_PER_WORKER),
+                });
+                self.run_parallel(run, workers, self.limits.clamp_chunk(chunk))
+            }
+        }
+    }
+
+    /// Runs the plan that the model chooses for what is known of the loop.
+    pub(crate) fn run_planned<P, C>(self, run: Run<P, C>) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let Some(facts) = self.target.facts() else {
+            return Paced::start(self).run(run, 1);
+        };
+        let machine = machine::facts_for(run.len as f64 * facts.item_ns);
+        let decision = model::decide(run.len, &facts, &machine, &self.limits);
+        match decision.plan {
+            Plan::Serial => {
+                // A long run learns soon whether the items are as cheap as they are said to be.
+                let long = decision.serial_ns >= CHECKPOINT_FROM_NS;
+                let first = if long { run.len / 4 } else { run.len };
+                Paced::start(self).run(run, first)
+            }
+            plan => self.run_in_pool(run, plan, &facts),
+        }
+    }
+
+    /// Runs a plan that the cores allow, unless the pool is smaller and asks for another one.
+    fn run_in_pool<P, C>(self, run: Run<P, C>, plan: Plan, facts: &LoopFacts) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let pool = machine::limit_by_pool(self.limits);
+        let plan = match plan {
+            Plan::Parallel { workers, .. } if workers > pool.workers => {
+                model::decide(run.len, facts, &machine::facts(), &pool).plan
+            }
+            plan => plan,
+        };
+        match plan {
+            Plan::Serial => run.fold_within(self.max_len),
+            Plan::Parallel { workers, chunk } => self.run_parallel(run, workers, chunk),
+        }
+    }
+
+    /// Runs on a crew and learns from it.
+    pub(crate) fn run_parallel<P, C>(
+        self,
+        run: Run<P, C>,
+        workers: usize,
+        chunk: usize,
+    ) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let len = run.len;
+        let division = Division { workers, chunk, max_len: self.max_len };
+        let (result, busy) = crew::fold(run, division, &RayonPool);
+        let slow = 1.0 + self.target.contention() * (workers as f64 - 1.0);
+        self.target.observe(len, busy.as_nanos() as f64 / slow);
+        result
+    }
+
+    /// Runs on the caller.
+    pub(crate) fn run_serial<P, C>(self, run: Run<P, C>) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        run.fold_within(self.max_len)
+    }
+}
+
+/// Runs as rayon would without us.
+pub(crate) fn run_as_rayon<P, C>(run: Run<P, C>) -> C::Result
+where
+    P: Producer,
+    C: Consumer<P::Item>,
+{
+    bridge_producer_consumer(run.len, run.producer, run.consumer)
+}
+
+/// The smallest piece that rayon should cut of `len` items where it runs the loop itself; `None` when
+/// nothing is known of the loop.
+pub(crate) fn smallest_piece(target: &'static Loop, len: usize) -> Option<usize> {
+    target.activate();
+    if force::current().is_some() {
+        return None;
+    }
+    let facts = target.facts()?;
+    let limits = target.limits_by_cores();
+    match model::decide(len, &facts, &machine::facts(), &limits).plan {
+        Plan::Serial => Some(len),
+        Plan::Parallel { chunk, .. } => Some(chunk),
+    }
+}
+
+/// A serial run that looks at the clock between blocks, and hands the rest to a crew as soon as the
+/// measured rate says that this pays. Nothing is run twice and no result is thrown away.
+struct Paced {
+    context: Context,
+    start: Instant,
+    done: usize,
+}
+
+impl Paced {
+    fn start(context: Context) -> Self {
+        Paced { context, start: Instant::now(), done: 0 }
+    }
+
+    /// Runs `block` items, then decides about the rest.
+    fn run<P, C>(mut self, run: Run<P, C>, block: usize) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let Context { target, limits, max_len } = self.context;
+        if block >= run.len || limits.workers == 1 {
+            let len = self.done + run.len;
+            let result = run.fold_within(max_len);
+            target.observe(len, self.start.elapsed().as_nanos() as f64);
+            return result;
+        }
+        let (block, rest, reducer) = run.split_at(block.max(1));
+        self.done += block.len;
+        let left = block.fold_within(max_len);
+        let elapsed_ns = self.start.elapsed().as_nanos() as f64;
+        let item_ns = elapsed_ns / self.done as f64;
+        let facts = target.facts_with(item_ns);
+        let machine = machine::facts_for(item_ns * rest.len as f64);
+        let right = match model::decide(rest.len, &facts, &machine, &limits).plan {
+            Plan::Serial => {
+                let block_ns = (elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS);
+                self.run(rest, (block_ns / item_ns) as usize)
+            }
+            plan => {
+                target.observe(self.done, elapsed_ns);
+                self.context.run_in_pool(rest, plan, &facts)
+            }
+        };
+        reducer.reduce(left, right)
+    }
+}

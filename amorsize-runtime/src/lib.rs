@@ -1,0 +1,33 @@
+//! The runtime of Amorsize: loops, plans, the cost model, the executor.
+//!
+//! Programs depend on the facade `amorsize`, not on this crate; its items are documented here and
+//! re-exported there. `ARCHITECTURE.md` in the repository says how the modules fit together.
+
+mod crew;
+mod drive;
+mod force;
+mod handover;
+mod loops;
+mod machine;
+pub mod model;
+mod pool;
+mod range;
+#[cfg(feature = "record")]
+mod record;
+mod slot;
+mod stage;
+mod tuned;
+
+pub use force::{Force, InvalidForce};
+pub use loops::{Loop, LoopStatus, Options, Profiled, force, invalid_force, loops, select, warm_up};
+pub use machine::{class as machine_class, measure as measure_machine};
+pub use stage::{Stage, Staged};
+pub use tuned::{Tune, Tuned};
+
+/// What the expansion of `#[amorsize::tune]` uses. Not for use by hand: it may change in any release.
+#[doc(hidden)]
+pub mod expansion {
+    pub use crate::loops::{Loop, Options, Profiled, select};
+    pub use crate::slot::{AnyKind, IntoSlot, Untuned};
+    pub use amorsize_profile::{LoopFacts, MachineFacts};
+}

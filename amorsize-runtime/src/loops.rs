@@ -1,0 +1,353 @@
+//! Loops: what is known of each, and the process's list of them.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use amorsize_profile::{LoopFacts, MachineFacts};
+
+use crate::force::{self, Force, InvalidForce};
+use crate::machine;
+use crate::model::{self, Limits};
+
+/// Serial calls predicted to take less run without a checkpoint: two looks at the clock would cost
+/// more than 2 % of them.
+pub(crate) const CHECKPOINT_FROM_NS: f64 = 2_000.0;
+
+/// Calls shorter than this say little about their items: looking at the clock takes up to a tenth.
+const OBSERVABLE_NS: f64 = 500.0;
+
+/// As many observed calls weigh as much as the profile.
+const PROFILE_WEIGHT: f64 = 8.0;
+
+/// The observed mean forgets calls older than about this many.
+const MEMORY: u32 = 32;
+
+/// What is assumed of a loop beyond its item time until it has been recorded.
+const UNRECORDED: LoopFacts =
+    LoopFacts { item_ns: 0.0, item_cv: 0.5, reduce_ns: 100.0, contention: 0.05 };
+
+/// Choices that the attribute fixes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Most workers, the caller included.
+    pub max_workers: Option<usize>,
+    /// The chunk size of parallel plans.
+    pub chunk: Option<usize>,
+}
+
+impl Options {
+    /// No choice fixed.
+    pub const NONE: Options = Options { max_workers: None, chunk: None };
+}
+
+/// What the profile says of one loop on one machine class, as the attribute embeds it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Profiled {
+    /// The loop's name.
+    pub name: &'static str,
+    /// The machine class.
+    pub class: &'static str,
+    /// The costs of that class.
+    pub machine: MachineFacts,
+    /// The costs of the loop there.
+    pub item: LoopFacts,
+    /// The smallest number of items that ran in parallel there; `usize::MAX` for none.
+    pub parallel_from: usize,
+}
+
+/// The entries of one loop in a list that is sorted by name. For the expansion of the attribute.
+pub const fn select(entries: &'static [Profiled], name: &str) -> &'static [Profiled] {
+    let mut first = 0;
+    while first < entries.len() && !equal(entries[first].name, name) {
+        first += 1;
+    }
+    let mut end = first;
+    while end < entries.len() && equal(entries[end].name, name) {
+        end += 1;
+    }
+    entries.split_at(end).0.split_at(first).1
+}
+
+const fn equal(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// One parallel loop of the program: what is recorded, tuned and decided.
+///
+/// Made by `#[amorsize::tune]`, one static per loop.
+#[derive(Debug)]
+pub struct Loop {
+    /// Calls of fewer items run at once, on the caller, without another thought. Zero until the
+    /// first call, while a plan is forced, and while the process records.
+    serial_below: AtomicUsize,
+    name: &'static str,
+    options: Options,
+    profiled: &'static [Profiled],
+    active: AtomicBool,
+    /// What the profile says about the loop on this machine, once that has been asked for.
+    facts: OnceLock<Option<LoopFacts>>,
+    observed: Observed,
+}
+
+/// What this process has seen of a loop. Each field is updated by itself: a call that reads a mean
+/// of one moment and a count of the next decides no worse.
+#[derive(Debug)]
+struct Observed {
+    /// Mean item time in nanoseconds, as the bits of an `f64`.
+    item_ns: AtomicU64,
+    /// Calls in that mean, at most [`MEMORY`].
+    calls: AtomicU32,
+    /// The item time for which `serial_below` was computed, as the bits of an `f64`.
+    applied_ns: AtomicU64,
+}
+
+/// A loop as the process knows it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LoopStatus {
+    /// The loop's name.
+    pub name: &'static str,
+    /// Whether the profile that was compiled in knows the loop.
+    pub profiled: bool,
+    /// Mean item time in nanoseconds as decisions use it; `None` while nothing is known.
+    pub item_ns: Option<f64>,
+    /// Calls of fewer items run serially without a look at the clock.
+    pub serial_below: usize,
+}
+
+/// All loops that have been called, in the order of their first calls.
+static LOOPS: Mutex<Vec<&'static Loop>> = Mutex::new(Vec::new());
+
+impl Loop {
+    /// A loop with the entries that the profile has for it, all with the same name.
+    pub const fn new(name: &'static str, options: Options, profiled: &'static [Profiled]) -> Self {
+        Loop {
+            serial_below: AtomicUsize::new(0),
+            name,
+            options,
+            profiled,
+            active: AtomicBool::new(false),
+            facts: OnceLock::new(),
+            observed: Observed {
+                item_ns: AtomicU64::new(0),
+                calls: AtomicU32::new(0),
+                applied_ns: AtomicU64::new(0),
+            },
+        }
+    }
+
+    /// The loop's name: `crate::module::function`, `#2` and so on appended when the function holds
+    /// several.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        self.options
+    }
+
+    #[inline]
+    pub(crate) fn serial_below(&self) -> usize {
+        self.serial_below.load(Ordering::Relaxed)
+    }
+
+    /// Prepares the loop for its first call.
+    pub(crate) fn activate(&'static self) {
+        if self.active.load(Ordering::Acquire) {
+            return;
+        }
+        read_environment();
+        let mut loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.active.load(Ordering::Acquire) {
+            loops.push(self);
+            self.set_serial_below(self.embedded_serial_below());
+            self.active.store(true, Ordering::Release);
+        }
+    }
+
+    /// The smallest value over the profile's machines, so that programs whose calls stay below it
+    /// never ask which machine they are on.
+    fn embedded_serial_below(&self) -> usize {
+        let short = |entry: &Profiled| (CHECKPOINT_FROM_NS / entry.item.item_ns) as usize;
+        self.profiled.iter().map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0)
+    }
+
+    fn set_serial_below(&self, n: usize) {
+        let fast = force::current().is_none() && !recording();
+        self.serial_below.store(if fast { n } else { 0 }, Ordering::Relaxed);
+    }
+
+    /// What the loop costs here, as far as profile and observation tell; `None` if never seen.
+    pub(crate) fn facts(&self) -> Option<LoopFacts> {
+        let profiled = *self.facts.get_or_init(|| on_this_machine(self.profiled));
+        let calls = self.observed.calls.load(Ordering::Relaxed);
+        let observed = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
+        match profiled {
+            None if calls == 0 => None,
+            None => Some(LoopFacts { item_ns: observed, ..UNRECORDED }),
+            Some(facts) if calls == 0 => Some(facts),
+            Some(facts) => {
+                let calls = f64::from(calls);
+                let off = (observed / facts.item_ns).ln().abs() > 4_f64.ln();
+                let weight = if off { 1.0 } else { PROFILE_WEIGHT };
+                let item_ns = (weight * facts.item_ns + calls * observed) / (weight + calls);
+                Some(LoopFacts { item_ns, ..facts })
+            }
+        }
+    }
+
+    /// The contention term of the loop, assumed where it has not been recorded.
+    pub(crate) fn contention(&self) -> f64 {
+        self.facts().unwrap_or(UNRECORDED).contention
+    }
+
+    /// [`Loop::facts`] with an item time that was just measured, whatever was known.
+    pub(crate) fn facts_with(&self, item_ns: f64) -> LoopFacts {
+        LoopFacts { item_ns, ..self.facts().unwrap_or(UNRECORDED) }
+    }
+
+    /// Learns from a call of `n` items whose items took `busy_ns` in all, on however many workers.
+    pub(crate) fn observe(&self, n: usize, busy_ns: f64) {
+        if n == 0 {
+            return;
+        }
+        if busy_ns < OBSERVABLE_NS {
+            // Too short to tell the item time, but long enough to tell that no fork is worth it.
+            if n >= self.serial_below() && self.observed.calls.load(Ordering::Relaxed) == 0 {
+                self.set_serial_below(n + 1);
+            }
+            return;
+        }
+        let item_ns = busy_ns / n as f64;
+        let calls = self.observed.calls.load(Ordering::Relaxed);
+        let mean = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
+        let mean = (mean * f64::from(calls) + item_ns) / f64::from(calls + 1);
+        self.observed.item_ns.store(mean.to_bits(), Ordering::Relaxed);
+        self.observed.calls.store((calls + 1).min(MEMORY - 1), Ordering::Relaxed);
+        self.apply();
+    }
+
+    /// Recomputes `serial_below` when the item time has moved by more than a tenth.
+    fn apply(&self) {
+        let Some(facts) = self.facts() else { return };
+        let applied = f64::from_bits(self.observed.applied_ns.load(Ordering::Relaxed));
+        if (facts.item_ns - applied).abs() <= 0.1 * applied {
+            return;
+        }
+        self.observed.applied_ns.store(facts.item_ns.to_bits(), Ordering::Relaxed);
+        let limits = self.limits_by_cores();
+        let short = (CHECKPOINT_FROM_NS / facts.item_ns) as usize;
+        // Where parallel never pays a call is only timed now and then.
+        let parallel = model::break_even(&facts, &machine::facts(), &limits);
+        self.set_serial_below(parallel.unwrap_or(usize::MAX).min(short));
+    }
+
+    /// The limits on workers as far as they can be told without a pool.
+    pub(crate) fn limits_by_cores(&self) -> Limits {
+        machine::limits_by_cores(self.options.max_workers)
+    }
+
+    /// Replaces what the profile says. For recording and benchmarks.
+    #[doc(hidden)]
+    pub fn adopt(&'static self, facts: LoopFacts) -> bool {
+        self.activate();
+        let adopted = self.facts.set(Some(facts)).is_ok();
+        self.apply();
+        adopted
+    }
+
+    fn status(&self) -> LoopStatus {
+        LoopStatus {
+            name: self.name,
+            profiled: !self.profiled.is_empty(),
+            item_ns: self.facts().map(|facts| facts.item_ns),
+            serial_below: self.serial_below(),
+        }
+    }
+}
+
+/// The entry for this machine's class; else the first one, scaled by the reference loop.
+fn on_this_machine(entries: &[Profiled]) -> Option<LoopFacts> {
+    if entries.is_empty() {
+        return None;
+    }
+    let class = machine::class();
+    if let Some(entry) = entries.iter().find(|entry| entry.class == class) {
+        machine::adopt(entry.machine);
+        return Some(entry.item);
+    }
+    let architecture = class.split('-').next();
+    let nearest = entries
+        .iter()
+        .find(|entry| entry.class.split('-').next() == architecture)
+        .unwrap_or(&entries[0]);
+    let ratio = machine::measured().reference_ns / nearest.machine.reference_ns;
+    let ratio = if ratio.is_finite() && ratio > 0.0 { ratio } else { 1.0 };
+    let item = nearest.item;
+    Some(LoopFacts { item_ns: item.item_ns * ratio, reduce_ns: item.reduce_ns * ratio, ..item })
+}
+
+fn recording() -> bool {
+    #[cfg(feature = "record")]
+    return crate::record::recorder().is_some();
+    #[cfg(not(feature = "record"))]
+    false
+}
+
+/// Reads `AMORSIZE`, once, and returns what is wrong with it.
+fn read_environment() -> &'static Option<InvalidForce> {
+    static INVALID: OnceLock<Option<InvalidForce>> = OnceLock::new();
+    INVALID.get_or_init(|| match std::env::var("AMORSIZE").ok()?.parse() {
+        Ok(force) => {
+            force::set(Some(force));
+            None
+        }
+        Err(invalid) => Some(invalid),
+    })
+}
+
+/// Why the value of the variable `AMORSIZE` is ignored, if it is. The library itself prints nothing.
+pub fn invalid_force() -> Option<InvalidForce> {
+    read_environment().clone()
+}
+
+/// All tuned loops that this process has called, in the order of their first calls.
+pub fn loops() -> Vec<LoopStatus> {
+    let loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
+    loops.iter().map(|each| each.status()).collect()
+}
+
+/// Imposes a plan on every loop of the process, as the variable `AMORSIZE` does at its start, or
+/// ends that with `None`.
+pub fn force(plan: Option<Force>) {
+    read_environment();
+    let loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
+    force::set(plan);
+    for each in loops.iter() {
+        each.set_serial_below(each.embedded_serial_below());
+        each.observed.applied_ns.store(0, Ordering::Relaxed);
+        if plan.is_none() {
+            each.apply();
+        }
+    }
+}
+
+/// Does now what the first calls above break-even would do: reads the machine's facts, measures
+/// what the profile does not know and builds rayon's pool.
+pub fn warm_up() {
+    machine::class();
+    if machine::limits_by_cores(None).workers > 1 {
+        machine::measured();
+    }
+}

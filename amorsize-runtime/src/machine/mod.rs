@@ -1,0 +1,48 @@
+//! What the machine is: its class, the workers it allows and what handing out work costs on it.
+
+mod class;
+mod cores;
+mod measure;
+
+pub(crate) use cores::{limit_by_pool, limits_by_cores};
+pub use class::class;
+pub use measure::measure;
+
+use std::sync::OnceLock;
+
+use amorsize_profile::MachineFacts;
+
+/// Costs assumed until the machine has been measured: a common desktop, rounded up, so that what
+/// goes parallel on their strength is worth it.
+const ASSUMED: MachineFacts =
+    MachineFacts { spawn_ns: 500.0, wake_ns: 8_000.0, claim_ns: 60.0, reference_ns: 0.0 };
+
+/// Serial time from which measuring the machine first, about a millisecond, does not hurt.
+const WORTH_MEASURING_NS: f64 = 20e6;
+
+static FACTS: OnceLock<MachineFacts> = OnceLock::new();
+
+/// The costs of this machine: from the profile or measured if either has happened, else assumed.
+pub(crate) fn facts() -> MachineFacts {
+    FACTS.get().copied().unwrap_or(ASSUMED)
+}
+
+/// Like [`facts`], and measures first if a call that would take `serial_ns` alone is at stake.
+pub(crate) fn facts_for(serial_ns: f64) -> MachineFacts {
+    match FACTS.get() {
+        Some(facts) => *facts,
+        None if serial_ns < WORTH_MEASURING_NS => ASSUMED,
+        None => measured(),
+    }
+}
+
+/// The costs of this machine, measured now if they are not known.
+pub(crate) fn measured() -> MachineFacts {
+    *FACTS.get_or_init(measure)
+}
+
+/// Takes the costs from a profile's section for this machine's class, unless they are known.
+pub(crate) fn adopt(facts: MachineFacts) {
+    // Losing a race means that equally good facts are there already.
+    let _ = FACTS.set(facts);
+}

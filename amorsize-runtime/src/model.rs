@@ -1,0 +1,333 @@
+//! The cost model: numbers in, plan out.
+//!
+//! Nothing here reads a clock, a file, a thread or a global. The runtime, the command line, the
+//! tests and the simulator all call these functions, so that what `explain` shows is what runs.
+//!
+//! For one call of `n` items on `w` workers with chunks of `c` items, all times in nanoseconds:
+//!
+//! ```text
+//! serial    T = n·t
+//! parallel  T = (n·t·slow(w) + Σ Lᵢ + (claim + reduce)·n/c) / w + tail + spawn·(w − 1)/w
+//! ```
+//!
+//! Helper `i` of the `w − 1` starts at `Lᵢ = i·spawn + wake`; all workers are then busy until the
+//! work runs out, which gives the quotient. `slow(w) = 1 + a·(w − 1)` is the linear term of the
+//! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk.
+
+use amorsize_profile::{LoopFacts, MachineFacts};
+
+/// Plans within this factor of the cheapest count as equal: the one with fewer workers is taken.
+const EQUAL_WITHIN: f64 = 1.02;
+
+/// Chunks per worker at most: past it the tail no longer shrinks measurably, but claims still cost.
+const MAX_CHUNKS_PER_WORKER: f64 = 64.0;
+
+/// How one call is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// On the caller, never entering a pool.
+    Serial,
+    /// By `workers` threads, the caller included, taking `chunk` items at a time.
+    Parallel {
+        /// Threads, the caller included; at least 2.
+        workers: usize,
+        /// Items that one worker takes at a time; at least 1.
+        chunk: usize,
+    },
+}
+
+/// What bounds the number of workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The cores this process may use.
+    Cores,
+    /// The threads of the pool.
+    Pool,
+    /// The option `max_workers` of the attribute.
+    MaxWorkers,
+    /// The variable `AMORSIZE_MAX_WORKERS`.
+    Environment,
+    /// The number of chunks: there are not more pieces to hand out.
+    Items,
+}
+
+/// What a plan has to respect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most workers, the caller included; at least 1.
+    pub workers: usize,
+    /// What set `workers`.
+    pub bound: Bound,
+    /// Smallest chunk that the caller's code asks for; at least 1.
+    pub min_chunk: usize,
+    /// Largest chunk that the caller's code allows. `min_chunk` wins over it, as in rayon.
+    pub max_chunk: usize,
+}
+
+impl Limits {
+    /// Limits that only say how many workers the cores allow.
+    pub fn cores(workers: usize) -> Self {
+        Limits {
+            workers: workers.max(1),
+            bound: Bound::Cores,
+            min_chunk: 1,
+            max_chunk: usize::MAX,
+        }
+    }
+
+    /// The nearest chunk size that is allowed.
+    pub fn clamp_chunk(&self, chunk: usize) -> usize {
+        chunk.min(self.max_chunk).max(self.min_chunk).max(1)
+    }
+}
+
+/// Predicted time of one call, term by term, in nanoseconds of wall time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// The items themselves, spread over the workers: `n·t / w`.
+    pub items: f64,
+    /// What sharing caches and memory adds to the items: `n·t·(slow(w) − 1) / w`.
+    pub slowdown: f64,
+    /// Handing helpers to the pool.
+    pub spawn: f64,
+    /// Helpers that are not running yet.
+    pub wake: f64,
+    /// Taking chunks.
+    pub claim: f64,
+    /// Splitting, fresh folders and reduction.
+    pub reduce: f64,
+    /// Waiting for the last chunk.
+    pub tail: f64,
+}
+
+impl Terms {
+    /// The predicted time of the call.
+    pub fn total(&self) -> f64 {
+        self.items + self.slowdown + self.spawn + self.wake + self.claim + self.reduce + self.tail
+    }
+}
+
+/// The plan for one call, and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// The cheapest plan.
+    pub plan: Plan,
+    /// Its predicted time.
+    pub terms: Terms,
+    /// The predicted time of a serial run.
+    pub serial_ns: f64,
+    /// What kept the plan from using more workers; `None` when more workers would not pay.
+    pub limited_by: Option<Bound>,
+}
+
+/// Predicts the time of `n` items under `plan`.
+pub fn predict(n: usize, plan: Plan, item: &LoopFacts, machine: &MachineFacts) -> Terms {
+    match plan {
+        Plan::Serial => Terms { items: n as f64 * item.item_ns, ..Terms::default() },
+        Plan::Parallel { workers, chunk } => parallel_terms(n, workers, chunk, item, machine),
+    }
+}
+
+fn parallel_terms(
+    n: usize,
+    workers: usize,
+    chunk: usize,
+    item: &LoopFacts,
+    machine: &MachineFacts,
+) -> Terms {
+    let n = n as f64;
+    let chunk = (chunk as f64).max(1.0);
+    let pieces = (n / chunk).ceil().max(1.0);
+    let helpers = (workers as f64 - 1.0).min(pieces - 1.0).max(0.0);
+    let w = helpers + 1.0;
+    let work = n * item.item_ns;
+    let late = machine.spawn_ns * helpers * (helpers + 1.0) / 2.0 + machine.wake_ns * helpers;
+    let chunk_time = chunk * item.item_ns * (1.0 + item.contention * helpers);
+    // A chunk's time varies less than an item's: by 1/√c when items are independent. The largest of
+    // w such waits grows like √(2·ln w) standard deviations.
+    let spread = item.item_cv / chunk.sqrt() * (2.0 * w.ln()).sqrt();
+    Terms {
+        items: work / w,
+        slowdown: work * item.contention * helpers / w,
+        spawn: machine.spawn_ns * helpers / w,
+        wake: late / w,
+        claim: machine.claim_ns * pieces / w,
+        reduce: item.reduce_ns * (pieces - 1.0) / w,
+        tail: chunk_time * (0.5 + spread) * helpers / w,
+    }
+}
+
+/// The cheapest plan for a call of `n` items.
+///
+/// Never returns a plan that is predicted to take longer than a serial run. Facts that are not
+/// finite or not positive lead to a serial plan.
+pub fn decide(n: usize, item: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> Decision {
+    let serial = predict(n, Plan::Serial, item, machine);
+    let mut best = Decision {
+        plan: Plan::Serial,
+        terms: serial,
+        serial_ns: serial.total(),
+        limited_by: None,
+    };
+    if !(best.serial_ns.is_finite() && best.serial_ns > 0.0) {
+        return best;
+    }
+    let mut best_ns = best.serial_ns;
+    for workers in worker_counts(limits.workers) {
+        let chunk = limits.clamp_chunk(best_chunk(n, workers, item, machine));
+        if chunk >= n {
+            break;
+        }
+        let terms = parallel_terms(n, workers, chunk, item, machine);
+        let total = terms.total();
+        // Candidates come in increasing order of workers, so asking for a real gain prefers fewer.
+        if total * EQUAL_WITHIN < best_ns {
+            best_ns = total;
+            best.plan = Plan::Parallel { workers, chunk };
+            best.terms = terms;
+        }
+    }
+    if let Plan::Parallel { workers, chunk } = best.plan {
+        best.limited_by = if n.div_ceil(chunk) <= workers && workers < limits.workers {
+            Some(Bound::Items)
+        } else if workers == limits.workers {
+            Some(limits.bound)
+        } else {
+            None
+        };
+    }
+    best
+}
+
+/// The worker counts worth comparing: all small ones, then steps of an eighth, then the limit.
+fn worker_counts(limit: usize) -> impl Iterator<Item = usize> {
+    let mut next = 2;
+    std::iter::from_fn(move || {
+        if next > limit {
+            return None;
+        }
+        let current = next;
+        let step = (current / 8).max(1);
+        next = if current < limit { (current + step).min(limit) } else { limit + 1 };
+        Some(current)
+    })
+}
+
+/// The chunk size that balances what chunks cost against the wait for the last one.
+///
+/// With `k` items per chunk the cost is `(claim + reduce)·n/(k·w)` and the tail is about
+/// `k·t·slow(w)·(w − 1)/(2·w)`; the sum is smallest at `k = √(2·(claim + reduce)·n / (t·slow·(w − 1)))`.
+pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineFacts) -> usize {
+    let n = n as f64;
+    let w = workers as f64;
+    let per_piece = (machine.claim_ns + item.reduce_ns).max(0.0);
+    let item_ns = item.item_ns * (1.0 + item.contention * (w - 1.0));
+    let balanced = (2.0 * per_piece * n / (item_ns * (w - 1.0))).sqrt();
+    let smallest = n / (w * MAX_CHUNKS_PER_WORKER);
+    let largest = (n / w).ceil();
+    // At least one chunk per worker, at most MAX_CHUNKS_PER_WORKER; `as` saturates and maps NaN to 0.
+    (balanced.clamp(smallest.min(largest), largest).ceil() as usize).max(1)
+}
+
+/// The smallest number of items from which [`decide`] chooses a parallel plan; `None` when there is
+/// none below 2⁴⁸ items.
+pub fn break_even(item: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> Option<usize> {
+    let parallel = |n: usize| decide(n, item, machine, limits).plan != Plan::Serial;
+    let mut above = 2_usize;
+    while !parallel(above) {
+        above = above.checked_mul(2).filter(|&n| n as u64 <= 1 << 48)?;
+    }
+    let mut below = above / 2;
+    while above - below > 1 {
+        let middle = below + (above - below) / 2;
+        if parallel(middle) {
+            above = middle;
+        } else {
+            below = middle;
+        }
+    }
+    Some(above)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACHINE: MachineFacts =
+        MachineFacts { spawn_ns: 200.0, wake_ns: 3_000.0, claim_ns: 50.0, reference_ns: 1_000.0 };
+
+    fn items(item_ns: f64) -> LoopFacts {
+        LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.02 }
+    }
+
+    #[test]
+    fn a_tiny_loop_stays_serial_and_a_large_one_does_not() {
+        let limits = Limits::cores(8);
+        assert_eq!(decide(100, &items(1.0), &MACHINE, &limits).plan, Plan::Serial);
+        assert!(matches!(
+            decide(100_000, &items(100.0), &MACHINE, &limits).plan,
+            Plan::Parallel { workers: 8, .. }
+        ));
+    }
+
+    #[test]
+    fn no_plan_is_predicted_slower_than_serial() {
+        for workers in [1, 2, 3, 8, 96, 1024] {
+            for n in [0, 1, 2, 3, 10, 1_000, 1 << 20, usize::MAX] {
+                for item_ns in [0.0, 0.5, 10.0, 1e6, 1e300, f64::NAN, f64::INFINITY] {
+                    let limits = Limits::cores(workers);
+                    let decision = decide(n, &items(item_ns), &MACHINE, &limits);
+                    if let Plan::Parallel { workers: chosen, chunk } = decision.plan {
+                        assert!(decision.terms.total() < decision.serial_ns);
+                        assert!((2..=workers).contains(&chosen) && (1..n).contains(&chunk));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dearer_items_never_raise_the_break_even() {
+        let limits = Limits::cores(4);
+        let mut last = usize::MAX;
+        for item_ns in [1.0, 3.0, 10.0, 100.0, 1e3, 1e5, 1e7] {
+            let at = break_even(&items(item_ns), &MACHINE, &limits).expect("parallel pays");
+            assert!(at <= last, "{item_ns} ns: {at} > {last}");
+            last = at;
+        }
+        assert_eq!(last, 2);
+    }
+
+    #[test]
+    fn one_worker_is_always_serial() {
+        assert_eq!(break_even(&items(1e6), &MACHINE, &Limits::cores(1)), None);
+    }
+
+    #[test]
+    fn limits_on_the_chunk_are_kept_and_the_smaller_one_wins() {
+        let limits = Limits { min_chunk: 64, max_chunk: 8, ..Limits::cores(4) };
+        let plan = decide(10_000, &items(1e4), &MACHINE, &limits).plan;
+        assert!(matches!(plan, Plan::Parallel { chunk: 64, .. }), "{plan:?}");
+        let single = Limits { max_chunk: 1, ..Limits::cores(4) };
+        let plan = decide(10_000, &items(1e4), &MACHINE, &single).plan;
+        assert!(matches!(plan, Plan::Parallel { chunk: 1, .. }), "{plan:?}");
+    }
+
+    #[test]
+    fn workers_step_up_to_the_limit_without_repeats() {
+        assert_eq!(worker_counts(1).count(), 0);
+        assert_eq!(worker_counts(4).collect::<Vec<_>>(), [2, 3, 4]);
+        let many: Vec<_> = worker_counts(96).collect();
+        assert_eq!(many.last(), Some(&96));
+        assert!(many.windows(2).all(|pair| pair[0] < pair[1]) && many.len() < 40);
+    }
+
+    #[test]
+    fn the_decision_says_what_limited_the_workers() {
+        let heavy = items(1e6);
+        let by_cores = decide(1_000, &heavy, &MACHINE, &Limits::cores(2));
+        assert_eq!(by_cores.limited_by, Some(Bound::Cores));
+        let by_items = decide(3, &heavy, &MACHINE, &Limits::cores(8));
+        assert_eq!(by_items.limited_by, Some(Bound::Items));
+    }
+}

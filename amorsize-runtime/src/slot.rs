@@ -1,0 +1,89 @@
+//! What the attribute appends to an entry call: `xs.par_iter()` becomes
+//! `xs.par_iter().__slot().__kind().__tune(&LOOP)`.
+//!
+//! The attribute sees tokens, not types. These three steps find out by method lookup what the entry
+//! call returned. Every step takes `self` by value: an inherent method whose bound does not hold
+//! falls through to the trait's method of that name.
+//!
+//! - `__slot` is a trait's method on everything.
+//! - `__kind` is inherent for ranges, whose item type may not be inferred yet: whether rayon can
+//!   index a range depends on that type, so the question is not asked. It is a trait's for the rest.
+//! - `__tune` is inherent for what can be indexed and gives [`Tuned`]; for anything else, such as a
+//!   hash map's iterator or a method of the user's that happens to have an entry call's name, it is
+//!   a trait's and gives back what went in.
+
+use rayon::iter::IndexedParallelIterator;
+use rayon::{range, range_inclusive};
+
+use crate::loops::Loop;
+use crate::range::{RangeInclusiveIter, RangeInteger, RangeIter};
+use crate::tuned::Tuned;
+
+/// The result of an entry call.
+#[derive(Debug)]
+pub struct Slot<I>(I);
+
+/// The result of an entry call, ranges made indexable.
+#[derive(Debug)]
+pub struct Kind<I>(I);
+
+/// First step, for everything.
+pub trait IntoSlot: Sized {
+    /// Wraps the result of an entry call.
+    #[inline]
+    fn __slot(self) -> Slot<Self> {
+        Slot(self)
+    }
+}
+
+impl<I> IntoSlot for I {}
+
+impl<T: RangeInteger> Slot<range::Iter<T>> {
+    /// Second step, for ranges.
+    #[inline]
+    pub fn __kind(self) -> Kind<RangeIter<T>> {
+        Kind(RangeIter::new(self.0))
+    }
+}
+
+impl<T: RangeInteger> Slot<range_inclusive::Iter<T>> {
+    /// Second step, for inclusive ranges.
+    #[inline]
+    pub fn __kind(self) -> Kind<RangeInclusiveIter<T>> {
+        Kind(RangeInclusiveIter::new(self.0))
+    }
+}
+
+/// Second step, for everything else.
+pub trait AnyKind<I> {
+    /// Passes the iterator on.
+    fn __kind(self) -> Kind<I>;
+}
+
+impl<I> AnyKind<I> for Slot<I> {
+    #[inline]
+    fn __kind(self) -> Kind<I> {
+        Kind(self.0)
+    }
+}
+
+impl<I: IndexedParallelIterator> Kind<I> {
+    /// Third step, for what can be tuned.
+    #[inline]
+    pub fn __tune(self, target: &'static Loop) -> Tuned<I> {
+        Tuned::new(self.0, target)
+    }
+}
+
+/// Third step, for what cannot.
+pub trait Untuned<I> {
+    /// Gives the iterator back.
+    fn __tune(self, target: &'static Loop) -> I;
+}
+
+impl<I> Untuned<I> for Kind<I> {
+    #[inline]
+    fn __tune(self, _: &'static Loop) -> I {
+        self.0
+    }
+}

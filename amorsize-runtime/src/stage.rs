@@ -1,0 +1,269 @@
+//! [`Staged`]: adaptors that change the number of items, as stages on the standard iterator of each
+//! chunk.
+//!
+//! Rayon runs `filter` and its like through one folder per adaptor, item by item. Here they are
+//! applied to the chunk's iterator as a whole: a chunk is
+//! `folder.consume_iter(producer.into_iter().filter(p).map(f))`, which is what the compiler sees of a
+//! plain loop. A consumer that is full stops a chunk at the next item that passes all stages.
+
+use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+
+use crate::tuned::Tuned;
+
+/// A transformation of the standard iterator over a chunk.
+pub trait Stage<T>: Send + Sync {
+    /// What it yields.
+    type Out: Send;
+
+    /// The iterator that it makes of `It`.
+    type Iter<'s, It: Iterator<Item = T>>: Iterator<Item = Self::Out>
+    where
+        Self: 's;
+
+    /// Applies the stage to the items of one chunk.
+    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It>;
+}
+
+/// A tuned parallel iterator followed by stages.
+#[derive(Clone, Debug)]
+#[must_use = "parallel iterators do nothing until they are consumed"]
+pub struct Staged<I, S> {
+    base: Tuned<I>,
+    stage: S,
+}
+
+impl<I, S> Staged<I, S> {
+    pub(crate) fn new(base: Tuned<I>, stage: S) -> Self {
+        Staged { base, stage }
+    }
+
+    fn then<N>(self, next: N) -> Staged<I, Then<S, N>> {
+        Staged { base: self.base, stage: Then(self.stage, next) }
+    }
+}
+
+impl<I, S> ParallelIterator for Staged<I, S>
+where
+    I: IndexedParallelIterator,
+    S: Stage<I::Item>,
+{
+    type Item = S::Out;
+
+    #[inline]
+    fn drive_unindexed<C: UnindexedConsumer<S::Out>>(self, consumer: C) -> C::Result {
+        self.base.run(StagedConsumer { base: consumer, stage: &self.stage })
+    }
+}
+
+/// Defines the methods that add a stage.
+macro_rules! stages {
+    ($($name:ident [$($generics:tt)*] $stage:ident ($arg:ident: $type:ty) where { $($bounds:tt)* };)*) => {
+        $(
+            #[doc = concat!("As rayon's `", stringify!($name), "`; one more stage over each chunk.")]
+            #[inline]
+            pub fn $name<$($generics)*>(self, $arg: $type) -> Staged<I, Then<S, $stage<$type>>>
+            where
+                $($bounds)*
+            {
+                self.then($stage($arg))
+            }
+        )*
+    };
+}
+
+impl<I, S> Staged<I, S>
+where
+    I: IndexedParallelIterator,
+    S: Stage<I::Item>,
+{
+    stages! {
+        map [F, R] Map (map_op: F) where { F: Fn(S::Out) -> R + Sync + Send, R: Send };
+        filter [P] Filter (filter_op: P) where { P: Fn(&S::Out) -> bool + Sync + Send };
+        filter_map [P, R] FilterMap (filter_op: P) where {
+            P: Fn(S::Out) -> Option<R> + Sync + Send, R: Send
+        };
+        flat_map_iter [F, U] FlatMapIter (map_op: F) where {
+            F: Fn(S::Out) -> U + Sync + Send, U: IntoIterator<Item: Send>
+        };
+        inspect [OP] Inspect (inspect_op: OP) where { OP: Fn(&S::Out) + Sync + Send };
+    }
+}
+
+impl<'a, T, I, S> Staged<I, S>
+where
+    T: 'a + Sync + Send,
+    I: IndexedParallelIterator,
+    S: Stage<I::Item, Out = &'a T>,
+{
+    /// As rayon's `cloned`; one more stage over each chunk.
+    #[inline]
+    pub fn cloned(self) -> Staged<I, Then<S, Cloned>>
+    where
+        T: Clone,
+    {
+        self.then(Cloned)
+    }
+
+    /// As rayon's `copied`; one more stage over each chunk.
+    #[inline]
+    pub fn copied(self) -> Staged<I, Then<S, Copied>>
+    where
+        T: Copy,
+    {
+        self.then(Copied)
+    }
+}
+
+/// One stage after another.
+#[derive(Clone, Debug)]
+pub struct Then<A, B>(A, B);
+
+impl<T, A, B> Stage<T> for Then<A, B>
+where
+    A: Stage<T>,
+    B: Stage<A::Out>,
+{
+    type Out = B::Out;
+    type Iter<'s, It: Iterator<Item = T>>
+        = B::Iter<'s, A::Iter<'s, It>>
+    where
+        Self: 's;
+
+    #[inline]
+    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
+        self.1.apply(self.0.apply(items))
+    }
+}
+
+/// Defines a stage that carries a closure and applies the standard library's adaptor of that name.
+macro_rules! closure_stage {
+    ($name:ident, $method:ident, $doc:literal, [$($generics:ident),*], $closure:path, $out:ty,
+        $adaptor:ident<$($params:ty),*> where { $($bounds:tt)* }) => {
+        #[doc = $doc]
+        #[derive(Clone, Debug)]
+        pub struct $name<F>(pub(crate) F);
+
+        impl<T, F $(, $generics)*> Stage<T> for $name<F>
+        where
+            F: $closure + Send + Sync,
+            $($bounds)*
+        {
+            type Out = $out;
+            type Iter<'s, It: Iterator<Item = T>> = std::iter::$adaptor<It $(, $params)*, &'s F>
+            where
+                Self: 's;
+
+            #[inline]
+            fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
+                items.$method(&self.0)
+            }
+        }
+    };
+}
+
+closure_stage!(Map, map, "`map` as a stage.", [R], Fn(T) -> R, R, Map<> where { R: Send });
+closure_stage!(
+    FilterMap, filter_map, "`filter_map` as a stage.", [R], Fn(T) -> Option<R>, R,
+    FilterMap<> where { R: Send }
+);
+closure_stage!(
+    Filter, filter, "`filter` as a stage.", [], Fn(&T) -> bool, T, Filter<> where { T: Send }
+);
+closure_stage!(
+    Inspect, inspect, "`inspect` as a stage.", [], Fn(&T), T, Inspect<> where { T: Send }
+);
+closure_stage!(
+    FlatMapIter, flat_map, "`flat_map_iter` as a stage.", [U], Fn(T) -> U, U::Item,
+    FlatMap<U> where { U: IntoIterator<Item: Send> }
+);
+
+/// `cloned` as a stage.
+#[derive(Clone, Debug)]
+pub struct Cloned;
+
+impl<'a, T: 'a + Clone + Send> Stage<&'a T> for Cloned {
+    type Out = T;
+    type Iter<'s, It: Iterator<Item = &'a T>> = std::iter::Cloned<It>;
+
+    #[inline]
+    fn apply<'s, It: Iterator<Item = &'a T>>(&'s self, items: It) -> Self::Iter<'s, It> {
+        items.cloned()
+    }
+}
+
+/// `copied` as a stage.
+#[derive(Clone, Debug)]
+pub struct Copied;
+
+impl<'a, T: 'a + Copy + Send> Stage<&'a T> for Copied {
+    type Out = T;
+    type Iter<'s, It: Iterator<Item = &'a T>> = std::iter::Copied<It>;
+
+    #[inline]
+    fn apply<'s, It: Iterator<Item = &'a T>>(&'s self, items: It) -> Self::Iter<'s, It> {
+        items.copied()
+    }
+}
+
+/// Passes what comes out of a stage on to `base`.
+struct StagedConsumer<'s, C, S> {
+    base: C,
+    stage: &'s S,
+}
+
+impl<'s, T, C, S> Consumer<T> for StagedConsumer<'s, C, S>
+where
+    S: Stage<T>,
+    C: UnindexedConsumer<S::Out>,
+{
+    type Folder = StagedFolder<'s, C::Folder, S>;
+    type Reducer = C::Reducer;
+    type Result = C::Result;
+
+    fn split_at(self, _: usize) -> (Self, Self, C::Reducer) {
+        // The number of items that come out of the left part is unknown.
+        let left = StagedConsumer { base: self.base.split_off_left(), stage: self.stage };
+        let reducer = self.base.to_reducer();
+        (left, self, reducer)
+    }
+
+    fn into_folder(self) -> Self::Folder {
+        StagedFolder { base: self.base.into_folder(), stage: self.stage }
+    }
+
+    fn full(&self) -> bool {
+        self.base.full()
+    }
+}
+
+struct StagedFolder<'s, F, S> {
+    base: F,
+    stage: &'s S,
+}
+
+impl<T, F, S> Folder<T> for StagedFolder<'_, F, S>
+where
+    S: Stage<T>,
+    F: Folder<S::Out>,
+{
+    type Result = F::Result;
+
+    fn consume(self, item: T) -> Self {
+        self.consume_iter(std::iter::once(item))
+    }
+
+    #[inline]
+    fn consume_iter<It: IntoIterator<Item = T>>(mut self, items: It) -> Self {
+        self.base = self.base.consume_iter(self.stage.apply(items.into_iter()));
+        self
+    }
+
+    fn complete(self) -> F::Result {
+        self.base.complete()
+    }
+
+    fn full(&self) -> bool {
+        self.base.full()
+    }
+}

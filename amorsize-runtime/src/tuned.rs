@@ -1,0 +1,183 @@
+//! [`Tuned`]: a parallel iterator that runs by the plan of a loop.
+//!
+//! Rayon's producer-style adaptors (`enumerate`, `zip`, `map`, …) drive themselves with rayon's own
+//! bridge when they are outermost. So [`Tuned`] stays outermost: it has inherent methods of the
+//! same names that wrap the adaptor around its base and itself around the adaptor, and Rust prefers
+//! inherent methods over a trait's. A run of such a chain is
+//! `folder.consume_iter(producer.into_iter())`, where the producer's iterator is the standard
+//! library's (`slice::Iter`, `Enumerate`, `Map`, …), so that serial code is real serial code.
+
+use rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
+use rayon::iter::{
+    Chain, Chunks, Cloned, Copied, Enumerate, IndexedParallelIterator, Inspect, Interleave,
+    InterleaveShortest, IntoParallelIterator, Map, MapInit, MapWith, MaxLen, MinLen, PanicFuse,
+    ParallelIterator, Rev, Skip, StepBy, Take, Update, Zip, ZipEq,
+};
+
+use crate::drive::{self, Call};
+use crate::loops::Loop;
+use crate::stage::{self, Staged};
+
+/// A parallel iterator over `I`'s items that runs by the plan of a loop.
+///
+/// Made by `#[amorsize::tune]` or by [`Tune::tuned`]. It has all the methods of rayon's
+/// [`ParallelIterator`] and [`IndexedParallelIterator`], which must be in scope as usual.
+#[derive(Clone, Debug)]
+#[must_use = "parallel iterators do nothing until they are consumed"]
+pub struct Tuned<I> {
+    base: I,
+    target: &'static Loop,
+}
+
+/// `.tuned(&LOOP)`: tunes a parallel iterator by hand.
+pub trait Tune: IndexedParallelIterator {
+    /// Runs this iterator by the plan of `target`.
+    fn tuned(self, target: &'static Loop) -> Tuned<Self> {
+        Tuned::new(self, target)
+    }
+}
+
+impl<I: IndexedParallelIterator> Tune for I {}
+
+impl<I: IndexedParallelIterator> Tuned<I> {
+    pub(crate) fn new(base: I, target: &'static Loop) -> Self {
+        Tuned { base, target }
+    }
+
+    pub(crate) fn run<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
+        let len = self.base.len();
+        self.base.with_producer(Call { consumer, len, target: self.target })
+    }
+
+    fn wrap<J>(self, adaptor: impl FnOnce(I) -> J) -> Tuned<J> {
+        Tuned { base: adaptor(self.base), target: self.target }
+    }
+}
+
+impl<I: IndexedParallelIterator> ParallelIterator for Tuned<I> {
+    type Item = I::Item;
+
+    #[inline]
+    fn drive_unindexed<C: UnindexedConsumer<I::Item>>(self, consumer: C) -> C::Result {
+        self.run(consumer)
+    }
+
+    fn opt_len(&self) -> Option<usize> {
+        Some(self.base.len())
+    }
+}
+
+impl<I: IndexedParallelIterator> IndexedParallelIterator for Tuned<I> {
+    fn len(&self) -> usize {
+        self.base.len()
+    }
+
+    #[inline]
+    fn drive<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
+        self.run(consumer)
+    }
+
+    /// Reached when generic code hides the methods below and wraps an adaptor of rayon around us:
+    /// rayon then runs the loop, in pieces no smaller than the plan's chunk.
+    fn with_producer<CB: ProducerCallback<I::Item>>(self, callback: CB) -> CB::Output {
+        match drive::smallest_piece(self.target, self.base.len()) {
+            None => self.base.with_producer(callback),
+            Some(piece) => self.base.with_min_len(piece).with_producer(callback),
+        }
+    }
+}
+
+/// Defines methods that wrap one of rayon's adaptors around the base.
+macro_rules! rewrap {
+    ($($(#[$doc:meta])* $name:ident [$($generics:tt)*] ($($arg:ident: $type:ty),*) -> $adaptor:ty
+        where { $($bounds:tt)* };)*) => {
+        $(
+            #[doc = concat!("As rayon's `", stringify!($name), "`; stays tuned.")]
+            #[inline]
+            pub fn $name<$($generics)*>(self $(, $arg: $type)*) -> Tuned<$adaptor>
+            where
+                $($bounds)*
+            {
+                self.wrap(|base| base.$name($($arg),*))
+            }
+        )*
+    };
+}
+
+impl<I: IndexedParallelIterator> Tuned<I> {
+    rewrap! {
+        map [F, R] (map_op: F) -> Map<I, F> where { F: Fn(I::Item) -> R + Sync + Send, R: Send };
+        map_with [F, T, R] (init: T, map_op: F) -> MapWith<I, T, F> where {
+            F: Fn(&mut T, I::Item) -> R + Sync + Send, T: Send + Clone, R: Send
+        };
+        map_init [F, INIT, T, R] (init: INIT, map_op: F) -> MapInit<I, INIT, F> where {
+            F: Fn(&mut T, I::Item) -> R + Sync + Send, INIT: Fn() -> T + Sync + Send, R: Send
+        };
+        inspect [OP] (inspect_op: OP) -> Inspect<I, OP> where { OP: Fn(&I::Item) + Sync + Send };
+        update [F] (update_op: F) -> Update<I, F> where { F: Fn(&mut I::Item) + Sync + Send };
+        enumerate [] () -> Enumerate<I> where {};
+        rev [] () -> Rev<I> where {};
+        skip [] (n: usize) -> Skip<I> where {};
+        take [] (n: usize) -> Take<I> where {};
+        step_by [] (step: usize) -> StepBy<I> where {};
+        chunks [] (chunk_size: usize) -> Chunks<I> where {};
+        with_min_len [] (min: usize) -> MinLen<I> where {};
+        with_max_len [] (max: usize) -> MaxLen<I> where {};
+        panic_fuse [] () -> PanicFuse<I> where {};
+        zip [Z] (zip_op: Z) -> Zip<I, Z::Iter> where {
+            Z: IntoParallelIterator<Iter: IndexedParallelIterator>
+        };
+        zip_eq [Z] (zip_op: Z) -> ZipEq<I, Z::Iter> where {
+            Z: IntoParallelIterator<Iter: IndexedParallelIterator>
+        };
+        chain [C] (chain: C) -> Chain<I, C::Iter> where {
+            C: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>
+        };
+        interleave [X] (other: X) -> Interleave<I, X::Iter> where {
+            X: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>
+        };
+        interleave_shortest [X] (other: X) -> InterleaveShortest<I, X::Iter> where {
+            X: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>
+        };
+    }
+
+    /// As rayon's `filter`; runs as the standard library's `filter` over each chunk.
+    #[inline]
+    pub fn filter<P>(self, filter_op: P) -> Staged<I, stage::Filter<P>>
+    where
+        P: Fn(&I::Item) -> bool + Sync + Send,
+    {
+        Staged::new(self, stage::Filter(filter_op))
+    }
+
+    /// As rayon's `filter_map`; runs as the standard library's `filter_map` over each chunk.
+    #[inline]
+    pub fn filter_map<P, R>(self, filter_op: P) -> Staged<I, stage::FilterMap<P>>
+    where
+        P: Fn(I::Item) -> Option<R> + Sync + Send,
+        R: Send,
+    {
+        Staged::new(self, stage::FilterMap(filter_op))
+    }
+
+    /// As rayon's `flat_map_iter`; runs as the standard library's `flat_map` over each chunk.
+    #[inline]
+    pub fn flat_map_iter<F, S>(self, map_op: F) -> Staged<I, stage::FlatMapIter<F>>
+    where
+        F: Fn(I::Item) -> S + Sync + Send,
+        S: IntoIterator<Item: Send>,
+    {
+        Staged::new(self, stage::FlatMapIter(map_op))
+    }
+}
+
+impl<'a, T, I> Tuned<I>
+where
+    T: 'a + Sync + Send,
+    I: IndexedParallelIterator<Item = &'a T>,
+{
+    rewrap! {
+        cloned [] () -> Cloned<I> where { T: Clone };
+        copied [] () -> Copied<I> where { T: Copy };
+    }
+}
