@@ -50,8 +50,16 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         let (left, right) = self.producer.split_at(index);
         let (left_consumer, right_consumer, reducer) = self.consumer.split_at(index);
         (
-            Run { producer: left, consumer: left_consumer, len: index },
-            Run { producer: right, consumer: right_consumer, len: self.len - index },
+            Run {
+                producer: left,
+                consumer: left_consumer,
+                len: index,
+            },
+            Run {
+                producer: right,
+                consumer: right_consumer,
+                len: self.len - index,
+            },
             reducer,
         )
     }
@@ -62,13 +70,20 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         if self.consumer.full() {
             return self.consumer.into_folder().complete();
         }
-        self.consumer.into_folder().consume_iter(self.producer.into_iter()).complete()
+        self.consumer
+            .into_folder()
+            .consume_iter(self.producer.into_iter())
+            .complete()
     }
 
     /// Folds the run on this thread with at most `max_len` items under one folder.
     #[inline]
     pub(crate) fn fold_within(self, max_len: usize) -> C::Result {
-        if self.len <= max_len { self.fold() } else { self.fold_halves(max_len) }
+        if self.len <= max_len {
+            self.fold()
+        } else {
+            self.fold_halves(max_len)
+        }
     }
 
     fn fold_halves(self, max_len: usize) -> C::Result {
@@ -97,17 +112,12 @@ where
         return (run.fold_within(division.max_len), start.elapsed());
     }
     let crew: Crew<'_, P, C, C::Result, _> = Crew::new(helpers + 1, pieces, division, spawner);
-    let result = handover::share(
-        helpers,
-        spawner,
-        &|seat| crew.help(seat),
-        || {
-            let result = crew.fold(run, 0, 0);
-            crew.finished.store(true, Ordering::Release);
-            crew.clock_out(start);
-            result
-        },
-    );
+    let result = handover::share(helpers, spawner, &|seat| crew.help(seat), || {
+        let result = crew.fold(run, 0, 0);
+        crew.finished.store(true, Ordering::Release);
+        crew.clock_out(start);
+        result
+    });
     let (present, idle) = (crew.present_ns.into_inner(), crew.idle_ns.into_inner());
     (result, Duration::from_nanos(present.saturating_sub(idle)))
 }
@@ -142,6 +152,9 @@ struct Half<P, C, R> {
     /// The result is there: a hint, so that waiting does not take the lock.
     done: AtomicBool,
 }
+
+/// What a worker took from another one: where the result goes, and the items.
+type Offer<'c, P, C, R> = (&'c Half<P, C, R>, Run<P, C>);
 
 enum State<P, C, R> {
     Empty,
@@ -212,12 +225,17 @@ where
     S: Spawner,
 {
     fn new(workers: usize, pieces: usize, division: Division, spawner: &'s S) -> Self {
-        let depth = pieces.checked_next_power_of_two().map_or(64, usize::trailing_zeros) as usize;
+        let depth = pieces
+            .checked_next_power_of_two()
+            .map_or(64, usize::trailing_zeros) as usize;
         Crew {
             division,
             spawner,
             seats: (0..workers)
-                .map(|_| Seat { offers: AtomicU64::new(0), halves: OnceLock::new() })
+                .map(|_| Seat {
+                    offers: AtomicU64::new(0),
+                    halves: OnceLock::new(),
+                })
                 .collect(),
             // Twice the depth leaves room for runs that are taken while waiting; beyond it a worker
             // keeps what it has to itself.
@@ -232,7 +250,10 @@ where
     fn halves(&self, seat: usize) -> &[Half<P, C, R>] {
         self.seats[seat].halves.get_or_init(|| {
             (0..self.levels)
-                .map(|_| Half { state: Mutex::new(State::Empty), done: AtomicBool::new(false) })
+                .map(|_| Half {
+                    state: Mutex::new(State::Empty),
+                    done: AtomicBool::new(false),
+                })
                 .collect()
         })
     }
@@ -316,11 +337,12 @@ where
     }
 
     fn clock_out(&self, start: Instant) {
-        self.present_ns.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.present_ns
+            .fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
     }
 
     /// Takes the largest offer of the next worker that has one.
-    fn take_an_offer(&self, seat: usize) -> Option<(&Half<P, C, R>, Run<P, C>)> {
+    fn take_an_offer(&self, seat: usize) -> Option<Offer<'_, P, C, R>> {
         let workers = self.seats.len();
         for distance in 1..workers {
             let victim = &self.seats[(seat + distance) % workers];
@@ -339,12 +361,7 @@ where
     }
 
     /// Folds what was taken from another worker and tells it the result.
-    fn fold_for_owner(
-        &self,
-        (half, run): (&Half<P, C, R>, Run<P, C>),
-        seat: usize,
-        level: usize,
-    ) {
+    fn fold_for_owner(&self, (half, run): Offer<'_, P, C, R>, seat: usize, level: usize) {
         let result = catch_unwind(AssertUnwindSafe(|| self.fold(run, seat, level)));
         if result.is_err() {
             self.abandoned.store(true, Ordering::Relaxed);
@@ -370,7 +387,8 @@ impl Idle {
 
     fn end<P, C, R, S>(&mut self, crew: &Crew<'_, P, C, R, S>) {
         if let Some(since) = self.since.take() {
-            crew.idle_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            crew.idle_ns
+                .fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
         }
         self.looks = 0;
     }

@@ -36,7 +36,11 @@ impl<T, C: Consumer<T>> ProducerCallback<T> for Call<C> {
 
     #[inline]
     fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
-        let run = Run { producer, consumer: self.consumer, len: self.len };
+        let run = Run {
+            producer,
+            consumer: self.consumer,
+            len: self.len,
+        };
         let short = run.len < self.target.serial_below() && run.len <= run.producer.max_len();
         if short && !sample_is_due() {
             return run.fold();
@@ -54,7 +58,7 @@ fn sample_is_due() -> bool {
     CALLS
         .try_with(|calls| {
             calls.set(calls.get().wrapping_add(1));
-            calls.get().is_multiple_of(SAMPLE_EVERY)
+            calls.get() % SAMPLE_EVERY == 0
         })
         .unwrap_or(false)
 }
@@ -97,7 +101,11 @@ impl Context {
             let chunk = limits.clamp_chunk(chunk);
             (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
         }
-        Context { target, limits, max_len }
+        Context {
+            target,
+            limits,
+            max_len,
+        }
     }
 
     fn run_forced<P, C>(self, run: Run<P, C>, force: Force) -> C::Result
@@ -109,7 +117,11 @@ impl Context {
             Force::Serial => run.fold_within(self.max_len),
             Force::Rayon => run_as_rayon(run),
             Force::Workers { workers, chunk } => {
-                let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
+                let limits = Limits {
+                    workers,
+                    bound: Bound::Environment,
+                    ..self.limits
+                };
                 let workers = machine::limit_by_pool(limits).workers;
                 let chunk = chunk.unwrap_or_else(|| match self.target.facts() {
                     Some(facts) => model::best_chunk(run.len, workers, &facts, &machine::facts()),
@@ -173,7 +185,11 @@ impl Context {
         C: Consumer<P::Item>,
     {
         let len = run.len;
-        let division = Division { workers, chunk, max_len: self.max_len };
+        let division = Division {
+            workers,
+            chunk,
+            max_len: self.max_len,
+        };
         let (result, busy) = crew::fold(run, division, &RayonPool);
         let slow = 1.0 + self.target.contention() * (workers as f64 - 1.0);
         self.target.observe(len, busy.as_nanos() as f64 / slow);
@@ -224,7 +240,11 @@ struct Paced {
 
 impl Paced {
     fn start(context: Context) -> Self {
-        Paced { context, start: Instant::now(), done: 0 }
+        Paced {
+            context,
+            start: Instant::now(),
+            done: 0,
+        }
     }
 
     /// Runs `block` items, then decides about the rest.
@@ -233,7 +253,11 @@ impl Paced {
         P: Producer,
         C: Consumer<P::Item>,
     {
-        let Context { target, limits, max_len } = self.context;
+        let Context {
+            target,
+            limits,
+            max_len,
+        } = self.context;
         if block >= run.len || limits.workers == 1 {
             let len = self.done + run.len;
             let result = run.fold_within(max_len);

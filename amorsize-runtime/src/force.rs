@@ -41,7 +41,9 @@ impl std::str::FromStr for Force {
     type Err = InvalidForce;
 
     fn from_str(value: &str) -> Result<Self, InvalidForce> {
-        parse(value).ok_or_else(|| InvalidForce { value: value.to_owned() })
+        parse(value).ok_or_else(|| InvalidForce {
+            value: value.to_owned(),
+        })
     }
 }
 
@@ -64,7 +66,10 @@ fn parse(value: &str) -> Option<Force> {
             return None;
         }
     }
-    Some(Force::Workers { workers: workers?, chunk })
+    Some(Force::Workers {
+        workers: workers?,
+        chunk,
+    })
 }
 
 // Two words instead of a lock: a loop reads them on every call above its fast path. 0 workers encode
@@ -82,7 +87,10 @@ pub(crate) fn current() -> Option<Force> {
         RAYON => Some(Force::Rayon),
         workers => {
             let chunk = CHUNK.load(Ordering::Relaxed);
-            Some(Force::Workers { workers, chunk: (chunk > 0).then_some(chunk) })
+            Some(Force::Workers {
+                workers,
+                chunk: (chunk > 0).then_some(chunk),
+            })
         }
     }
 }
@@ -93,7 +101,9 @@ pub(crate) fn set(force: Option<Force>) {
         None => (0, 0),
         Some(Force::Serial) => (SERIAL, 0),
         Some(Force::Rayon) => (RAYON, 0),
-        Some(Force::Workers { workers, chunk }) => (workers.clamp(1, RAYON - 1), chunk.unwrap_or(0)),
+        Some(Force::Workers { workers, chunk }) => {
+            (workers.clamp(1, RAYON - 1), chunk.unwrap_or(0))
+        }
     };
     CHUNK.store(chunk, Ordering::Relaxed);
     WORKERS.store(workers, Ordering::Relaxed);
@@ -115,9 +125,20 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_the_valid_forms() {
-        for value in ["", "parallel", "workers", "workers=0", "workers=2,workers=3", "chunk=4", "workers=-1"] {
+        for value in [
+            "",
+            "parallel",
+            "workers",
+            "workers=0",
+            "workers=2,workers=3",
+            "chunk=4",
+            "workers=-1",
+        ] {
             let error = value.parse::<Force>().expect_err(value).to_string();
-            assert!(error.contains("`rayon`") && error.contains(value), "{error}");
+            assert!(
+                error.contains("`rayon`") && error.contains(value),
+                "{error}"
+            );
         }
     }
 }

@@ -110,11 +110,17 @@ impl Desk {
         H: Fn(usize) + Sync,
     {
         let helpers = helpers.min(MAX_HELPERS);
-        let errand = Errand { helper: std::ptr::from_ref(helper).cast(), call: call::<H> };
-        // SAFETY (rule 1): the gate is closed and nobody is inside, since `Desk::new` or since the
-        // wait at the end of the previous call; this thread alone opens it.
-        desk.errand.with_mut(|slot| unsafe { *slot = Some(errand) });
-        desk.gate.store((helpers as u64) << ALLOWED_SHIFT, Ordering::SeqCst);
+        let errand = Errand {
+            helper: std::ptr::from_ref(helper).cast(),
+            call: call::<H>,
+        };
+        desk.errand.with_mut(|slot| {
+            // SAFETY (rule 1): the gate is closed and nobody is inside, since `Desk::new` or since
+            // the wait at the end of the previous call; this thread alone opens it.
+            unsafe { *slot = Some(errand) }
+        });
+        desk.gate
+            .store((helpers as u64) << ALLOWED_SHIFT, Ordering::SeqCst);
 
         // Rule 3: from here to the end of the wait nothing may unwind past this frame.
         let guard = AbortOnUnwind;
@@ -154,14 +160,15 @@ impl Desk {
     fn serve(&self) {
         let Some(seat) = self.enter() else { return };
         let inside = Inside(self);
-        // SAFETY (rule 2): this helper is inside, so the owner does not write.
-        let errand = self.errand.with(|slot| unsafe { *slot });
+        let errand = self.errand.with(|slot| {
+            // SAFETY (rule 2): this helper is inside, so the owner does not write.
+            unsafe { *slot }
+        });
         let errand = errand.expect("an open gate has an errand");
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY (rule 2): the owner keeps the `H` alive until nobody is inside, and this helper
-            // is inside until `inside` drops.
-            unsafe { (errand.call)(errand.helper, seat) }
-        }));
+        // SAFETY (rule 2): the owner keeps the `H` alive until nobody is inside, and this helper is
+        // inside until `inside` drops.
+        let work = || unsafe { (errand.call)(errand.helper, seat) };
+        let outcome = catch_unwind(AssertUnwindSafe(work));
         if let Err(payload) = outcome {
             let mut first = self.panic.lock().unwrap_or_else(|e| e.into_inner());
             match *first {
@@ -272,9 +279,18 @@ where
             let _ = DESKS.try_with(|desks| desks.borrow_mut().extend(self.0.take()));
         }
     }
-    let free = DESKS.try_with(|desks| desks.borrow_mut().pop()).ok().flatten();
+    let free = DESKS
+        .try_with(|desks| desks.borrow_mut().pop())
+        .ok()
+        .flatten();
     let desk = PutBack(Some(free.unwrap_or_else(Desk::new)));
-    Desk::share(desk.0.as_ref().expect("just put there"), helpers, spawner, helper, caller)
+    Desk::share(
+        desk.0.as_ref().expect("just put there"),
+        helpers,
+        spawner,
+        helper,
+        caller,
+    )
 }
 
 /// The synchronisation primitives, replaced by loom's when the protocol is model-checked.

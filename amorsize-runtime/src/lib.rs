@@ -19,7 +19,9 @@ mod stage;
 mod tuned;
 
 pub use force::{Force, InvalidForce};
-pub use loops::{Loop, LoopStatus, Options, Profiled, force, invalid_force, loops, select, warm_up};
+pub use loops::{
+    Loop, LoopStatus, Options, Profiled, force, invalid_force, loops, select, warm_up,
+};
 pub use machine::{class as machine_class, measure as measure_machine};
 pub use stage::{Stage, Staged};
 pub use tuned::{Tune, Tuned};

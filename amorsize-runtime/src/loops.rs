@@ -23,8 +23,12 @@ const PROFILE_WEIGHT: f64 = 8.0;
 const MEMORY: u32 = 32;
 
 /// What is assumed of a loop beyond its item time until it has been recorded.
-const UNRECORDED: LoopFacts =
-    LoopFacts { item_ns: 0.0, item_cv: 0.5, reduce_ns: 100.0, contention: 0.05 };
+const UNRECORDED: LoopFacts = LoopFacts {
+    item_ns: 0.0,
+    item_cv: 0.5,
+    reduce_ns: 100.0,
+    contention: 0.05,
+};
 
 /// Choices that the attribute fixes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +41,10 @@ pub struct Options {
 
 impl Options {
     /// No choice fixed.
-    pub const NONE: Options = Options { max_workers: None, chunk: None };
+    pub const NONE: Options = Options {
+        max_workers: None,
+        chunk: None,
+    };
 }
 
 /// What the profile says of one loop on one machine class, as the attribute embeds it.
@@ -180,12 +187,17 @@ impl Loop {
     /// never ask which machine they are on.
     fn embedded_serial_below(&self) -> usize {
         let short = |entry: &Profiled| (CHECKPOINT_FROM_NS / entry.item.item_ns) as usize;
-        self.profiled.iter().map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0)
+        self.profiled
+            .iter()
+            .map(|entry| entry.parallel_from.min(short(entry)))
+            .min()
+            .unwrap_or(0)
     }
 
     fn set_serial_below(&self, n: usize) {
         let fast = force::current().is_none() && !recording();
-        self.serial_below.store(if fast { n } else { 0 }, Ordering::Relaxed);
+        self.serial_below
+            .store(if fast { n } else { 0 }, Ordering::Relaxed);
     }
 
     /// What the loop costs here, as far as profile and observation tell; `None` if never seen.
@@ -195,7 +207,10 @@ impl Loop {
         let observed = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
         match profiled {
             None if calls == 0 => None,
-            None => Some(LoopFacts { item_ns: observed, ..UNRECORDED }),
+            None => Some(LoopFacts {
+                item_ns: observed,
+                ..UNRECORDED
+            }),
             Some(facts) if calls == 0 => Some(facts),
             Some(facts) => {
                 let calls = f64::from(calls);
@@ -214,7 +229,10 @@ impl Loop {
 
     /// [`Loop::facts`] with an item time that was just measured, whatever was known.
     pub(crate) fn facts_with(&self, item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, ..self.facts().unwrap_or(UNRECORDED) }
+        LoopFacts {
+            item_ns,
+            ..self.facts().unwrap_or(UNRECORDED)
+        }
     }
 
     /// Learns from a call of `n` items whose items took `busy_ns` in all, on however many workers.
@@ -233,8 +251,12 @@ impl Loop {
         let calls = self.observed.calls.load(Ordering::Relaxed);
         let mean = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
         let mean = (mean * f64::from(calls) + item_ns) / f64::from(calls + 1);
-        self.observed.item_ns.store(mean.to_bits(), Ordering::Relaxed);
-        self.observed.calls.store((calls + 1).min(MEMORY - 1), Ordering::Relaxed);
+        self.observed
+            .item_ns
+            .store(mean.to_bits(), Ordering::Relaxed);
+        self.observed
+            .calls
+            .store((calls + 1).min(MEMORY - 1), Ordering::Relaxed);
         self.apply();
     }
 
@@ -245,7 +267,9 @@ impl Loop {
         if (facts.item_ns - applied).abs() <= 0.1 * applied {
             return;
         }
-        self.observed.applied_ns.store(facts.item_ns.to_bits(), Ordering::Relaxed);
+        self.observed
+            .applied_ns
+            .store(facts.item_ns.to_bits(), Ordering::Relaxed);
         let limits = self.limits_by_cores();
         let short = (CHECKPOINT_FROM_NS / facts.item_ns) as usize;
         // Where parallel never pays a call is only timed now and then.
@@ -293,9 +317,17 @@ fn on_this_machine(entries: &[Profiled]) -> Option<LoopFacts> {
         .find(|entry| entry.class.split('-').next() == architecture)
         .unwrap_or(&entries[0]);
     let ratio = machine::measured().reference_ns / nearest.machine.reference_ns;
-    let ratio = if ratio.is_finite() && ratio > 0.0 { ratio } else { 1.0 };
+    let ratio = if ratio.is_finite() && ratio > 0.0 {
+        ratio
+    } else {
+        1.0
+    };
     let item = nearest.item;
-    Some(LoopFacts { item_ns: item.item_ns * ratio, reduce_ns: item.reduce_ns * ratio, ..item })
+    Some(LoopFacts {
+        item_ns: item.item_ns * ratio,
+        reduce_ns: item.reduce_ns * ratio,
+        ..item
+    })
 }
 
 fn recording() -> bool {

@@ -1,0 +1,264 @@
+//! Recording: runs every call of every loop under an assigned setting, and writes what it took.
+//!
+//! Only with the feature `record`, and only in a process started with `AMORSIZE_RECORD` set to an
+//! existing folder. `cargo amorsize tune` does both. Each process appends lines to one file of its
+//! own in that folder, each line with one system call outside the timed region, so that a process
+//! that is killed loses at most the line it was writing.
+
+mod experiment;
+mod serial;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use amorsize_profile::{Call, MachineFacts, Profile, Record, Setting};
+use rayon::iter::plumbing::{Consumer, Producer};
+
+use crate::crew::Run;
+use crate::drive::{Context, run_as_rayon};
+use crate::loops::Loop;
+use crate::machine;
+use crate::model::{self, Plan};
+use experiment::{Assignment, Experiment};
+use serial::Blocks;
+
+/// The recorder of this process, if it records.
+pub(crate) fn recorder() -> Option<&'static Recorder> {
+    static RECORDER: OnceLock<Option<Recorder>> = OnceLock::new();
+    RECORDER.get_or_init(Recorder::from_environment).as_ref()
+}
+
+/// What a recording process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Compares settings.
+    Explore,
+    /// Compares the plans of a profile with serial runs and stock rayon.
+    Verify,
+}
+
+pub(crate) struct Recorder {
+    mode: Mode,
+    file: Mutex<File>,
+    /// By loop name and binary order of magnitude of the number of items.
+    experiments: Mutex<HashMap<(&'static str, u32), Experiment>>,
+    seed: u64,
+    /// What one look at the clock adds to a measurement, in nanoseconds.
+    clock_ns: u64,
+    /// The profile that replaces what is compiled in.
+    profile: Profile,
+}
+
+impl Recorder {
+    fn from_environment() -> Option<Recorder> {
+        let folder = PathBuf::from(std::env::var_os("AMORSIZE_RECORD")?);
+        let mode = match std::env::var("AMORSIZE_RECORD_MODE") {
+            Ok(mode) if mode == "verify" => Mode::Verify,
+            _ => Mode::Explore,
+        };
+        let seed = std::env::var("AMORSIZE_RECORD_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok());
+        let profile = std::env::var_os("AMORSIZE_PROFILE")
+            .and_then(|path| Profile::load(Path::new(&path)).ok().flatten())
+            .unwrap_or_default();
+        let mut file = create(&folder)?;
+        let limits = machine::limit_by_pool(machine::limits_by_cores(None));
+        let first = Record::Machine {
+            class: machine::class().to_owned(),
+            workers: limits.workers as u32,
+            facts: measure_often(),
+        };
+        writeln!(file, "{}", first.to_line()).ok()?;
+        if let Some(section) = profile.machines.get(machine::class()) {
+            machine::adopt(section.facts);
+        }
+        Some(Recorder {
+            mode,
+            file: Mutex::new(file),
+            experiments: Mutex::new(HashMap::new()),
+            seed: seed.unwrap_or(1),
+            clock_ns: clock_cost(),
+            profile,
+        })
+    }
+
+    /// Runs one call under the setting that is its turn.
+    pub(crate) fn run<P, C>(&self, context: Context, run: Run<P, C>) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let (name, items) = (context.target.name(), run.len as u64);
+        if items == 0 {
+            return context.run_serial(run);
+        }
+        self.adopt_profile(context.target);
+        let key = (name, items.ilog2());
+        let assignment = self.with_experiment(key, context, items, Experiment::next);
+        let (result, setting, wall_ns, item_sd_ns) = match assignment {
+            Assignment::Settled(setting) => return self.run_as(context, run, setting),
+            Assignment::First => {
+                let mut blocks = Blocks::growing();
+                let result = blocks.run_first(context, run);
+                if let Some(rest) = blocks.handed_over {
+                    self.write(name, rest.items, rest.setting, rest.wall_ns, None);
+                }
+                let items = blocks.items() as u64;
+                let (wall_ns, sd) = (blocks.total_ns(), blocks.item_sd_ns());
+                self.write(name, items, Setting::Serial, wall_ns, sd);
+                let item_ns = wall_ns as f64 / items as f64;
+                self.with_experiment(key, context, items, |e| e.learn_item_time(item_ns));
+                return result;
+            }
+            Assignment::SerialBlocks => {
+                let mut blocks = Blocks::equal(run.len);
+                let result = blocks.run(context, run);
+                (
+                    result,
+                    Setting::Serial,
+                    blocks.total_ns(),
+                    blocks.item_sd_ns(),
+                )
+            }
+            Assignment::Run(setting) => {
+                let setting = self.with_prediction(context, run.len, setting);
+                let start = Instant::now();
+                let result = self.run_as(context, run, setting);
+                let wall_ns = start.elapsed().as_nanos() as u64;
+                (result, setting, wall_ns.saturating_sub(self.clock_ns), None)
+            }
+        };
+        self.with_experiment(key, context, items, |e| {
+            e.add(setting, wall_ns as f64 / items as f64)
+        });
+        self.write(name, items, setting, wall_ns, item_sd_ns);
+        result
+    }
+
+    fn run_as<P, C>(&self, context: Context, run: Run<P, C>, setting: Setting) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        match setting {
+            Setting::Serial => context.run_serial(run),
+            Setting::Rayon => run_as_rayon(run),
+            Setting::Parallel { workers, chunk } => {
+                context.run_parallel(run, workers as usize, chunk as usize)
+            }
+            Setting::Tuned { .. } => context.run_planned(run),
+        }
+    }
+
+    /// Fills in the plan that the model chooses, for calls under verification.
+    fn with_prediction(&self, context: Context, n: usize, setting: Setting) -> Setting {
+        let (Setting::Tuned { .. }, Some(facts)) = (setting, context.target.facts()) else {
+            return setting;
+        };
+        let limits = machine::limit_by_pool(context.limits);
+        let decision = model::decide(n, &facts, &machine::facts(), &limits);
+        let (workers, chunk) = match decision.plan {
+            Plan::Serial => (1, n as u64),
+            Plan::Parallel { workers, chunk } => (workers as u32, chunk as u64),
+        };
+        Setting::Tuned {
+            workers,
+            chunk,
+            predicted_ns: decision.terms.total() as u64,
+        }
+    }
+
+    fn adopt_profile(&self, target: &'static Loop) {
+        let section = self.profile.machines.get(machine::class());
+        if let Some(entry) = section.and_then(|section| section.loops.get(target.name())) {
+            target.adopt(entry.facts);
+        }
+    }
+
+    fn with_experiment<R>(
+        &self,
+        key: (&'static str, u32),
+        context: Context,
+        items: u64,
+        f: impl FnOnce(&mut Experiment) -> R,
+    ) -> R {
+        let mut experiments = self
+            .experiments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let number = experiments.len() as u64;
+        let experiment = experiments.entry(key).or_insert_with(|| {
+            let limits = machine::limit_by_pool(context.limits);
+            let seed = self.seed.wrapping_add(number);
+            match self.mode {
+                Mode::Explore => Experiment::explore(items, limits, seed),
+                Mode::Verify => Experiment::verify(seed),
+            }
+        });
+        f(experiment)
+    }
+
+    fn write(
+        &self,
+        name: &str,
+        items: u64,
+        setting: Setting,
+        wall_ns: u64,
+        item_sd_ns: Option<f64>,
+    ) {
+        let name = name.to_owned();
+        let call = Record::Call(Call {
+            name,
+            items,
+            setting,
+            wall_ns,
+            cpu_ns: wall_ns,
+            item_sd_ns,
+        });
+        let line = call.to_line() + "\n";
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        // A full disk loses observations; the program under measurement goes on.
+        let _ = file.write_all(line.as_bytes());
+    }
+}
+
+fn create(folder: &Path) -> Option<File> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let path = folder.join(format!("{}-{now:x}.records", std::process::id()));
+    File::options()
+        .append(true)
+        .create_new(true)
+        .open(path)
+        .ok()
+}
+
+/// The medians of a few measurements: one is disturbed easily.
+fn measure_often() -> MachineFacts {
+    let samples: Vec<MachineFacts> = (0..7).map(|_| machine::measure()).collect();
+    let median = |field: fn(&MachineFacts) -> f64| {
+        let mut values: Vec<f64> = samples.iter().map(field).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    MachineFacts {
+        spawn_ns: median(|facts| facts.spawn_ns),
+        wake_ns: median(|facts| facts.wake_ns),
+        claim_ns: median(|facts| facts.claim_ns),
+        reference_ns: median(|facts| facts.reference_ns),
+    }
+}
+
+fn clock_cost() -> u64 {
+    let look = |_| {
+        let start = Instant::now();
+        start.elapsed().as_nanos() as u64
+    };
+    (0..64).map(look).min().unwrap_or(0)
+}

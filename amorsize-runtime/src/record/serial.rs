@@ -1,0 +1,202 @@
+//! Serial runs in timed blocks, for the distribution of item times.
+
+use std::time::{Duration, Instant};
+
+use amorsize_profile::Setting;
+use rayon::iter::plumbing::{Consumer, Producer, Reducer};
+
+use crate::crew::Run;
+use crate::drive::Context;
+use crate::machine;
+
+/// Blocks of a serial run of known length.
+const BLOCKS: usize = 8;
+/// Items whose total time is below this are not worth blocks of their own.
+const SHORTEST: Duration = Duration::from_micros(2);
+/// A loop that is called for the first time runs serially for so long; then the rest goes parallel.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Chunks per worker of that rest.
+const CHUNKS_PER_WORKER: usize = 16;
+
+/// The blocks of one call.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    /// Items and time of each.
+    blocks: Vec<(usize, Duration)>,
+    next: usize,
+    /// How blocks grow.
+    growth: usize,
+    /// The part of the call that was not run serially.
+    pub(super) handed_over: Option<HandedOver>,
+}
+
+/// The rest of a long first call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HandedOver {
+    pub(super) items: u64,
+    pub(super) setting: Setting,
+    pub(super) wall_ns: u64,
+}
+
+impl Blocks {
+    /// A few blocks of the same length.
+    pub(super) fn equal(len: usize) -> Self {
+        Blocks {
+            blocks: Vec::new(),
+            next: len.div_ceil(BLOCKS),
+            growth: 1,
+            handed_over: None,
+        }
+    }
+
+    /// Blocks that double, for a call of which nothing is known.
+    pub(super) fn growing() -> Self {
+        Blocks {
+            blocks: Vec::new(),
+            next: 1,
+            growth: 2,
+            handed_over: None,
+        }
+    }
+
+    pub(super) fn items(&self) -> usize {
+        self.blocks.iter().map(|&(items, _)| items).sum()
+    }
+
+    fn total(&self) -> Duration {
+        self.blocks.iter().map(|&(_, time)| time).sum()
+    }
+
+    pub(super) fn total_ns(&self) -> u64 {
+        self.total().as_nanos() as u64
+    }
+
+    /// The standard deviation of one item's time, estimated from the blocks: the mean of `m` items
+    /// varies with a variance of `1/m` of an item's. `None` with fewer than three blocks, or when
+    /// they are too short to be told apart.
+    pub(super) fn item_sd_ns(&self) -> Option<f64> {
+        if self.blocks.len() < 3 || self.total() < SHORTEST * self.blocks.len() as u32 {
+            return None;
+        }
+        let mean = self.total_ns() as f64 / self.items() as f64;
+        let sum: f64 = self
+            .blocks
+            .iter()
+            .map(|&(items, time)| {
+                let off = time.as_nanos() as f64 / items as f64 - mean;
+                items as f64 * off * off
+            })
+            .sum();
+        Some((sum / (self.blocks.len() - 1) as f64).sqrt())
+    }
+
+    /// Runs all of `run` in blocks.
+    pub(super) fn run<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        self.run_blocks(context, run, None)
+    }
+
+    /// Runs `run` in blocks, or only its start if it takes long and others could help.
+    pub(super) fn run_first<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let workers = machine::limit_by_pool(context.limits).workers;
+        self.run_blocks(context, run, (workers > 1).then_some(workers))
+    }
+
+    fn run_blocks<P, C>(
+        &mut self,
+        context: Context,
+        run: Run<P, C>,
+        helpers: Option<usize>,
+    ) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        if self.next >= run.len {
+            return self.time(context, run);
+        }
+        if let Some(workers) = helpers.filter(|_| self.total() > PATIENCE) {
+            return self.hand_over(context, run, workers);
+        }
+        let (block, rest, reducer) = run.split_at(self.next);
+        self.next *= self.growth;
+        let left = self.time(context, block);
+        let right = self.run_blocks(context, rest, helpers);
+        reducer.reduce(left, right)
+    }
+
+    fn time<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let len = run.len;
+        let start = Instant::now();
+        let result = context.run_serial(run);
+        self.blocks.push((len, start.elapsed()));
+        result
+    }
+
+    fn hand_over<P, C>(&mut self, context: Context, run: Run<P, C>, workers: usize) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let items = run.len;
+        let chunk = context
+            .limits
+            .clamp_chunk(items.div_ceil(workers * CHUNKS_PER_WORKER));
+        let start = Instant::now();
+        let result = context.run_parallel(run, workers, chunk);
+        self.handed_over = Some(HandedOver {
+            items: items as u64,
+            setting: Setting::Parallel {
+                workers: workers as u32,
+                chunk: chunk as u64,
+            },
+            wall_ns: start.elapsed().as_nanos() as u64,
+        });
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(times: &[(usize, u64)]) -> Blocks {
+        let mut blocks = Blocks::growing();
+        blocks.blocks = times
+            .iter()
+            .map(|&(items, us)| (items, Duration::from_micros(us)))
+            .collect();
+        blocks
+    }
+
+    #[test]
+    fn equal_items_have_no_deviation() {
+        let sd = blocks(&[(1, 10), (2, 20), (4, 40), (8, 80)]).item_sd_ns();
+        assert!(sd.is_some_and(|sd| sd < 1e-6), "{sd:?}");
+    }
+
+    #[test]
+    fn the_deviation_of_single_items_is_the_sample_deviation() {
+        let sd = blocks(&[(1, 10), (1, 20), (1, 30)])
+            .item_sd_ns()
+            .expect("three blocks");
+        assert!((sd - 10_000.0).abs() < 1e-6, "{sd}");
+    }
+
+    #[test]
+    fn too_few_or_too_short_blocks_tell_nothing() {
+        assert_eq!(blocks(&[(1, 10), (1, 20)]).item_sd_ns(), None);
+        assert_eq!(blocks(&[(1, 1), (1, 2), (1, 0)]).item_sd_ns(), None);
+    }
+}
