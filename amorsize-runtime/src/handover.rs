@@ -115,7 +115,7 @@ impl Desk {
             call: call::<H>,
         };
         desk.errand.with_mut(|slot| {
-            // SAFETY (rule 1): the gate is closed and nobody is inside, since `Desk::new` or since
+            // SAFETY: rule 1: the gate is closed and nobody is inside, since `Desk::new` or since
             // the wait at the end of the previous call; this thread alone opens it.
             unsafe { *slot = Some(errand) }
         });
@@ -161,11 +161,11 @@ impl Desk {
         let Some(seat) = self.enter() else { return };
         let inside = Inside(self);
         let errand = self.errand.with(|slot| {
-            // SAFETY (rule 2): this helper is inside, so the owner does not write.
+            // SAFETY: rule 2: this helper is inside, so the owner does not write.
             unsafe { *slot }
         });
         let errand = errand.expect("an open gate has an errand");
-        // SAFETY (rule 2): the owner keeps the `H` alive until nobody is inside, and this helper is
+        // SAFETY: rule 2: the owner keeps the `H` alive until nobody is inside, and this helper is
         // inside until `inside` drops.
         let work = || unsafe { (errand.call)(errand.helper, seat) };
         let outcome = catch_unwind(AssertUnwindSafe(work));
