@@ -114,7 +114,7 @@ impl Context {
         C: Consumer<P::Item>,
     {
         match force {
-            Force::Serial => run.fold_within(self.max_len),
+            Force::Serial => self.run_serial(run),
             Force::Rayon => run_as_rayon(run),
             Force::Workers { workers, chunk } => {
                 let limits = Limits {
@@ -168,7 +168,7 @@ impl Context {
             plan => plan,
         };
         match plan {
-            Plan::Serial => run.fold_within(self.max_len),
+            Plan::Serial => self.run_serial(run),
             Plan::Parallel { workers, chunk } => self.run_parallel(run, workers, chunk),
         }
     }
