@@ -393,3 +393,7 @@ impl Idle {
         self.looks = 0;
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "crew_tests.rs"]
+mod tests;

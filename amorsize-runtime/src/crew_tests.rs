@@ -1,0 +1,171 @@
+//! The crew on plain threads, without a pool. Also run under Miri, see CONTRIBUTING.md.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use rayon::iter::plumbing::{Consumer, Folder, Reducer};
+
+use super::*;
+
+/// A thread for every helper.
+struct Threads;
+
+impl Spawner for Threads {
+    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
+        thread::spawn(job);
+    }
+
+    fn run_other_work(&self) -> bool {
+        false
+    }
+}
+
+/// The numbers of a range.
+struct Items(std::ops::Range<usize>);
+
+impl Producer for Items {
+    type Item = usize;
+    type IntoIter = std::ops::Range<usize>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0
+    }
+
+    fn split_at(self, index: usize) -> (Self, Self) {
+        let middle = self.0.start + index;
+        (Items(self.0.start..middle), Items(middle..self.0.end))
+    }
+}
+
+/// Collects items into boxes, in order; panics at one of them.
+#[derive(Clone, Copy)]
+struct Boxes {
+    bad: Option<usize>,
+}
+
+impl Consumer<usize> for Boxes {
+    type Folder = BoxFolder;
+    type Reducer = Boxes;
+    type Result = Vec<Box<usize>>;
+
+    fn split_at(self, _: usize) -> (Self, Self, Self) {
+        (self, self, self)
+    }
+
+    fn into_folder(self) -> Self::Folder {
+        BoxFolder {
+            boxes: Vec::new(),
+            bad: self.bad,
+        }
+    }
+
+    fn full(&self) -> bool {
+        false
+    }
+}
+
+struct BoxFolder {
+    boxes: Vec<Box<usize>>,
+    bad: Option<usize>,
+}
+
+impl Folder<usize> for BoxFolder {
+    type Result = Vec<Box<usize>>;
+
+    fn consume(mut self, item: usize) -> Self {
+        if self.bad == Some(item) {
+            std::panic::resume_unwind(Box::new(item));
+        }
+        self.boxes.push(Box::new(item));
+        self
+    }
+
+    fn complete(self) -> Self::Result {
+        self.boxes
+    }
+
+    fn full(&self) -> bool {
+        false
+    }
+}
+
+impl Reducer<Vec<Box<usize>>> for Boxes {
+    fn reduce(self, mut left: Vec<Box<usize>>, right: Vec<Box<usize>>) -> Vec<Box<usize>> {
+        left.extend(right);
+        left
+    }
+}
+
+/// Folds `0..n` on a crew.
+fn collect(n: usize, division: Division, bad: Option<usize>) -> Vec<Box<usize>> {
+    let run = Run {
+        producer: Items(0..n),
+        consumer: Boxes { bad },
+        len: n,
+    };
+    fold(run, division, &Threads).0
+}
+
+#[test]
+fn results_are_complete_and_in_order_for_every_division() {
+    let (lengths, workers): (&[usize], &[usize]) = if cfg!(miri) {
+        (&[5, 8], &[2, 3])
+    } else {
+        (&[0, 1, 2, 3, 8, 100, 257], &[1, 2, 3, 8])
+    };
+    for &n in lengths {
+        for &workers in workers {
+            for chunk in [1, 2, 7, n.max(1)] {
+                for max_len in [1, 3, usize::MAX] {
+                    let boxes = collect(
+                        n,
+                        Division {
+                            workers,
+                            chunk,
+                            max_len,
+                        },
+                        None,
+                    );
+                    assert!(boxes.into_iter().map(|item| *item).eq(0..n));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
+    let n = if cfg!(miri) { 6 } else { 100 };
+    for bad in 0..n {
+        let division = Division {
+            workers: 3,
+            chunk: 2,
+            max_len: usize::MAX,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| collect(n, division, Some(bad))));
+        assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&bad));
+    }
+}
+
+#[test]
+fn a_crew_out_of_levels_goes_on_alone() {
+    let n = if cfg!(miri) { 20 } else { 2_000 };
+    let division = Division {
+        workers: 2,
+        chunk: 1,
+        max_len: usize::MAX,
+    };
+    let pool = Threads;
+    let mut crew: Crew<'_, _, Boxes, _, _> = Crew::new(2, n, division, &pool);
+    crew.levels = 2;
+    let boxes = crew.fold(
+        Run {
+            producer: Items(0..n),
+            consumer: Boxes { bad: None },
+            len: n,
+        },
+        0,
+        0,
+    );
+    assert!(boxes.into_iter().map(|item| *item).eq(0..n));
+}
