@@ -29,9 +29,7 @@ impl Parse for Annotated {
                  and annotate that",
             ));
         }
-        input
-            .parse::<Option<Token![unsafe]>>()?
-            .to_tokens(&mut head);
+        input.parse::<Option<Token![unsafe]>>()?.to_tokens(&mut head);
         input.parse::<Option<Abi>>()?.to_tokens(&mut head);
         if !input.peek(Token![fn]) {
             return Err(input.error("`#[tune]` expects a function or a method"));

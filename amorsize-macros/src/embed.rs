@@ -18,36 +18,17 @@ impl Embedded {
     pub(crate) fn read() -> (Self, Option<syn::Error>) {
         // Set by cargo; whoever calls rustc by hand builds without a profile.
         let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) else {
-            return (
-                Embedded {
-                    tracking: quote!(),
-                    profile: Profile::default(),
-                },
-                None,
-            );
+            return (Embedded { tracking: quote!(), profile: Profile::default() }, None);
         };
         match Profile::load(&package.join(FILE_NAME)) {
-            Ok(Some(profile)) => (
-                Embedded {
-                    tracking: track(FILE_NAME),
-                    profile,
-                },
-                None,
-            ),
+            Ok(Some(profile)) => (Embedded { tracking: track(FILE_NAME), profile }, None),
             // A file that is not there cannot be tracked. Whoever adds a profile also adds a table
             // to `Cargo.toml`, which can.
-            Ok(None) => (
-                Embedded {
-                    tracking: track("Cargo.toml"),
-                    profile: Profile::default(),
-                },
-                None,
-            ),
+            Ok(None) => {
+                (Embedded { tracking: track("Cargo.toml"), profile: Profile::default() }, None)
+            }
             Err(error) => {
-                let embedded = Embedded {
-                    tracking: track(FILE_NAME),
-                    profile: Profile::default(),
-                };
+                let embedded = Embedded { tracking: track(FILE_NAME), profile: Profile::default() };
                 (embedded, Some(compile_error(&error)))
             }
         }
@@ -64,10 +45,7 @@ impl Embedded {
             .machines
             .iter()
             .flat_map(|(class, section)| {
-                section
-                    .loops
-                    .iter()
-                    .map(move |(name, entry)| (name, class, section.facts, entry))
+                section.loops.iter().map(move |(name, entry)| (name, class, section.facts, entry))
             })
             .filter(|(name, ..)| concerns(name))
             .collect();
@@ -86,18 +64,8 @@ fn literal(
     machine: &MachineFacts,
     entry: &LoopEntry,
 ) -> TokenStream {
-    let MachineFacts {
-        spawn_ns,
-        wake_ns,
-        claim_ns,
-        reference_ns,
-    } = *machine;
-    let amorsize_profile::LoopFacts {
-        item_ns,
-        item_cv,
-        reduce_ns,
-        contention,
-    } = entry.facts;
+    let MachineFacts { spawn_ns, wake_ns, claim_ns, reference_ns } = *machine;
+    let amorsize_profile::LoopFacts { item_ns, item_cv, reduce_ns, contention } = entry.facts;
     let parallel_from = match entry.parallel_from {
         // A length beyond what this target can address is never reached.
         Some(n) => {
@@ -136,8 +104,5 @@ fn track(file: &str) -> TokenStream {
 }
 
 fn compile_error(error: &ReadError) -> syn::Error {
-    syn::Error::new(
-        Span::call_site(),
-        format!("{error}\nhint: {}", error.hint()),
-    )
+    syn::Error::new(Span::call_site(), format!("{error}\nhint: {}", error.hint()))
 }

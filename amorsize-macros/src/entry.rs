@@ -93,16 +93,9 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut usize) -> TokenStr
         let method = method_called(&tokens[..position], group);
         let is =
             |names: &[&str]| method.is_some_and(|name| names.iter().any(|known| name == known));
-        let inside = if is(COMBINING_CALLS) {
-            Place::Combined
-        } else {
-            Place::Anywhere
-        };
+        let inside = if is(COMBINING_CALLS) { Place::Combined } else { Place::Anywhere };
         let entry = is(ENTRY_CALLS).then_some(method).flatten();
-        let mut tuned = Group::new(
-            group.delimiter(),
-            tune_tokens(group.stream(), inside, loops),
-        );
+        let mut tuned = Group::new(group.delimiter(), tune_tokens(group.stream(), inside, loops));
         tuned.set_span(group.span());
         out.push(TokenTree::Group(tuned));
         if let Some(entry) = entry.filter(|_| place == Place::Anywhere) {
@@ -163,10 +156,7 @@ mod tests {
     #[test]
     fn an_entry_call_is_followed_by_the_tuning_calls() {
         let (tokens, loops) = tuned("xs.par_iter().map(f)");
-        assert_eq!(
-            tokens,
-            "xs.par_iter().__slot().__kind().__tune(&__AMORSIZE_LOOP_0).map(f)"
-        );
+        assert_eq!(tokens, "xs.par_iter().__slot().__kind().__tune(&__AMORSIZE_LOOP_0).map(f)");
         assert_eq!(loops, 1);
     }
 
@@ -196,13 +186,9 @@ mod tests {
 
     #[test]
     fn names_that_are_not_method_calls_are_left_alone() {
-        for source in [
-            "par_iter(xs)",
-            "self.par_iter",
-            "rayon::par_iter(x)",
-            "x.par_sort()",
-            "a.par_iter[0]",
-        ] {
+        for source in
+            ["par_iter(xs)", "self.par_iter", "rayon::par_iter(x)", "x.par_sort()", "a.par_iter[0]"]
+        {
             assert_eq!(tuned(source), (source.replace(' ', ""), 0));
         }
     }

@@ -75,11 +75,7 @@ fn loop_static(
     index: usize,
 ) -> TokenStream {
     let expansion = expansion(options);
-    let suffix = if index == 0 {
-        String::new()
-    } else {
-        format!("#{}", index + 1)
-    };
+    let suffix = if index == 0 { String::new() } else { format!("#{}", index + 1) };
     let (name, entries) = match &options.name {
         Some(given) => {
             let name = given.value() + &suffix;
@@ -90,10 +86,7 @@ fn loop_static(
             // A macro does not know its module: all functions of this name are candidates.
             let tail = format!("::{}{suffix}", syn::ext::IdentExt::unraw(&function.name));
             let entries = embedded.entries(&expansion, |entry| entry.ends_with(&tail));
-            (
-                quote!(::core::concat!(::core::module_path!(), #tail)),
-                entries,
-            )
+            (quote!(::core::concat!(::core::module_path!(), #tail)), entries)
         }
     };
     let number = |n: Option<usize>| match n {

@@ -35,10 +35,7 @@ impl Parse for Options {
                 }
             };
             if repeated {
-                return Err(Error::new(
-                    key.span(),
-                    format!("option `{key}` is given twice"),
-                ));
+                return Err(Error::new(key.span(), format!("option `{key}` is given twice")));
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -56,10 +53,7 @@ fn set<T>(
     value: impl FnOnce(ParseStream<'_>) -> Result<T>,
 ) -> Result<bool> {
     if !input.peek(Token![=]) {
-        return Err(Error::new(
-            key.span(),
-            format!("option `{key}` needs a value: {VALID}"),
-        ));
+        return Err(Error::new(key.span(), format!("option `{key}` needs a value: {VALID}")));
     }
     input.parse::<Token![=]>()?;
     Ok(slot.replace(value(input)?).is_some())
@@ -87,10 +81,8 @@ pub(crate) fn parse(tokens: proc_macro2::TokenStream) -> (Options, Option<Error>
         Ok(options) => (options, None),
         Err(mut error) => {
             if error.to_string().contains("unexpected end of input") {
-                error = Error::new(
-                    Span::call_site(),
-                    format!("an option's value is missing: {VALID}"),
-                );
+                error =
+                    Error::new(Span::call_site(), format!("an option's value is missing: {VALID}"));
             }
             (Options::default(), Some(error))
         }

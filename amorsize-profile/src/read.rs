@@ -59,17 +59,10 @@ impl Profile {
         refuse_conflicts(text)?;
         refuse_missing_end(text)?;
         let document = DeTable::parse(text).map_err(|error| {
-            let line = error
-                .span()
-                .map(|span| line_of(text.as_bytes(), span.start));
+            let line = error.span().map(|span| line_of(text.as_bytes(), span.start));
             ReadError::damaged(line, error.message())
         })?;
-        let root = Table {
-            text,
-            title: None,
-            line: None,
-            entries: document.get_ref(),
-        };
+        let root = Table { text, title: None, line: None, entries: document.get_ref() };
         // First, because another format may have other keys.
         root.require_known_format()?;
         root.only(&["format", "machine"])?;
@@ -85,16 +78,13 @@ impl Profile {
 /// Names the line of a conflict, which the TOML parser would report as a strange key.
 fn refuse_conflicts(text: &str) -> Result<(), ReadError> {
     let marker = text.lines().position(|line| {
-        ["<<<<<<<", "|||||||", "=======", ">>>>>>>"]
-            .iter()
-            .any(|marker| line.starts_with(marker))
+        ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker))
     });
     match marker {
         None => Ok(()),
-        Some(index) => Err(ReadError::damaged(
-            Some(index + 1),
-            "the file holds an unresolved merge conflict",
-        )),
+        Some(index) => {
+            Err(ReadError::damaged(Some(index + 1), "the file holds an unresolved merge conflict"))
+        }
     }
 }
 
@@ -142,14 +132,7 @@ impl<'t> Table<'t> {
     }
 
     fn section(&self, machine: &str) -> Result<Section, ReadError> {
-        self.only(&[
-            "checksum",
-            "spawn_ns",
-            "wake_ns",
-            "claim_ns",
-            "reference_ns",
-            "loop",
-        ])?;
+        self.only(&["checksum", "spawn_ns", "wake_ns", "claim_ns", "reference_ns", "loop"])?;
         let loops = self
             .children("loop", "loop")?
             .into_iter()
@@ -241,12 +224,9 @@ impl<'t> Table<'t> {
     ) -> Result<Table<'t>, ReadError> {
         let line = self.line_of(value.span());
         match value.get_ref() {
-            DeValue::Table(entries) => Ok(Table {
-                text: self.text,
-                title: Some(title),
-                line: Some(line),
-                entries,
-            }),
+            DeValue::Table(entries) => {
+                Ok(Table { text: self.text, title: Some(title), line: Some(line), entries })
+            }
             other => Err(ReadError::damaged(
                 Some(line),
                 format!("{title} is {}, not a table", kind_of(other)),
@@ -275,10 +255,10 @@ impl<'t> Table<'t> {
         let value = self.require(key)?;
         match value.get_ref() {
             DeValue::String(text) => Ok(text),
-            other => Err(self.damaged(
-                value.span(),
-                &format!("`{key}` is {}, not a string", kind_of(other)),
-            )),
+            other => {
+                Err(self
+                    .damaged(value.span(), &format!("`{key}` is {}, not a string", kind_of(other))))
+            }
         }
     }
 

@@ -47,11 +47,7 @@ impl ReadError {
     }
 
     fn new(line: Option<usize>, problem: Problem) -> Self {
-        Self {
-            path: None,
-            line,
-            problem,
-        }
+        Self { path: None, line, problem }
     }
 
     pub(crate) fn at(mut self, path: &Path) -> Self {

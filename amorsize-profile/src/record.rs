@@ -90,8 +90,7 @@ impl Record {
         };
         // Room for what the other fields usually take, so that the line rarely moves.
         let mut line = String::with_capacity(name.len() + 96);
-        self.write_fields(&mut line)
-            .expect("a String takes all that is written to it");
+        self.write_fields(&mut line).expect("a String takes all that is written to it");
         escape_into(&mut line, name);
         line
     }
@@ -112,12 +111,7 @@ impl Record {
     fn write_fields(&self, line: &mut String) -> fmt::Result {
         match self {
             Record::Machine { workers, facts, .. } => {
-                let MachineFacts {
-                    spawn_ns,
-                    wake_ns,
-                    claim_ns,
-                    reference_ns,
-                } = facts;
+                let MachineFacts { spawn_ns, wake_ns, claim_ns, reference_ns } = facts;
                 // `Debug` of a float uses an exponent where plain digits would be many.
                 write!(
                     line,
@@ -125,13 +119,7 @@ impl Record {
                 )
             }
             Record::Call(call) => {
-                let Call {
-                    items,
-                    setting,
-                    wall_ns,
-                    cpu_ns,
-                    ..
-                } = call;
+                let Call { items, setting, wall_ns, cpu_ns, .. } = call;
                 write!(line, "call\t{setting}\t{items}\t{wall_ns}\t{cpu_ns}\t")?;
                 match call.item_sd_ns {
                     Some(item_sd_ns) => write!(line, "{item_sd_ns:?}\t"),
@@ -199,11 +187,9 @@ impl fmt::Display for Setting {
             Setting::Serial => formatter.write_str("serial"),
             Setting::Rayon => formatter.write_str("rayon"),
             Setting::Parallel { workers, chunk } => write!(formatter, "parallel:{workers}:{chunk}"),
-            Setting::Tuned {
-                workers,
-                chunk,
-                predicted_ns,
-            } => write!(formatter, "tuned:{workers}:{chunk}:{predicted_ns}"),
+            Setting::Tuned { workers, chunk, predicted_ns } => {
+                write!(formatter, "tuned:{workers}:{chunk}:{predicted_ns}")
+            }
         }
     }
 }
@@ -361,11 +347,7 @@ mod tests {
                 0 => Setting::Serial,
                 1 => Setting::Rayon,
                 2 => Setting::Parallel { workers, chunk },
-                _ => Setting::Tuned {
-                    workers,
-                    chunk,
-                    predicted_ns,
-                },
+                _ => Setting::Tuned { workers, chunk, predicted_ns },
             };
             let mut float = || Some(f64::from_bits(any())).filter(|number| number.is_finite());
             let item_sd_ns = float();
@@ -383,11 +365,7 @@ mod tests {
                 cpu_ns: any(),
                 item_sd_ns,
             }));
-            assert_round_trip(&Record::Machine {
-                class: "b".to_owned(),
-                workers,
-                facts,
-            });
+            assert_round_trip(&Record::Machine { class: "b".to_owned(), workers, facts });
         }
     }
 
@@ -423,10 +401,7 @@ mod tests {
             call("a").to_line(),
             call("b").to_line(),
         );
-        assert_eq!(
-            read_records(&text),
-            (vec![machine("m"), call("a"), call("b")], 2)
-        );
+        assert_eq!(read_records(&text), (vec![machine("m"), call("a"), call("b")], 2));
         // Complete as it looks, its name may have been longer.
         assert_eq!(read_records(&call("a").to_line()), (Vec::new(), 0));
         assert_eq!(read_records(""), (Vec::new(), 0));

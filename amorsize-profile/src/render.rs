@@ -82,11 +82,7 @@ impl Profile {
 
 /// The checksum of a section: over its rendering without the line that holds the checksum.
 pub(crate) fn section_checksum(machine: &str, section: &Section) -> String {
-    checksum(&format!(
-        "{}{}",
-        section_header(machine),
-        section_body(machine, section)
-    ))
+    checksum(&format!("{}{}", section_header(machine), section_body(machine, section)))
 }
 
 /// `text` as a basic string of TOML, which serves as a key too.
@@ -135,12 +131,7 @@ fn write_body(text: &mut String, machine: &str, section: &Section) -> fmt::Resul
 }
 
 fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
-    let LoopEntry {
-        tokens,
-        facts,
-        parallel_from,
-        plan,
-    } = entry;
+    let LoopEntry { tokens, facts, parallel_from, plan } = entry;
     writeln!(text, "tokens = {}", quoted(tokens))?;
     match parallel_from {
         Some(items) => writeln!(text, "parallel_from = {items}")?,
@@ -180,9 +171,8 @@ fn rounded(number: f64) -> f64 {
     if !number.is_finite() {
         return number;
     }
-    let rounded: f64 = format!("{number:.3e}")
-        .parse()
-        .expect("what a number was formatted as is a number");
+    let rounded: f64 =
+        format!("{number:.3e}").parse().expect("what a number was formatted as is a number");
     if rounded.is_finite() {
         // The sum is 0.0 for -0.0 and changes nothing else.
         rounded + 0.0
@@ -208,23 +198,11 @@ pub(crate) mod tests {
                 contention: 0.031,
             },
             parallel_from: Some(12),
-            plan: ReviewedPlan {
-                items: 1480,
-                workers: 2,
-                chunk: 24,
-                speedup: 1.93,
-            },
+            plan: ReviewedPlan { items: 1480, workers: 2, chunk: 24, speedup: 1.93 },
         };
-        let never = LoopEntry {
-            parallel_from: None,
-            ..entry.clone()
-        };
-        let facts = MachineFacts {
-            spawn_ns: 210.0,
-            wake_ns: 3200.0,
-            claim_ns: 41.0,
-            reference_ns: 950.0,
-        };
+        let never = LoopEntry { parallel_from: None, ..entry.clone() };
+        let facts =
+            MachineFacts { spawn_ns: 210.0, wake_ns: 3200.0, claim_ns: 41.0, reference_ns: 950.0 };
         let amd = Section {
             facts,
             loops: [
@@ -234,10 +212,7 @@ pub(crate) mod tests {
             .into(),
         };
         let arm = Section {
-            facts: MachineFacts {
-                spawn_ns: 180.5,
-                ..facts
-            },
+            facts: MachineFacts { spawn_ns: 180.5, ..facts },
             loops: [("source_stats::count::tokens".to_owned(), entry)].into(),
         };
         Profile {
@@ -253,9 +228,7 @@ pub(crate) mod tests {
     fn the_layout_is_what_a_reviewer_reads() {
         let mut profile = two_sections();
         let section = profile.machines.get_mut("x86_64-linux-amd-19h").unwrap();
-        section
-            .loops
-            .retain(|name, _| name.starts_with("source_stats"));
+        section.loops.retain(|name, _| name.starts_with("source_stats"));
         profile.machines.remove("aarch64-macos-apple");
         // The checksum too is fixed: files in other people's repositories hold it.
         let expected = format!(

@@ -35,10 +35,7 @@ pub fn update(
     command: &str,
     change: impl FnOnce(&mut Profile),
 ) -> Result<bool, WriteError> {
-    let failed = |source| WriteError::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| WriteError::Write { path: path.to_owned(), source };
     let target = resolve(path).map_err(failed)?;
     let _lock = lock(&target)?;
 
@@ -83,11 +80,7 @@ fn lock(target: &Path) -> Result<File, WriteError> {
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    let opened = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
     match opened {
         // Another user's lock file can be read and that is enough to lock it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -97,10 +90,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
     }
 }
 
-#[allow(
-    clippy::incompatible_msrv,
-    reason = "the feature `write` is documented to need Rust 1.89"
-)]
+#[allow(clippy::incompatible_msrv, reason = "the feature `write` is documented to need Rust 1.89")]
 fn wait_for(file: &File) -> io::Result<()> {
     loop {
         match file.lock() {

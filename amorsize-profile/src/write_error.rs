@@ -68,10 +68,7 @@ impl fmt::Display for WriteError {
         match self {
             WriteError::Read(error) => error.fmt(formatter),
             WriteError::Invalid(error) => {
-                write!(
-                    formatter,
-                    "refused to write a profile that could not be read back: {error}"
-                )
+                write!(formatter, "refused to write a profile that could not be read back: {error}")
             }
             WriteError::Lock { path, source } => {
                 write!(formatter, "failed to lock `{}`: {source}", path.display())

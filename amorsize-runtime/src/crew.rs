@@ -50,16 +50,8 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         let (left, right) = self.producer.split_at(index);
         let (left_consumer, right_consumer, reducer) = self.consumer.split_at(index);
         (
-            Run {
-                producer: left,
-                consumer: left_consumer,
-                len: index,
-            },
-            Run {
-                producer: right,
-                consumer: right_consumer,
-                len: self.len - index,
-            },
+            Run { producer: left, consumer: left_consumer, len: index },
+            Run { producer: right, consumer: right_consumer, len: self.len - index },
             reducer,
         )
     }
@@ -70,20 +62,13 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         if self.consumer.full() {
             return self.consumer.into_folder().complete();
         }
-        self.consumer
-            .into_folder()
-            .consume_iter(self.producer.into_iter())
-            .complete()
+        self.consumer.into_folder().consume_iter(self.producer.into_iter()).complete()
     }
 
     /// Folds the run on this thread with at most `max_len` items under one folder.
     #[inline]
     pub(crate) fn fold_within(self, max_len: usize) -> C::Result {
-        if self.len <= max_len {
-            self.fold()
-        } else {
-            self.fold_halves(max_len)
-        }
+        if self.len <= max_len { self.fold() } else { self.fold_halves(max_len) }
     }
 
     fn fold_halves(self, max_len: usize) -> C::Result {
@@ -225,17 +210,12 @@ where
     S: Spawner,
 {
     fn new(workers: usize, pieces: usize, division: Division, spawner: &'s S) -> Self {
-        let depth = pieces
-            .checked_next_power_of_two()
-            .map_or(64, usize::trailing_zeros) as usize;
+        let depth = pieces.checked_next_power_of_two().map_or(64, usize::trailing_zeros) as usize;
         Crew {
             division,
             spawner,
             seats: (0..workers)
-                .map(|_| Seat {
-                    offers: AtomicU64::new(0),
-                    halves: OnceLock::new(),
-                })
+                .map(|_| Seat { offers: AtomicU64::new(0), halves: OnceLock::new() })
                 .collect(),
             // Twice the depth leaves room for runs that are taken while waiting; beyond it a worker
             // keeps what it has to itself.
@@ -250,10 +230,7 @@ where
     fn halves(&self, seat: usize) -> &[Half<P, C, R>] {
         self.seats[seat].halves.get_or_init(|| {
             (0..self.levels)
-                .map(|_| Half {
-                    state: Mutex::new(State::Empty),
-                    done: AtomicBool::new(false),
-                })
+                .map(|_| Half { state: Mutex::new(State::Empty), done: AtomicBool::new(false) })
                 .collect()
         })
     }
@@ -337,8 +314,7 @@ where
     }
 
     fn clock_out(&self, start: Instant) {
-        self.present_ns
-            .fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.present_ns.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
     }
 
     /// Takes the largest offer of the next worker that has one.
@@ -387,8 +363,7 @@ impl Idle {
 
     fn end<P, C, R, S>(&mut self, crew: &Crew<'_, P, C, R, S>) {
         if let Some(since) = self.since.take() {
-            crew.idle_ns
-                .fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            crew.idle_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
         }
         self.looks = 0;
     }

@@ -53,10 +53,7 @@ impl Consumer<usize> for Boxes {
     }
 
     fn into_folder(self) -> Self::Folder {
-        BoxFolder {
-            boxes: Vec::new(),
-            bad: self.bad,
-        }
+        BoxFolder { boxes: Vec::new(), bad: self.bad }
     }
 
     fn full(&self) -> bool {
@@ -98,34 +95,19 @@ impl Reducer<Vec<Box<usize>>> for Boxes {
 
 /// Folds `0..n` on a crew.
 fn collect(n: usize, division: Division, bad: Option<usize>) -> Vec<Box<usize>> {
-    let run = Run {
-        producer: Items(0..n),
-        consumer: Boxes { bad },
-        len: n,
-    };
+    let run = Run { producer: Items(0..n), consumer: Boxes { bad }, len: n };
     fold(run, division, &Threads).0
 }
 
 #[test]
 fn results_are_complete_and_in_order_for_every_division() {
-    let (lengths, workers): (&[usize], &[usize]) = if cfg!(miri) {
-        (&[5, 8], &[2, 3])
-    } else {
-        (&[0, 1, 2, 3, 8, 100, 257], &[1, 2, 3, 8])
-    };
+    let (lengths, workers): (&[usize], &[usize]) =
+        if cfg!(miri) { (&[5, 8], &[2, 3]) } else { (&[0, 1, 2, 3, 8, 100, 257], &[1, 2, 3, 8]) };
     for &n in lengths {
         for &workers in workers {
             for chunk in [1, 2, 7, n.max(1)] {
                 for max_len in [1, 3, usize::MAX] {
-                    let boxes = collect(
-                        n,
-                        Division {
-                            workers,
-                            chunk,
-                            max_len,
-                        },
-                        None,
-                    );
+                    let boxes = collect(n, Division { workers, chunk, max_len }, None);
                     assert!(boxes.into_iter().map(|item| *item).eq(0..n));
                 }
             }
@@ -137,11 +119,7 @@ fn results_are_complete_and_in_order_for_every_division() {
 fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
     let n = if cfg!(miri) { 6 } else { 100 };
     for bad in 0..n {
-        let division = Division {
-            workers: 3,
-            chunk: 2,
-            max_len: usize::MAX,
-        };
+        let division = Division { workers: 3, chunk: 2, max_len: usize::MAX };
         let outcome = catch_unwind(AssertUnwindSafe(|| collect(n, division, Some(bad))));
         assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&bad));
     }
@@ -150,22 +128,11 @@ fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
 #[test]
 fn a_crew_out_of_levels_goes_on_alone() {
     let n = if cfg!(miri) { 20 } else { 2_000 };
-    let division = Division {
-        workers: 2,
-        chunk: 1,
-        max_len: usize::MAX,
-    };
+    let division = Division { workers: 2, chunk: 1, max_len: usize::MAX };
     let pool = Threads;
     let mut crew: Crew<'_, _, Boxes, _, _> = Crew::new(2, n, division, &pool);
     crew.levels = 2;
-    let boxes = crew.fold(
-        Run {
-            producer: Items(0..n),
-            consumer: Boxes { bad: None },
-            len: n,
-        },
-        0,
-        0,
-    );
+    let boxes =
+        crew.fold(Run { producer: Items(0..n), consumer: Boxes { bad: None }, len: n }, 0, 0);
     assert!(boxes.into_iter().map(|item| *item).eq(0..n));
 }

@@ -21,8 +21,11 @@ const SAMPLE_EVERY: u32 = 256;
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;
 
-/// Serial blocks grow so that each takes as long as this many times all before it.
+/// Serial blocks grow so that each takes this many times as long as all before it.
 const BLOCK_GROWTH: f64 = 2.0;
+
+/// Items this many times dearer than known are a reason to decide again.
+const SURPRISE: f64 = 1.5;
 
 /// Carries a consumer and its loop into `with_producer`.
 pub(crate) struct Call<C> {
@@ -36,11 +39,7 @@ impl<T, C: Consumer<T>> ProducerCallback<T> for Call<C> {
 
     #[inline]
     fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
-        let run = Run {
-            producer,
-            consumer: self.consumer,
-            len: self.len,
-        };
+        let run = Run { producer, consumer: self.consumer, len: self.len };
         let short = run.len < self.target.serial_below() && run.len <= run.producer.max_len();
         if short && !sample_is_due() {
             return run.fold();
@@ -101,11 +100,7 @@ impl Context {
             let chunk = limits.clamp_chunk(chunk);
             (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
         }
-        Context {
-            target,
-            limits,
-            max_len,
-        }
+        Context { target, limits, max_len }
     }
 
     fn run_forced<P, C>(self, run: Run<P, C>, force: Force) -> C::Result
@@ -117,11 +112,7 @@ impl Context {
             Force::Serial => self.run_serial(run),
             Force::Rayon => run_as_rayon(run),
             Force::Workers { workers, chunk } => {
-                let limits = Limits {
-                    workers,
-                    bound: Bound::Environment,
-                    ..self.limits
-                };
+                let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
                 let workers = machine::limit_by_pool(limits).workers;
                 let chunk = chunk.unwrap_or_else(|| match self.target.facts() {
                     Some(facts) => model::best_chunk(run.len, workers, &facts, &machine::facts()),
@@ -139,7 +130,7 @@ impl Context {
         C: Consumer<P::Item>,
     {
         let Some(facts) = self.target.facts() else {
-            return Paced::start(self).run(run, 1);
+            return Paced::start(self, 0.0).run(run, 1);
         };
         let machine = machine::facts_for(run.len as f64 * facts.item_ns);
         let decision = model::decide(run.len, &facts, &machine, &self.limits);
@@ -148,7 +139,7 @@ impl Context {
                 // A long run learns soon whether the items are as cheap as they are said to be.
                 let long = decision.serial_ns >= CHECKPOINT_FROM_NS;
                 let first = if long { run.len / 4 } else { run.len };
-                Paced::start(self).run(run, first)
+                Paced::start(self, facts.item_ns).run(run, first)
             }
             plan => self.run_in_pool(run, plan, &facts),
         }
@@ -185,11 +176,7 @@ impl Context {
         C: Consumer<P::Item>,
     {
         let len = run.len;
-        let division = Division {
-            workers,
-            chunk,
-            max_len: self.max_len,
-        };
+        let division = Division { workers, chunk, max_len: self.max_len };
         let (result, busy) = crew::fold(run, division, &RayonPool);
         let slow = 1.0 + self.target.contention() * (workers as f64 - 1.0);
         self.target.observe(len, busy.as_nanos() as f64 / slow);
@@ -234,17 +221,15 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize) -> Option<usize>
 /// measured rate says that this pays. Nothing is run twice and no result is thrown away.
 struct Paced {
     context: Context,
+    /// The item time that the decision for a serial run was based on; zero if there was none.
+    known_item_ns: f64,
     start: Instant,
     done: usize,
 }
 
 impl Paced {
-    fn start(context: Context) -> Self {
-        Paced {
-            context,
-            start: Instant::now(),
-            done: 0,
-        }
+    fn start(context: Context, known_item_ns: f64) -> Self {
+        Paced { context, known_item_ns, start: Instant::now(), done: 0 }
     }
 
     /// Runs `block` items, then decides about the rest.
@@ -253,11 +238,7 @@ impl Paced {
         P: Producer,
         C: Consumer<P::Item>,
     {
-        let Context {
-            target,
-            limits,
-            max_len,
-        } = self.context;
+        let Context { target, limits, max_len } = self.context;
         if block >= run.len || limits.workers == 1 {
             let len = self.done + run.len;
             let result = run.fold_within(max_len);
@@ -269,6 +250,10 @@ impl Paced {
         let left = block.fold_within(max_len);
         let elapsed_ns = self.start.elapsed().as_nanos() as f64;
         let item_ns = elapsed_ns / self.done as f64;
+        if item_ns <= self.known_item_ns * SURPRISE {
+            let len = rest.len;
+            return reducer.reduce(left, self.run(rest, len));
+        }
         let facts = target.facts_with(item_ns);
         let machine = machine::facts_for(item_ns * rest.len as f64);
         let right = match model::decide(rest.len, &facts, &machine, &limits).plan {

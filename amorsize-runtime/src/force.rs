@@ -41,9 +41,7 @@ impl std::str::FromStr for Force {
     type Err = InvalidForce;
 
     fn from_str(value: &str) -> Result<Self, InvalidForce> {
-        parse(value).ok_or_else(|| InvalidForce {
-            value: value.to_owned(),
-        })
+        parse(value).ok_or_else(|| InvalidForce { value: value.to_owned() })
     }
 }
 
@@ -66,10 +64,7 @@ fn parse(value: &str) -> Option<Force> {
             return None;
         }
     }
-    Some(Force::Workers {
-        workers: workers?,
-        chunk,
-    })
+    Some(Force::Workers { workers: workers?, chunk })
 }
 
 // Two words instead of a lock: a loop reads them on every call above its fast path. 0 workers encode
@@ -87,10 +82,7 @@ pub(crate) fn current() -> Option<Force> {
         RAYON => Some(Force::Rayon),
         workers => {
             let chunk = CHUNK.load(Ordering::Relaxed);
-            Some(Force::Workers {
-                workers,
-                chunk: (chunk > 0).then_some(chunk),
-            })
+            Some(Force::Workers { workers, chunk: (chunk > 0).then_some(chunk) })
         }
     }
 }
@@ -125,20 +117,11 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_the_valid_forms() {
-        for value in [
-            "",
-            "parallel",
-            "workers",
-            "workers=0",
-            "workers=2,workers=3",
-            "chunk=4",
-            "workers=-1",
-        ] {
+        for value in
+            ["", "parallel", "workers", "workers=0", "workers=2,workers=3", "chunk=4", "workers=-1"]
+        {
             let error = value.parse::<Force>().expect_err(value).to_string();
-            assert!(
-                error.contains("`rayon`") && error.contains(value),
-                "{error}"
-            );
+            assert!(error.contains("`rayon`") && error.contains(value), "{error}");
         }
     }
 }

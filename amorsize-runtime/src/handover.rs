@@ -110,17 +110,13 @@ impl Desk {
         H: Fn(usize) + Sync,
     {
         let helpers = helpers.min(MAX_HELPERS);
-        let errand = Errand {
-            helper: std::ptr::from_ref(helper).cast(),
-            call: call::<H>,
-        };
+        let errand = Errand { helper: std::ptr::from_ref(helper).cast(), call: call::<H> };
         desk.errand.with_mut(|slot| {
             // SAFETY: rule 1: the gate is closed and nobody is inside, since `Desk::new` or since
             // the wait at the end of the previous call; this thread alone opens it.
             unsafe { *slot = Some(errand) }
         });
-        desk.gate
-            .store((helpers as u64) << ALLOWED_SHIFT, Ordering::SeqCst);
+        desk.gate.store((helpers as u64) << ALLOWED_SHIFT, Ordering::SeqCst);
 
         // Rule 3: from here to the end of the wait nothing may unwind past this frame.
         let guard = AbortOnUnwind;
@@ -279,18 +275,9 @@ where
             let _ = DESKS.try_with(|desks| desks.borrow_mut().extend(self.0.take()));
         }
     }
-    let free = DESKS
-        .try_with(|desks| desks.borrow_mut().pop())
-        .ok()
-        .flatten();
+    let free = DESKS.try_with(|desks| desks.borrow_mut().pop()).ok().flatten();
     let desk = PutBack(Some(free.unwrap_or_else(Desk::new)));
-    Desk::share(
-        desk.0.as_ref().expect("just put there"),
-        helpers,
-        spawner,
-        helper,
-        caller,
-    )
+    Desk::share(desk.0.as_ref().expect("just put there"), helpers, spawner, helper, caller)
 }
 
 /// The synchronisation primitives, replaced by loom's when the protocol is model-checked.

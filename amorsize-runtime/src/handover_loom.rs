@@ -17,9 +17,7 @@ struct Threads(Mutex<Vec<JoinHandle<()>>>);
 impl Threads {
     fn join(self) {
         let handles = std::mem::take(&mut *self.0.lock().unwrap());
-        handles
-            .into_iter()
-            .for_each(|handle| handle.join().unwrap());
+        handles.into_iter().for_each(|handle| handle.join().unwrap());
     }
 }
 
@@ -98,11 +96,7 @@ fn loom_two_helpers_never_share_a_seat() {
     check(|| {
         let pool = Threads::default();
         let desk = Desk::new();
-        let seats = [
-            AtomicUsize::new(0),
-            AtomicUsize::new(0),
-            AtomicUsize::new(0),
-        ];
+        let seats = [AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0)];
         let run = |seat: usize| _ = seats[seat].fetch_add(1, Ordering::Relaxed);
         Desk::share(&desk, 2, &pool, &run, || run(0));
         assert!(seats.iter().all(|taken| taken.load(Ordering::Relaxed) <= 1));
@@ -118,9 +112,7 @@ fn loom_a_panicking_caller_waits_too() {
         let alive = AtomicUsize::new(1);
         let run = |_: usize| assert_eq!(alive.load(Ordering::Relaxed), 1);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            Desk::share(&desk, 1, &pool, &run, || {
-                std::panic::resume_unwind(Box::new("stop"))
-            });
+            Desk::share(&desk, 1, &pool, &run, || std::panic::resume_unwind(Box::new("stop")));
         }));
         alive.store(0, Ordering::Relaxed);
         assert!(outcome.is_err_and(|payload| payload.is::<&str>()));

@@ -72,13 +72,7 @@ fn seats_are_distinct_and_within_what_was_asked_for() {
     let desk = Desk::new();
     for _ in 0..ROUNDS / 10 + 1 {
         let seats = Mutex::new(Vec::new());
-        Desk::share(
-            &desk,
-            3,
-            &Threads,
-            &|seat| seats.lock().unwrap().push(seat),
-            || {},
-        );
+        Desk::share(&desk, 3, &Threads, &|seat| seats.lock().unwrap().push(seat), || {});
         let mut seats = seats.into_inner().unwrap();
         seats.sort_unstable();
         seats.dedup_by(|a, b| {
@@ -93,13 +87,7 @@ fn seats_are_distinct_and_within_what_was_asked_for() {
 fn a_helper_that_comes_after_the_end_is_turned_away() {
     let pool = Busy::default();
     let desk = Desk::new();
-    let late = Desk::share(
-        &desk,
-        2,
-        &pool,
-        &|_| panic!("nobody may come in"),
-        || "done",
-    );
+    let late = Desk::share(&desk, 2, &pool, &|_| panic!("nobody may come in"), || "done");
     assert_eq!(late, "done");
     assert_eq!(pool.len(), 2);
     pool.run_all();
@@ -122,13 +110,7 @@ fn calls_beside_a_busy_pool_spawn_no_more_helpers_than_one_call_needs() {
 fn a_helper_of_an_earlier_call_serves_a_later_one() {
     let pool = Busy::default();
     let desk = Desk::new();
-    Desk::share(
-        &desk,
-        1,
-        &pool,
-        &|_| panic!("the first call is over"),
-        || (),
-    );
+    Desk::share(&desk, 1, &pool, &|_| panic!("the first call is over"), || ());
     let served = AtomicUsize::new(0);
     let count = |_| _ = served.fetch_add(1, Ordering::Relaxed);
     Desk::share(&desk, 1, &pool, &count, || pool.run_all());
@@ -185,9 +167,7 @@ fn a_helpers_panic_reaches_the_caller_and_the_desk_goes_on() {
     let desk = Desk::new();
     let pool = Busy::default();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        Desk::share(&desk, 2, &pool, &|_| panic!("a helper's"), || {
-            pool.run_all()
-        });
+        Desk::share(&desk, 2, &pool, &|_| panic!("a helper's"), || pool.run_all());
     }));
     assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"a helper's"));
     let served = AtomicUsize::new(0);

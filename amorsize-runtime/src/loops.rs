@@ -9,9 +9,9 @@ use crate::force::{self, Force, InvalidForce};
 use crate::machine;
 use crate::model::{self, Limits};
 
-/// Serial calls predicted to take less run without a checkpoint: two looks at the clock would cost
-/// more than 2 % of them.
-pub(crate) const CHECKPOINT_FROM_NS: f64 = 2_000.0;
+/// Serial calls predicted to take less run without a checkpoint: three looks at the clock and two
+/// decisions, some 100 ns, would cost more than 2 % of them.
+pub(crate) const CHECKPOINT_FROM_NS: f64 = 5_000.0;
 
 /// Calls shorter than this say little about their items: looking at the clock takes up to a tenth.
 const OBSERVABLE_NS: f64 = 500.0;
@@ -23,12 +23,8 @@ const PROFILE_WEIGHT: f64 = 8.0;
 const MEMORY: u32 = 32;
 
 /// What is assumed of a loop beyond its item time until it has been recorded.
-const UNRECORDED: LoopFacts = LoopFacts {
-    item_ns: 0.0,
-    item_cv: 0.5,
-    reduce_ns: 100.0,
-    contention: 0.05,
-};
+const UNRECORDED: LoopFacts =
+    LoopFacts { item_ns: 0.0, item_cv: 0.5, reduce_ns: 100.0, contention: 0.05 };
 
 /// Choices that the attribute fixes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,10 +37,7 @@ pub struct Options {
 
 impl Options {
     /// No choice fixed.
-    pub const NONE: Options = Options {
-        max_workers: None,
-        chunk: None,
-    };
+    pub const NONE: Options = Options { max_workers: None, chunk: None };
 }
 
 /// What the profile says of one loop on one machine class, as the attribute embeds it.
@@ -98,6 +91,8 @@ pub struct Loop {
     /// Calls of fewer items run at once, on the caller, without another thought. Zero until the
     /// first call, while a plan is forced, and while the process records.
     serial_below: AtomicUsize,
+    /// What `serial_below` is when nothing keeps it at zero.
+    planned_below: AtomicUsize,
     name: &'static str,
     options: Options,
     profiled: &'static [Profiled],
@@ -141,6 +136,7 @@ impl Loop {
     pub const fn new(name: &'static str, options: Options, profiled: &'static [Profiled]) -> Self {
         Loop {
             serial_below: AtomicUsize::new(0),
+            planned_below: AtomicUsize::new(0),
             name,
             options,
             profiled,
@@ -187,17 +183,19 @@ impl Loop {
     /// never ask which machine they are on.
     fn embedded_serial_below(&self) -> usize {
         let short = |entry: &Profiled| (CHECKPOINT_FROM_NS / entry.item.item_ns) as usize;
-        self.profiled
-            .iter()
-            .map(|entry| entry.parallel_from.min(short(entry)))
-            .min()
-            .unwrap_or(0)
+        self.profiled.iter().map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0)
     }
 
     fn set_serial_below(&self, n: usize) {
         let fast = force::current().is_none() && !recording();
-        self.serial_below
-            .store(if fast { n } else { 0 }, Ordering::Relaxed);
+        self.planned_below.store(n, Ordering::Relaxed);
+        self.serial_below.store(if fast { n } else { 0 }, Ordering::Relaxed);
+    }
+
+    /// What the fast path compares with in a process that does not record.
+    #[cfg(feature = "record")]
+    pub(crate) fn planned_below(&self) -> usize {
+        self.planned_below.load(Ordering::Relaxed)
     }
 
     /// What the loop costs here, as far as profile and observation tell; `None` if never seen.
@@ -207,15 +205,13 @@ impl Loop {
         let observed = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
         match profiled {
             None if calls == 0 => None,
-            None => Some(LoopFacts {
-                item_ns: observed,
-                ..UNRECORDED
-            }),
+            None => Some(LoopFacts { item_ns: observed, ..UNRECORDED }),
             Some(facts) if calls == 0 => Some(facts),
             Some(facts) => {
                 let calls = f64::from(calls);
-                let off = (observed / facts.item_ns).ln().abs() > 4_f64.ln();
-                let weight = if off { 1.0 } else { PROFILE_WEIGHT };
+                let ratio = observed / facts.item_ns;
+                let plausible = (0.25..=4.0).contains(&ratio);
+                let weight = if plausible { PROFILE_WEIGHT } else { 1.0 };
                 let item_ns = (weight * facts.item_ns + calls * observed) / (weight + calls);
                 Some(LoopFacts { item_ns, ..facts })
             }
@@ -229,10 +225,7 @@ impl Loop {
 
     /// [`Loop::facts`] with an item time that was just measured, whatever was known.
     pub(crate) fn facts_with(&self, item_ns: f64) -> LoopFacts {
-        LoopFacts {
-            item_ns,
-            ..self.facts().unwrap_or(UNRECORDED)
-        }
+        LoopFacts { item_ns, ..self.facts().unwrap_or(UNRECORDED) }
     }
 
     /// Learns from a call of `n` items whose items took `busy_ns` in all, on however many workers.
@@ -242,7 +235,8 @@ impl Loop {
         }
         if busy_ns < OBSERVABLE_NS {
             // Too short to tell the item time, but long enough to tell that no fork is worth it.
-            if n >= self.serial_below() && self.observed.calls.load(Ordering::Relaxed) == 0 {
+            let planned = self.planned_below.load(Ordering::Relaxed);
+            if n >= planned && self.observed.calls.load(Ordering::Relaxed) == 0 {
                 self.set_serial_below(n + 1);
             }
             return;
@@ -251,12 +245,8 @@ impl Loop {
         let calls = self.observed.calls.load(Ordering::Relaxed);
         let mean = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
         let mean = (mean * f64::from(calls) + item_ns) / f64::from(calls + 1);
-        self.observed
-            .item_ns
-            .store(mean.to_bits(), Ordering::Relaxed);
-        self.observed
-            .calls
-            .store((calls + 1).min(MEMORY - 1), Ordering::Relaxed);
+        self.observed.item_ns.store(mean.to_bits(), Ordering::Relaxed);
+        self.observed.calls.store((calls + 1).min(MEMORY - 1), Ordering::Relaxed);
         self.apply();
     }
 
@@ -267,9 +257,7 @@ impl Loop {
         if (facts.item_ns - applied).abs() <= 0.1 * applied {
             return;
         }
-        self.observed
-            .applied_ns
-            .store(facts.item_ns.to_bits(), Ordering::Relaxed);
+        self.observed.applied_ns.store(facts.item_ns.to_bits(), Ordering::Relaxed);
         let limits = self.limits_by_cores();
         let short = (CHECKPOINT_FROM_NS / facts.item_ns) as usize;
         // Where parallel never pays a call is only timed now and then.
@@ -317,17 +305,9 @@ fn on_this_machine(entries: &[Profiled]) -> Option<LoopFacts> {
         .find(|entry| entry.class.split('-').next() == architecture)
         .unwrap_or(&entries[0]);
     let ratio = machine::measured().reference_ns / nearest.machine.reference_ns;
-    let ratio = if ratio.is_finite() && ratio > 0.0 {
-        ratio
-    } else {
-        1.0
-    };
+    let ratio = if ratio.is_finite() && ratio > 0.0 { ratio } else { 1.0 };
     let item = nearest.item;
-    Some(LoopFacts {
-        item_ns: item.item_ns * ratio,
-        reduce_ns: item.reduce_ns * ratio,
-        ..item
-    })
+    Some(LoopFacts { item_ns: item.item_ns * ratio, reduce_ns: item.reduce_ns * ratio, ..item })
 }
 
 fn recording() -> bool {

@@ -67,12 +67,7 @@ pub struct Limits {
 impl Limits {
     /// Limits that only say how many workers the cores allow.
     pub fn cores(workers: usize) -> Self {
-        Limits {
-            workers: workers.max(1),
-            bound: Bound::Cores,
-            min_chunk: 1,
-            max_chunk: usize::MAX,
-        }
+        Limits { workers: workers.max(1), bound: Bound::Cores, min_chunk: 1, max_chunk: usize::MAX }
     }
 
     /// The nearest chunk size that is allowed.
@@ -123,10 +118,7 @@ pub struct Decision {
 /// Predicts the time of `n` items under `plan`.
 pub fn predict(n: usize, plan: Plan, item: &LoopFacts, machine: &MachineFacts) -> Terms {
     match plan {
-        Plan::Serial => Terms {
-            items: n as f64 * item.item_ns,
-            ..Terms::default()
-        },
+        Plan::Serial => Terms { items: n as f64 * item.item_ns, ..Terms::default() },
         Plan::Parallel { workers, chunk } => parallel_terms(n, workers, chunk, item, machine),
     }
 }
@@ -166,13 +158,12 @@ fn parallel_terms(
 /// finite or not positive lead to a serial plan.
 pub fn decide(n: usize, item: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> Decision {
     let serial = predict(n, Plan::Serial, item, machine);
-    let mut best = Decision {
-        plan: Plan::Serial,
-        terms: serial,
-        serial_ns: serial.total(),
-        limited_by: None,
-    };
-    if !(best.serial_ns.is_finite() && best.serial_ns > 0.0) {
+    let mut best =
+        Decision { plan: Plan::Serial, terms: serial, serial_ns: serial.total(), limited_by: None };
+    // Any helper costs a spawn and a wake; what it can save is less than the serial time. Written so
+    // that NaN leads to a serial plan.
+    let pays = best.serial_ns > machine.spawn_ns + machine.wake_ns;
+    if !(pays && best.serial_ns.is_finite()) {
         return best;
     }
     let mut best_ns = best.serial_ns;
@@ -211,11 +202,7 @@ fn worker_counts(limit: usize) -> impl Iterator<Item = usize> {
         }
         let current = next;
         let step = (current / 8).max(1);
-        next = if current < limit {
-            (current + step).min(limit)
-        } else {
-            limit + 1
-        };
+        next = if current < limit { (current + step).min(limit) } else { limit + 1 };
         Some(current)
     })
 }
@@ -260,29 +247,17 @@ pub fn break_even(item: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> 
 mod tests {
     use super::*;
 
-    const MACHINE: MachineFacts = MachineFacts {
-        spawn_ns: 200.0,
-        wake_ns: 3_000.0,
-        claim_ns: 50.0,
-        reference_ns: 1_000.0,
-    };
+    const MACHINE: MachineFacts =
+        MachineFacts { spawn_ns: 200.0, wake_ns: 3_000.0, claim_ns: 50.0, reference_ns: 1_000.0 };
 
     fn items(item_ns: f64) -> LoopFacts {
-        LoopFacts {
-            item_ns,
-            item_cv: 0.1,
-            reduce_ns: 20.0,
-            contention: 0.02,
-        }
+        LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.02 }
     }
 
     #[test]
     fn a_tiny_loop_stays_serial_and_a_large_one_does_not() {
         let limits = Limits::cores(8);
-        assert_eq!(
-            decide(100, &items(1.0), &MACHINE, &limits).plan,
-            Plan::Serial
-        );
+        assert_eq!(decide(100, &items(1.0), &MACHINE, &limits).plan, Plan::Serial);
         assert!(matches!(
             decide(100_000, &items(100.0), &MACHINE, &limits).plan,
             Plan::Parallel { workers: 8, .. }
@@ -296,11 +271,7 @@ mod tests {
                 for item_ns in [0.0, 0.5, 10.0, 1e6, 1e300, f64::NAN, f64::INFINITY] {
                     let limits = Limits::cores(workers);
                     let decision = decide(n, &items(item_ns), &MACHINE, &limits);
-                    if let Plan::Parallel {
-                        workers: chosen,
-                        chunk,
-                    } = decision.plan
-                    {
+                    if let Plan::Parallel { workers: chosen, chunk } = decision.plan {
                         assert!(decision.terms.total() < decision.serial_ns);
                         assert!((2..=workers).contains(&chosen) && (1..n).contains(&chunk));
                     }
@@ -328,17 +299,10 @@ mod tests {
 
     #[test]
     fn limits_on_the_chunk_are_kept_and_the_smaller_one_wins() {
-        let limits = Limits {
-            min_chunk: 64,
-            max_chunk: 8,
-            ..Limits::cores(4)
-        };
+        let limits = Limits { min_chunk: 64, max_chunk: 8, ..Limits::cores(4) };
         let plan = decide(10_000, &items(1e4), &MACHINE, &limits).plan;
         assert!(matches!(plan, Plan::Parallel { chunk: 64, .. }), "{plan:?}");
-        let single = Limits {
-            max_chunk: 1,
-            ..Limits::cores(4)
-        };
+        let single = Limits { max_chunk: 1, ..Limits::cores(4) };
         let plan = decide(10_000, &items(1e4), &MACHINE, &single).plan;
         assert!(matches!(plan, Plan::Parallel { chunk: 1, .. }), "{plan:?}");
     }

@@ -190,11 +190,7 @@ fn start(iter: &impl fmt::Debug) -> Option<i128> {
         }
     }
 
-    let mut first = FirstNumber {
-        digits: None,
-        negative: false,
-        complete: false,
-    };
+    let mut first = FirstNumber { digits: None, negative: false, complete: false };
     write!(first, "{iter:?}").ok()?;
     let sign = if first.negative { -1 } else { 1 };
     first.digits.map(|digits| sign * digits)
@@ -218,24 +214,12 @@ impl<T: RangeInteger> Producer for Counting<T> {
 
     #[inline]
     fn into_iter(self) -> CountingIter<T> {
-        CountingIter {
-            start: self.start,
-            indices: 0..self.len,
-        }
+        CountingIter { start: self.start, indices: 0..self.len }
     }
 
     fn split_at(self, index: usize) -> (Self, Self) {
-        let right = Counting {
-            start: self.start.offset(index),
-            len: self.len - index,
-        };
-        (
-            Counting {
-                start: self.start,
-                len: index,
-            },
-            right,
-        )
+        let right = Counting { start: self.start.offset(index), len: self.len - index };
+        (Counting { start: self.start, len: index }, right)
     }
 }
 
@@ -254,17 +238,14 @@ impl<T: RangeInteger> Iterator for CountingIter<T> {
 
     #[inline]
     fn fold<B, F: FnMut(B, T) -> B>(self, init: B, mut f: F) -> B {
-        self.indices
-            .fold(init, |all, index| f(all, self.start.offset(index)))
+        self.indices.fold(init, |all, index| f(all, self.start.offset(index)))
     }
 }
 
 impl<T: RangeInteger> DoubleEndedIterator for CountingIter<T> {
     #[inline]
     fn next_back(&mut self) -> Option<T> {
-        self.indices
-            .next_back()
-            .map(|index| self.start.offset(index))
+        self.indices.next_back().map(|index| self.start.offset(index))
     }
 }
 
@@ -306,11 +287,7 @@ mod tests {
 
     #[test]
     fn counting_splits_and_reverses() {
-        let (left, right) = Counting {
-            start: -2_i64,
-            len: 5,
-        }
-        .split_at(2);
+        let (left, right) = Counting { start: -2_i64, len: 5 }.split_at(2);
         assert_eq!(left.into_iter().collect::<Vec<_>>(), [-2, -1]);
         assert_eq!(right.into_iter().rev().collect::<Vec<_>>(), [2, 1, 0]);
     }

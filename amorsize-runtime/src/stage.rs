@@ -39,10 +39,7 @@ impl<I, S> Staged<I, S> {
     }
 
     fn then<N>(self, next: N) -> Staged<I, Then<S, N>> {
-        Staged {
-            base: self.base,
-            stage: Then(self.stage, next),
-        }
+        Staged { base: self.base, stage: Then(self.stage, next) }
     }
 }
 
@@ -55,10 +52,7 @@ where
 
     #[inline]
     fn drive_unindexed<C: UnindexedConsumer<S::Out>>(self, consumer: C) -> C::Result {
-        self.base.run(StagedConsumer {
-            base: consumer,
-            stage: &self.stage,
-        })
+        self.base.run(StagedConsumer { base: consumer, stage: &self.stage })
     }
 }
 
@@ -229,19 +223,13 @@ where
 
     fn split_at(self, _: usize) -> (Self, Self, C::Reducer) {
         // The number of items that come out of the left part is unknown.
-        let left = StagedConsumer {
-            base: self.base.split_off_left(),
-            stage: self.stage,
-        };
+        let left = StagedConsumer { base: self.base.split_off_left(), stage: self.stage };
         let reducer = self.base.to_reducer();
         (left, self, reducer)
     }
 
     fn into_folder(self) -> Self::Folder {
-        StagedFolder {
-            base: self.base.into_folder(),
-            stage: self.stage,
-        }
+        StagedFolder { base: self.base.into_folder(), stage: self.stage }
     }
 
     fn full(&self) -> bool {

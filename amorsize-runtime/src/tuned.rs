@@ -46,18 +46,11 @@ impl<I: IndexedParallelIterator> Tuned<I> {
 
     pub(crate) fn run<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
         let len = self.base.len();
-        self.base.with_producer(Call {
-            consumer,
-            len,
-            target: self.target,
-        })
+        self.base.with_producer(Call { consumer, len, target: self.target })
     }
 
     fn wrap<J>(self, adaptor: impl FnOnce(I) -> J) -> Tuned<J> {
-        Tuned {
-            base: adaptor(self.base),
-            target: self.target,
-        }
+        Tuned { base: adaptor(self.base), target: self.target }
     }
 }
 

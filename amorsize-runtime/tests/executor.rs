@@ -46,10 +46,7 @@ fn plans() -> Vec<Option<Force>> {
 
 /// Runs `test` under every plan, in a pool of its own that is larger than most machines.
 fn under_every_plan(test: impl Fn() + Sync) {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(8)
-        .build()
-        .expect("a pool");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().expect("a pool");
     for plan in plans() {
         let _in_force = in_force(plan);
         pool.install(&test);
@@ -63,19 +60,9 @@ fn collects_are_complete_and_in_order() {
             let xs: Vec<usize> = (0..n).collect();
             let doubled: Vec<usize> = xs.par_iter().tuned(&LOOP).map(|x| x * 2).collect();
             assert_eq!(doubled, xs.iter().map(|x| x * 2).collect::<Vec<_>>());
-            let odd: Vec<usize> = xs
-                .par_iter()
-                .tuned(&LOOP)
-                .copied()
-                .filter(|x| x % 2 == 1)
-                .collect();
-            assert_eq!(
-                odd,
-                xs.iter()
-                    .copied()
-                    .filter(|x| x % 2 == 1)
-                    .collect::<Vec<_>>()
-            );
+            let odd: Vec<usize> =
+                xs.par_iter().tuned(&LOOP).copied().filter(|x| x % 2 == 1).collect();
+            assert_eq!(odd, xs.iter().copied().filter(|x| x % 2 == 1).collect::<Vec<_>>());
         }
     });
 }
@@ -103,10 +90,7 @@ fn every_adaptor_that_is_wrapped_again_gives_the_sequential_result() {
         same!(p().zip(ys.par_iter()), s().zip(ys.iter()));
         same!(p().zip_eq(xs.par_iter().tuned(&LOOP)), s().zip(xs.iter()));
         same!(p().chain(ys.par_iter()), s().chain(ys.iter()));
-        same!(
-            p().chunks(10).map(|c| c.len()),
-            xs.chunks(10).map(<[u32]>::len)
-        );
+        same!(p().chunks(10).map(|c| c.len()), xs.chunks(10).map(<[u32]>::len));
         same!(p().with_min_len(5).map(|x| x + 1), s().map(|x| x + 1));
         same!(p().with_max_len(5).map(|x| x + 1), s().map(|x| x + 1));
         same!(p().map_with(1, |a, x| x + *a), s().map(|x| x + 1));
@@ -114,36 +98,18 @@ fn every_adaptor_that_is_wrapped_again_gives_the_sequential_result() {
         same!(p().cloned().update(|x| *x += 1), s().map(|x| x + 1));
         same!(p().inspect(|_| ()), s());
         same!(p().panic_fuse(), s());
-        same!(
-            p().filter_map(|x| x.checked_sub(300)),
-            s().filter_map(|x| x.checked_sub(300))
-        );
+        same!(p().filter_map(|x| x.checked_sub(300)), s().filter_map(|x| x.checked_sub(300)));
         same!(p().flat_map_iter(|x| 0..x % 4), s().flat_map(|x| 0..x % 4));
         same!(
-            p().filter(|x| *x % 3 == 0)
-                .copied()
-                .map(|x| x * 2)
-                .filter(|x| x % 4 == 0),
-            s().filter(|x| *x % 3 == 0)
-                .copied()
-                .map(|x| x * 2)
-                .filter(|x| x % 4 == 0)
+            p().filter(|x| *x % 3 == 0).copied().map(|x| x * 2).filter(|x| x % 4 == 0),
+            s().filter(|x| *x % 3 == 0).copied().map(|x| x * 2).filter(|x| x % 4 == 0)
         );
         same!(
-            p().filter(|x| *x % 2 == 0)
-                .cloned()
-                .inspect(|_| ())
-                .flat_map_iter(|x| [x, x]),
+            p().filter(|x| *x % 2 == 0).cloned().inspect(|_| ()).flat_map_iter(|x| [x, x]),
             s().filter(|x| *x % 2 == 0).cloned().flat_map(|x| [x, x])
         );
-        same!(
-            xs.par_chunks(7).tuned(&LOOP).map(<[u32]>::len),
-            xs.chunks(7).map(<[u32]>::len)
-        );
-        same!(
-            xs.par_windows(2).tuned(&LOOP).map(|w| w[1]),
-            xs.windows(2).map(|w| w[1])
-        );
+        same!(xs.par_chunks(7).tuned(&LOOP).map(<[u32]>::len), xs.chunks(7).map(<[u32]>::len));
+        same!(xs.par_windows(2).tuned(&LOOP).map(|w| w[1]), xs.windows(2).map(|w| w[1]));
     });
 }
 
@@ -151,11 +117,7 @@ fn every_adaptor_that_is_wrapped_again_gives_the_sequential_result() {
 fn reductions_and_folds_see_every_item_once() {
     under_every_plan(|| {
         let n = 10_000_u64;
-        let sum: u64 = (0..n as usize)
-            .into_par_iter()
-            .tuned(&LOOP)
-            .map(|x| x as u64)
-            .sum();
+        let sum: u64 = (0..n as usize).into_par_iter().tuned(&LOOP).map(|x| x as u64).sum();
         assert_eq!(sum, n * (n - 1) / 2);
         let text: Vec<String> = (0..500).map(|x| x.to_string()).collect();
         // Not commutative: the order of the pieces matters.
@@ -173,9 +135,7 @@ fn reductions_and_folds_see_every_item_once() {
                 counts
             })
             .reduce(BTreeMap::new, |mut left, right| {
-                right
-                    .into_iter()
-                    .for_each(|(key, count)| *left.entry(key).or_default() += count);
+                right.into_iter().for_each(|(key, count)| *left.entry(key).or_default() += count);
                 left
             });
         assert_eq!(counts.values().sum::<u32>(), 1_000);
@@ -188,14 +148,9 @@ fn mutation_in_place_reaches_every_item() {
     under_every_plan(|| {
         let mut xs = vec![0_u32; 5_000];
         let ys: Vec<u32> = (0..5_000).collect();
-        xs.par_iter_mut()
-            .tuned(&LOOP)
-            .zip(ys.par_iter())
-            .for_each(|(x, y)| *x += y + 1);
+        xs.par_iter_mut().tuned(&LOOP).zip(ys.par_iter()).for_each(|(x, y)| *x += y + 1);
         assert!(xs.iter().zip(1..).all(|(x, y)| *x == y));
-        xs.par_chunks_mut(64)
-            .tuned(&LOOP)
-            .for_each(|chunk| chunk.fill(7));
+        xs.par_chunks_mut(64).tuned(&LOOP).for_each(|chunk| chunk.fill(7));
         assert_eq!(xs, vec![7; 5_000]);
     });
 }
@@ -210,9 +165,8 @@ fn searches_find_what_they_look_for() {
         assert_eq!(p().position_first(|x| x == 5_000), Some(5_000));
         assert!(p().filter(|x| x % 2 == 0).any(|x| x == 4_444));
         assert!(p().all(|x| x < 10_000));
-        let short: Result<Vec<usize>, usize> = p()
-            .map(|x| if x == 9_000 { Err(x) } else { Ok(x) })
-            .collect();
+        let short: Result<Vec<usize>, usize> =
+            p().map(|x| if x == 9_000 { Err(x) } else { Ok(x) }).collect();
         assert_eq!(short, Err(9_000));
     });
 }
@@ -231,15 +185,7 @@ impl Drop for Counted {
 
 fn counted(n: usize) -> (Vec<Counted>, Arc<Vec<AtomicUsize>>) {
     let drops: Arc<Vec<_>> = Arc::new((0..n).map(|_| AtomicUsize::new(0)).collect());
-    (
-        (0..n)
-            .map(|id| Counted {
-                id,
-                drops: Arc::clone(&drops),
-            })
-            .collect(),
-        drops,
-    )
+    ((0..n).map(|id| Counted { id, drops: Arc::clone(&drops) }).collect(), drops)
 }
 
 fn each_once(drops: &[AtomicUsize]) -> bool {
@@ -250,18 +196,10 @@ fn each_once(drops: &[AtomicUsize]) -> bool {
 fn items_and_results_are_dropped_once() {
     under_every_plan(|| {
         let (items, drops) = counted(500);
-        items
-            .into_par_iter()
-            .tuned(&LOOP)
-            .filter(|item| item.id % 2 == 0)
-            .for_each(drop);
+        items.into_par_iter().tuned(&LOOP).filter(|item| item.id % 2 == 0).for_each(drop);
         assert!(each_once(&drops));
         let (items, drops) = counted(500);
-        let kept: Vec<Counted> = items
-            .into_par_iter()
-            .tuned(&LOOP)
-            .map(|item| item)
-            .collect();
+        let kept: Vec<Counted> = items.into_par_iter().tuned(&LOOP).map(|item| item).collect();
         assert!(drops.iter().all(|count| count.load(Ordering::Relaxed) == 0));
         drop(kept);
         assert!(each_once(&drops));
@@ -281,27 +219,15 @@ fn a_panic_anywhere_reaches_the_caller_and_drops_everything_once() {
                 items
                     .into_par_iter()
                     .tuned(&LOOP)
-                    .map(|item| {
-                        if item.id == bad {
-                            panic!("item {bad}")
-                        } else {
-                            item
-                        }
-                    })
+                    .map(|item| if item.id == bad { panic!("item {bad}") } else { item })
                     .collect::<Vec<_>>()
             }));
             let payload = outcome.err().expect("the panic comes through");
-            assert_eq!(
-                payload.downcast_ref::<String>(),
-                Some(&format!("item {bad}"))
-            );
+            assert_eq!(payload.downcast_ref::<String>(), Some(&format!("item {bad}")));
             assert!(each_once(&drops), "item {bad}");
         }
         // The loop and the pool go on.
-        assert_eq!(
-            (0..100_u32).into_par_iter().tuned(&LOOP).sum::<u32>(),
-            4_950
-        );
+        assert_eq!((0..100_u32).into_par_iter().tuned(&LOOP).sum::<u32>(), 4_950);
     });
     drop(quiet);
 }
@@ -318,18 +244,10 @@ fn panics_in_folds_reducers_and_drops_come_through() {
         }
     }
     under_every_plan(|| {
-        let p = || {
-            (0..1_000_usize)
-                .into_par_iter()
-                .tuned(&LOOP)
-                .with_max_len(10)
-        };
+        let p = || (0..1_000_usize).into_par_iter().tuned(&LOOP).with_max_len(10);
         let reduce = || p().reduce(|| 0, |_, _| panic!("reducer"));
         assert!(catch_unwind(AssertUnwindSafe(reduce)).is_err());
-        let identity = || {
-            p().fold(|| panic!("identity"), |a: usize, _| a)
-                .sum::<usize>()
-        };
+        let identity = || p().fold(|| panic!("identity"), |a: usize, _| a).sum::<usize>();
         assert!(catch_unwind(AssertUnwindSafe(identity)).is_err());
         let drops = || p().map(|x| Explosive(x == 500)).for_each(drop);
         assert!(catch_unwind(AssertUnwindSafe(drops)).is_err());
@@ -346,11 +264,7 @@ impl Quiet {
         std::panic::set_hook(Box::new(move |info| {
             let expected = ["item ", "reducer", "identity", "drop"];
             let text = info.payload().downcast_ref::<&str>().copied();
-            let message = info
-                .payload()
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or(text);
+            let message = info.payload().downcast_ref::<String>().map(String::as_str).or(text);
             let message = message.unwrap_or_default();
             if !expected.iter().any(|start| message.starts_with(start)) {
                 before(info);
@@ -390,19 +304,11 @@ fn a_smallest_length_set_by_hand_holds_in_every_plan() {
 fn a_loop_below_break_even_never_enters_the_pool() {
     static CHEAP: Loop = Loop::new("cheap", Options::NONE, &[]);
     let _in_force = in_force(None);
-    CHEAP.adopt(LoopFacts {
-        item_ns: 1.0,
-        item_cv: 0.0,
-        reduce_ns: 10.0,
-        contention: 0.0,
-    });
+    CHEAP.adopt(LoopFacts { item_ns: 1.0, item_cv: 0.0, reduce_ns: 10.0, contention: 0.0 });
     let caller = thread::current().id();
     for _ in 0..2_000 {
-        let threads: HashSet<_> = (0..100)
-            .into_par_iter()
-            .tuned(&CHEAP)
-            .map(|_: i32| thread::current().id())
-            .collect();
+        let threads: HashSet<_> =
+            (0..100).into_par_iter().tuned(&CHEAP).map(|_: i32| thread::current().id()).collect();
         assert!(threads.is_empty() || threads == HashSet::from([caller]));
     }
 }
@@ -413,21 +319,10 @@ fn loops_nest_and_mix_with_rayons_own() {
         let total: u64 = (0..40_u64)
             .into_par_iter()
             .map(|x| {
-                let inner = |y: usize| {
-                    (0..y)
-                        .into_par_iter()
-                        .tuned(&LOOP)
-                        .map(|z| z as u64)
-                        .sum::<u64>()
-                };
+                let inner =
+                    |y: usize| (0..y).into_par_iter().tuned(&LOOP).map(|z| z as u64).sum::<u64>();
                 let (a, b) = rayon::join(
-                    || {
-                        (0..50_usize)
-                            .into_par_iter()
-                            .tuned(&LOOP)
-                            .map(inner)
-                            .sum::<u64>()
-                    },
+                    || (0..50_usize).into_par_iter().tuned(&LOOP).map(inner).sum::<u64>(),
                     || x,
                 );
                 a + b
@@ -440,24 +335,15 @@ fn loops_nest_and_mix_with_rayons_own() {
 
 #[test]
 fn many_threads_outside_the_pool_call_one_loop_at_once() {
-    for plan in [
-        None,
-        Some(Force::Workers {
-            workers: 2,
-            chunk: Some(3),
-        }),
-    ] {
+    for plan in [None, Some(Force::Workers { workers: 2, chunk: Some(3) })] {
         let _in_force = in_force(plan);
         thread::scope(|scope| {
             for caller in 0..8_u64 {
                 scope.spawn(move || {
                     for round in 0..200 {
                         let n = caller * 10 + round % 50;
-                        let sum: u64 = (0..n as usize)
-                            .into_par_iter()
-                            .tuned(&LOOP)
-                            .map(|x| x as u64)
-                            .sum();
+                        let sum: u64 =
+                            (0..n as usize).into_par_iter().tuned(&LOOP).map(|x| x as u64).sum();
                         assert_eq!(sum, n * n.saturating_sub(1) / 2);
                     }
                 });
@@ -468,19 +354,10 @@ fn many_threads_outside_the_pool_call_one_loop_at_once() {
 
 #[test]
 fn a_pool_of_one_thread_is_enough() {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .expect("a pool");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
     for plan in plans() {
         let _in_force = in_force(plan);
-        let sum = || {
-            (0..1_000_u32)
-                .into_par_iter()
-                .tuned(&LOOP)
-                .map(|x| x % 10)
-                .sum::<u32>()
-        };
+        let sum = || (0..1_000_u32).into_par_iter().tuned(&LOOP).map(|x| x % 10).sum::<u32>();
         assert_eq!(pool.install(sum), 4_500);
         assert_eq!(sum(), 4_500);
     }

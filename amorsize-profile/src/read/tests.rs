@@ -9,9 +9,7 @@ fn text() -> String {
 fn error_after(from: &str, to: &str) -> String {
     let text = text();
     assert!(text.contains(from), "{from:?}");
-    Profile::parse(&text.replace(from, to))
-        .expect_err("a changed profile is refused")
-        .to_string()
+    Profile::parse(&text.replace(from, to)).expect_err("a changed profile is refused").to_string()
 }
 
 #[test]
@@ -72,11 +70,7 @@ fn any_name_comes_back_as_it_was() {
         let entry = renamed.loops.pop_first().unwrap().1;
         renamed.loops.insert(name.to_owned(), entry);
         profile.machines.insert(name.to_owned(), renamed);
-        assert_eq!(
-            Profile::parse(&profile.render("tune")).unwrap(),
-            profile,
-            "{name:?}"
-        );
+        assert_eq!(Profile::parse(&profile.render("tune")).unwrap(), profile, "{name:?}");
     }
 }
 
@@ -101,11 +95,7 @@ fn windows_line_ends_are_accepted() {
 fn a_file_cut_at_any_byte_is_refused() {
     for text in [text(), text().replace('\n', "\r\n")] {
         for length in (0..text.len()).filter(|&length| text.is_char_boundary(length)) {
-            assert!(
-                Profile::parse(&text[..length]).is_err(),
-                "{}",
-                &text[..length]
-            );
+            assert!(Profile::parse(&text[..length]).is_err(), "{}", &text[..length]);
         }
     }
 }
@@ -199,14 +189,8 @@ fn sections_of_two_branches_merge_and_one_can_be_dropped() {
     let end = text.find("# end").unwrap();
     let without = format!("{}{}", &text[..start], &text[end..]);
     let profile = Profile::parse(&without).unwrap();
-    assert_eq!(
-        Vec::from_iter(profile.machines.keys()),
-        ["aarch64-macos-apple"]
-    );
-    let swapped = without.replace(
-        "format = 1\n",
-        &format!("format = 1\n\n{}", &text[start..end]),
-    );
+    assert_eq!(Vec::from_iter(profile.machines.keys()), ["aarch64-macos-apple"]);
+    let swapped = without.replace("format = 1\n", &format!("format = 1\n\n{}", &text[start..end]));
     assert_eq!(Profile::parse(&swapped).unwrap(), two_sections());
 }
 
@@ -219,11 +203,7 @@ fn every_kind_of_damage_is_said_with_its_line() {
             "format = \"1\"\n",
             "amorsize.toml:2: `format` is a string, not a whole number",
         ),
-        (
-            "format = 1\n",
-            "format = 1\nauthor = 1\n",
-            "amorsize.toml:3: unknown key \"author\"",
-        ),
+        ("format = 1\n", "format = 1\nauthor = 1\n", "amorsize.toml:3: unknown key \"author\""),
         (
             "spawn_ns = 180.5\n",
             "",
@@ -297,10 +277,7 @@ fn every_kind_of_damage_is_said_with_its_line() {
 fn text_that_is_no_toml_is_refused_with_line_and_message() {
     let error = Profile::parse("format = 1\nwhat is this\n# end of amorsize.toml\n").unwrap_err();
     assert_eq!(error.line(), Some(2));
-    assert_eq!(
-        error.to_string(),
-        "amorsize.toml:2: key with no value, expected `=`"
-    );
+    assert_eq!(error.to_string(), "amorsize.toml:2: key with no value, expected `=`");
 }
 
 #[test]

@@ -100,10 +100,7 @@ fn a_damaged_file_is_an_error_and_stays_as_it_is() {
     fs::write(&path, &text).unwrap();
     let error = add(&path, "b").unwrap_err();
     assert!(matches!(error, WriteError::Read(_)), "{error}");
-    assert!(
-        error.to_string().contains(path.to_str().unwrap()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
 
@@ -146,10 +143,7 @@ fn a_missing_folder_is_named_in_error_and_hint() {
     let folder = Folder::new();
     let path = folder.0.join("missing").join(FILE_NAME);
     let error = add(&path, "a").unwrap_err();
-    assert!(
-        error.to_string().contains(path.to_str().unwrap()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     let missing = folder.0.join("missing");
     assert!(error.hint().contains(missing.to_str().unwrap()));
 }
@@ -182,10 +176,7 @@ mod on_unix {
         if File::create(folder.0.join("probe")).is_err() {
             let error = add(&path, "a").unwrap_err();
             assert!(matches!(error, WriteError::Write { .. }), "{error}");
-            assert!(
-                error.to_string().contains(path.to_str().unwrap()),
-                "{error}"
-            );
+            assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
             assert!(error.hint().contains("writable"));
         }
         fs::set_permissions(&folder.0, Permissions::from_mode(0o755)).unwrap();
@@ -271,11 +262,7 @@ fn a_killed_process_leaves_a_whole_file_and_no_lock() {
         let prefix = format!("{}-", child.id());
         loop {
             let profile = Profile::load(&path).unwrap().unwrap_or_default();
-            if profile
-                .machines
-                .keys()
-                .any(|name| name.starts_with(&prefix))
-            {
+            if profile.machines.keys().any(|name| name.starts_with(&prefix)) {
                 break;
             }
             assert_eq!(child.try_wait().unwrap(), None, "the child ended early");

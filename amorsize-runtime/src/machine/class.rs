@@ -8,9 +8,7 @@ use std::sync::OnceLock;
 pub fn class() -> &'static str {
     static CLASS: OnceLock<String> = OnceLock::new();
     CLASS.get_or_init(|| {
-        let cpu = std::fs::read_to_string("/proc/cpuinfo")
-            .ok()
-            .and_then(|info| cpu_family(&info));
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|info| cpu_family(&info));
         let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
         match cpu {
             Some(cpu) => format!("{arch}-{os}-{cpu}"),
@@ -49,10 +47,7 @@ fn cpu_family(cpuinfo: &str) -> Option<String> {
 
 /// Lower case, letters and digits only.
 fn plain(text: &str) -> String {
-    text.to_lowercase()
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect()
+    text.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 #[cfg(test)]

@@ -23,11 +23,7 @@ pub(crate) fn limits_by_cores(max_workers: Option<usize>) -> Limits {
 pub(crate) fn limit_by_pool(limits: Limits) -> Limits {
     let pool = rayon::current_num_threads();
     if pool < limits.workers {
-        Limits {
-            workers: pool,
-            bound: Bound::Pool,
-            ..limits
-        }
+        Limits { workers: pool, bound: Bound::Pool, ..limits }
     } else {
         limits
     }
@@ -42,14 +38,8 @@ struct UsableCores {
 fn usable_cores() -> &'static UsableCores {
     static CORES: OnceLock<UsableCores> = OnceLock::new();
     CORES.get_or_init(|| {
-        let number = |name| {
-            std::env::var(name)
-                .ok()?
-                .trim()
-                .parse()
-                .ok()
-                .filter(|&n: &usize| n > 0)
-        };
+        let number =
+            |name| std::env::var(name).ok()?.trim().parse().ok().filter(|&n: &usize| n > 0);
         let count = match number("RAYON_NUM_THREADS") {
             Some(threads) => threads,
             None => {
@@ -57,10 +47,7 @@ fn usable_cores() -> &'static UsableCores {
                 physical_cores().map_or(logical, |physical| physical.min(logical))
             }
         };
-        UsableCores {
-            count: count.max(1),
-            asked: number("AMORSIZE_MAX_WORKERS"),
-        }
+        UsableCores { count: count.max(1), asked: number("AMORSIZE_MAX_WORKERS") }
     })
 }
 
@@ -69,9 +56,7 @@ fn usable_cores() -> &'static UsableCores {
 /// `None` where the system does not tell.
 fn physical_cores() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
-    let allowed = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     let cores: Option<BTreeSet<String>> = cpu_list(allowed.trim())?
         .map(|cpu| {
             let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/core_cpus_list");
@@ -110,9 +95,6 @@ mod tests {
     fn the_tightest_bound_is_named() {
         let limits = limits_by_cores(Some(1));
         assert_eq!(limits.workers, 1);
-        assert!(matches!(
-            limits.bound,
-            Bound::MaxWorkers | Bound::Cores | Bound::Environment
-        ));
+        assert!(matches!(limits.bound, Bound::MaxWorkers | Bound::Cores | Bound::Environment));
     }
 }

@@ -20,12 +20,7 @@ const BUDGET: Duration = Duration::from_micros(700);
 pub fn measure() -> MachineFacts {
     rayon::current_num_threads(); // builds the pool, which is not part of what is measured
     let (spawn_ns, wake_ns) = spawn_and_wake();
-    MachineFacts {
-        spawn_ns,
-        wake_ns,
-        claim_ns: claim(),
-        reference_ns: reference(),
-    }
+    MachineFacts { spawn_ns, wake_ns, claim_ns: claim(), reference_ns: reference() }
 }
 
 fn spawn_and_wake() -> (f64, f64) {
@@ -59,21 +54,9 @@ fn spawn_and_wake() -> (f64, f64) {
 fn claim() -> f64 {
     const PIECES: usize = 512;
     let time = |chunk| {
-        let run = Run {
-            producer: Nothing(PIECES),
-            consumer: Ignore,
-            len: PIECES,
-        };
+        let run = Run { producer: Nothing(PIECES), consumer: Ignore, len: PIECES };
         let start = Instant::now();
-        crew::fold(
-            run,
-            Division {
-                workers: 2,
-                chunk,
-                max_len: usize::MAX,
-            },
-            &NoHelpers,
-        );
+        crew::fold(run, Division { workers: 2, chunk, max_len: usize::MAX }, &NoHelpers);
         start.elapsed().as_nanos() as f64
     };
     let samples = (0..5).map(|_| (time(1) - time(PIECES / 2)).max(0.0) / PIECES as f64);
@@ -176,12 +159,7 @@ mod tests {
     #[test]
     fn all_costs_are_finite_and_not_negative() {
         let facts = measure();
-        for cost in [
-            facts.spawn_ns,
-            facts.wake_ns,
-            facts.claim_ns,
-            facts.reference_ns,
-        ] {
+        for cost in [facts.spawn_ns, facts.wake_ns, facts.claim_ns, facts.reference_ns] {
             assert!(cost.is_finite() && cost >= 0.0, "{facts:?}");
         }
         assert!(facts.reference_ns > 0.0);

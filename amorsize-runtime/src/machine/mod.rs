@@ -14,12 +14,8 @@ use amorsize_profile::MachineFacts;
 
 /// Costs assumed until the machine has been measured: a common desktop, rounded up, so that what
 /// goes parallel on their strength is worth it.
-const ASSUMED: MachineFacts = MachineFacts {
-    spawn_ns: 500.0,
-    wake_ns: 8_000.0,
-    claim_ns: 60.0,
-    reference_ns: 0.0,
-};
+const ASSUMED: MachineFacts =
+    MachineFacts { spawn_ns: 500.0, wake_ns: 8_000.0, claim_ns: 60.0, reference_ns: 0.0 };
 
 /// Serial time from which measuring the machine first, about a millisecond, does not hurt.
 const WORTH_MEASURING_NS: f64 = 20e6;

@@ -51,11 +51,7 @@ impl Experiment {
     }
 
     pub(super) fn verify(seed: u64) -> Self {
-        let tuned = Setting::Tuned {
-            workers: 1,
-            chunk: 1,
-            predicted_ns: 0,
-        };
+        let tuned = Setting::Tuned { workers: 1, chunk: 1, predicted_ns: 0 };
         let settings = vec![Setting::Serial, Setting::Rayon, tuned];
         Experiment::new(settings, None, ENOUGH_TO_VERIFY, seed)
     }
@@ -112,10 +108,7 @@ impl Experiment {
             for per_worker in CHUNKS_PER_WORKER {
                 let chunk = items.div_ceil(workers as u64 * per_worker);
                 let chunk = limits.clamp_chunk(chunk as usize) as u64;
-                let setting = Setting::Parallel {
-                    workers: workers as u32,
-                    chunk,
-                };
+                let setting = Setting::Parallel { workers: workers as u32, chunk };
                 if chunk < items && !self.settings.contains(&setting) {
                     self.settings.push(setting);
                 }
@@ -160,8 +153,7 @@ impl Experiment {
             self.random ^= self.random << 13;
             self.random ^= self.random >> 7;
             self.random ^= self.random << 17;
-            self.round
-                .swap(last, (self.random % (last as u64 + 1)) as usize);
+            self.round.swap(last, (self.random % (last as u64 + 1)) as usize);
         }
     }
 }
@@ -212,10 +204,7 @@ mod tests {
     #[test]
     fn with_enough_samples_the_best_setting_stays() {
         let mut experiment = explored(1_000, 1_000.0, 2);
-        let best = Setting::Parallel {
-            workers: 2,
-            chunk: 125,
-        };
+        let best = Setting::Parallel { workers: 2, chunk: 125 };
         let mut calls = 0;
         loop {
             let setting = match experiment.next() {
@@ -235,9 +224,7 @@ mod tests {
         let mut experiment = Experiment::verify(3);
         let mut counts = [0; 3];
         for _ in 0..300 {
-            let Assignment::Run(setting) = experiment.next() else {
-                panic!("not settled yet")
-            };
+            let Assignment::Run(setting) = experiment.next() else { panic!("not settled yet") };
             experiment.add(setting, 1.0);
             counts[match setting {
                 Setting::Serial => 0,

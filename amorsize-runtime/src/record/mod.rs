@@ -60,9 +60,7 @@ impl Recorder {
             Ok(mode) if mode == "verify" => Mode::Verify,
             _ => Mode::Explore,
         };
-        let seed = std::env::var("AMORSIZE_RECORD_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok());
+        let seed = std::env::var("AMORSIZE_RECORD_SEED").ok().and_then(|seed| seed.parse().ok());
         let profile = std::env::var_os("AMORSIZE_PROFILE")
             .and_then(|path| Profile::load(Path::new(&path)).ok().flatten())
             .unwrap_or_default();
@@ -118,12 +116,7 @@ impl Recorder {
             Assignment::SerialBlocks => {
                 let mut blocks = Blocks::equal(run.len);
                 let result = blocks.run(context, run);
-                (
-                    result,
-                    Setting::Serial,
-                    blocks.total_ns(),
-                    blocks.item_sd_ns(),
-                )
+                (result, Setting::Serial, blocks.total_ns(), blocks.item_sd_ns())
             }
             Assignment::Run(setting) => {
                 let setting = self.with_prediction(context, run.len, setting);
@@ -151,6 +144,7 @@ impl Recorder {
             Setting::Parallel { workers, chunk } => {
                 context.run_parallel(run, workers as usize, chunk as usize)
             }
+            Setting::Tuned { .. } if run.len < context.target.planned_below() => run.fold(),
             Setting::Tuned { .. } => context.run_planned(run),
         }
     }
@@ -166,11 +160,7 @@ impl Recorder {
             Plan::Serial => (1, n as u64),
             Plan::Parallel { workers, chunk } => (workers as u32, chunk as u64),
         };
-        Setting::Tuned {
-            workers,
-            chunk,
-            predicted_ns: decision.terms.total() as u64,
-        }
+        Setting::Tuned { workers, chunk, predicted_ns: decision.terms.total() as u64 }
     }
 
     fn adopt_profile(&self, target: &'static Loop) {
@@ -187,10 +177,7 @@ impl Recorder {
         items: u64,
         f: impl FnOnce(&mut Experiment) -> R,
     ) -> R {
-        let mut experiments = self
-            .experiments
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut experiments = self.experiments.lock().unwrap_or_else(PoisonError::into_inner);
         let number = experiments.len() as u64;
         let experiment = experiments.entry(key).or_insert_with(|| {
             let limits = machine::limit_by_pool(context.limits);
@@ -212,14 +199,8 @@ impl Recorder {
         item_sd_ns: Option<f64>,
     ) {
         let name = name.to_owned();
-        let call = Record::Call(Call {
-            name,
-            items,
-            setting,
-            wall_ns,
-            cpu_ns: wall_ns,
-            item_sd_ns,
-        });
+        let call =
+            Record::Call(Call { name, items, setting, wall_ns, cpu_ns: wall_ns, item_sd_ns });
         let line = call.to_line() + "\n";
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         // A full disk loses observations; the program under measurement goes on.
@@ -228,15 +209,9 @@ impl Recorder {
 }
 
 fn create(folder: &Path) -> Option<File> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let path = folder.join(format!("{}-{now:x}.records", std::process::id()));
-    File::options()
-        .append(true)
-        .create_new(true)
-        .open(path)
-        .ok()
+    File::options().append(true).create_new(true).open(path).ok()
 }
 
 /// The medians of a few measurements: one is disturbed easily.
