@@ -10,8 +10,8 @@ use crate::machine;
 use crate::model::{self, Limits};
 
 /// Serial calls predicted to take less run without a checkpoint: three looks at the clock and two
-/// decisions, some 100 ns, would cost more than 2 % of them.
-pub(crate) const CHECKPOINT_FROM_NS: f64 = 5_000.0;
+/// decisions, some 150 ns, would cost more than 2 % of them.
+pub(crate) const CHECKPOINT_FROM_NS: f64 = 8_000.0;
 
 /// Calls shorter than this say little about their items: looking at the clock takes up to a tenth.
 const OBSERVABLE_NS: f64 = 500.0;
