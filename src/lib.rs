@@ -1,5 +1,70 @@
 //! Parallel loops that run serial or parallel, on the right number of workers, with the right chunk
-//! size, because they were measured.
+//! size, because that was measured.
+//!
+//! Put one attribute on a function with [rayon] loops:
+//!
+//! ```
+//! use rayon::prelude::*;
+//!
+//! #[amorsize::tune]
+//! fn brightness(pixels: &[[u8; 3]]) -> Vec<f32> {
+//!     pixels.par_iter().map(|[r, g, b]| 0.3 * *r as f32 + 0.6 * *g as f32 + 0.1 * *b as f32).collect()
+//! }
+//! # assert_eq!(brightness(&[[0, 0, 0]]), [0.0]);
+//! ```
+//!
+//! and let `cargo amorsize tune` run the package's benches. It measures every loop and writes
+//! `amorsize.toml` beside `Cargo.toml`: a small, readable file to review and check in. From then on
+//! the constants are compiled in, and each call decides from its number of items and the machine it
+//! is on. Without a profile a loop starts serially and goes parallel as soon as its own measured rate
+//! says that this pays.
+//!
+//! # What becomes a loop
+//!
+//! Every entry call of rayon's that is written in the function's body: `par_iter`, `par_iter_mut`,
+//! `into_par_iter`, `par_chunks` and its relatives, `par_windows`, `par_drain` and so on, on whatever
+//! can be indexed: slices, vectors, arrays, ranges of all integer types up to 64 bits. The argument of
+//! `zip`, `chain` and `interleave` belongs to the loop that calls them. What rayon cannot index (hash
+//! maps, `par_bridge`, `par_chunk_by`, strings) runs as rayon runs it, untuned.
+//!
+//! A function where no entry call is found is an error. Entry calls that another macro produces are
+//! not seen.
+//!
+//! # Options
+//!
+//! | option | meaning |
+//! |---|---|
+//! | `max_workers = 4` | at most so many threads work on one call, the caller included |
+//! | `chunk = 64` | the number of items a worker takes at a time, instead of the measured choice |
+//! | `name = "…"` | the loop's name; by default `crate::module::function`, with `#2`, `#3` … for the second and third loop of a function |
+//! | `crate = path` | where this crate is, if it was renamed: `#[amorsize_renamed::tune(crate = ::amorsize_renamed)]` |
+//!
+//! `with_min_len` and `with_max_len` in the body are constraints that no plan overrides.
+//!
+//! # What is different from rayon
+//!
+//! Results, their order, panics and drops are the same. Three things differ:
+//!
+//! - A serial plan runs on the caller and never enters a pool.
+//! - In a parallel plan the caller works too. Items that run on a caller from outside the pool see
+//!   `rayon::current_thread_index() == None`.
+//! - `fold` and `map_init` start as many folds as the plan has pieces, which may be one.
+//!
+//! # Variables
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `AMORSIZE=serial` | every tuned loop runs on its caller |
+//! | `AMORSIZE=rayon` | every tuned loop runs as stock rayon would run it |
+//! | `AMORSIZE=workers=N,chunk=M` | every tuned loop runs on `N` workers with chunks of `M` items; `chunk` may be left out |
+//! | `AMORSIZE_MAX_WORKERS=N` | an upper limit for all loops |
+//! | `RAYON_NUM_THREADS=N` | as in rayon; counts as the number of usable cores |
+//! | `AMORSIZE_RECORD=DIR` | record into this folder; only in builds with the feature `record` |
+//!
+//! An invalid value of `AMORSIZE` is ignored; [`invalid_force`] tells, as the library itself prints
+//! nothing.
+//!
+//! [rayon]: https://docs.rs/rayon
 
 pub use amorsize_macros::tune;
 pub use amorsize_runtime::{
