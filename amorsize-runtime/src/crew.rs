@@ -27,6 +27,10 @@ const LOOKS_BEFORE_SLEEPING: u32 = 4_000;
 /// How long a worker sleeps at most before it looks again.
 const NAP: Duration = Duration::from_micros(200);
 
+/// Levels of the tree at which reductions are timed: enough to know their cost, few enough not to add
+/// to it.
+const TIMED_LEVELS: usize = 2;
+
 /// How a run is divided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Division {
@@ -79,13 +83,23 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
     }
 }
 
-/// Folds `run` on the caller and on up to `division.workers − 1` helpers. Also returns the time that
-/// all of them together were busy.
+/// What the workers of one call did, in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shift {
+    /// Time that workers were there and had something to do.
+    pub(crate) busy_ns: u64,
+    /// Time in the reductions of the uppermost levels.
+    pub(crate) reducing_ns: u64,
+    /// How many reductions that were.
+    pub(crate) reductions: u64,
+}
+
+/// Folds `run` on the caller and on up to `division.workers − 1` helpers.
 pub(crate) fn fold<P, C>(
     run: Run<P, C>,
     division: Division,
     spawner: &impl Spawner,
-) -> (C::Result, Duration)
+) -> (C::Result, Shift)
 where
     P: Producer,
     C: Consumer<P::Item>,
@@ -94,7 +108,8 @@ where
     let helpers = division.workers.min(pieces).saturating_sub(1);
     let start = Instant::now();
     if helpers == 0 {
-        return (run.fold_within(division.max_len), start.elapsed());
+        let result = run.fold_within(division.max_len);
+        return (result, Shift { busy_ns: start.elapsed().as_nanos() as u64, ..Shift::default() });
     }
     let crew: Crew<'_, P, C, C::Result, _> = Crew::new(helpers + 1, pieces, division, spawner);
     let result = handover::share(helpers, spawner, &|seat| crew.help(seat), || {
@@ -103,8 +118,12 @@ where
         crew.clock_out(start);
         result
     });
-    let (present, idle) = (crew.present_ns.into_inner(), crew.idle_ns.into_inner());
-    (result, Duration::from_nanos(present.saturating_sub(idle)))
+    let shift = Shift {
+        busy_ns: crew.present_ns.into_inner().saturating_sub(crew.idle_ns.into_inner()),
+        reducing_ns: crew.reducing_ns.into_inner(),
+        reductions: crew.reductions.into_inner(),
+    };
+    (result, shift)
 }
 
 struct Crew<'s, P, C, R, S> {
@@ -119,6 +138,10 @@ struct Crew<'s, P, C, R, S> {
     present_ns: AtomicU64,
     /// How long they were there and had nothing to do, in all.
     idle_ns: AtomicU64,
+    /// See [`Shift`].
+    reducing_ns: AtomicU64,
+    /// See [`Shift`].
+    reductions: AtomicU64,
     /// Some item panicked: what is left is dropped, not folded.
     abandoned: AtomicBool,
 }
@@ -223,6 +246,8 @@ where
             finished: AtomicBool::new(false),
             present_ns: AtomicU64::new(0),
             idle_ns: AtomicU64::new(0),
+            reducing_ns: AtomicU64::new(0),
+            reductions: AtomicU64::new(0),
             abandoned: AtomicBool::new(false),
         }
     }
@@ -263,17 +288,31 @@ where
         self.seats[seat].offers.fetch_and(!bit, Ordering::Relaxed);
         match half.take(State::Empty) {
             Some(right) => match left {
-                Ok(left) => reducer.reduce(left, self.fold(right, seat, level)),
+                Ok(left) => {
+                    let right = self.fold(right, seat, level);
+                    self.reduce(reducer, left, right, level)
+                }
                 Err(payload) => {
                     drop(right);
                     resume_unwind(payload)
                 }
             },
             None => match (left, self.wait(half, seat, level + 1)) {
-                (Ok(left), Ok(right)) => reducer.reduce(left, right),
+                (Ok(left), Ok(right)) => self.reduce(reducer, left, right, level),
                 (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
             },
         }
+    }
+
+    fn reduce(&self, reducer: impl Reducer<R>, left: R, right: R, level: usize) -> R {
+        if level >= TIMED_LEVELS {
+            return reducer.reduce(left, right);
+        }
+        let start = Instant::now();
+        let result = reducer.reduce(left, right);
+        self.reducing_ns.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.reductions.fetch_add(1, Ordering::Relaxed);
+        result
     }
 
     /// Waits for a half that another worker took, folding offers of others meanwhile.

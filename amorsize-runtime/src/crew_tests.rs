@@ -37,23 +37,23 @@ impl Producer for Items {
     }
 }
 
-/// Collects items into boxes, in order; panics at one of them.
+/// Collects items as words, in order; panics at one of them.
 #[derive(Clone, Copy)]
-struct Boxes {
+struct Words {
     bad: Option<usize>,
 }
 
-impl Consumer<usize> for Boxes {
-    type Folder = BoxFolder;
-    type Reducer = Boxes;
-    type Result = Vec<Box<usize>>;
+impl Consumer<usize> for Words {
+    type Folder = WordFolder;
+    type Reducer = Words;
+    type Result = Vec<String>;
 
     fn split_at(self, _: usize) -> (Self, Self, Self) {
         (self, self, self)
     }
 
     fn into_folder(self) -> Self::Folder {
-        BoxFolder { boxes: Vec::new(), bad: self.bad }
+        WordFolder { words: Vec::new(), bad: self.bad }
     }
 
     fn full(&self) -> bool {
@@ -61,24 +61,24 @@ impl Consumer<usize> for Boxes {
     }
 }
 
-struct BoxFolder {
-    boxes: Vec<Box<usize>>,
+struct WordFolder {
+    words: Vec<String>,
     bad: Option<usize>,
 }
 
-impl Folder<usize> for BoxFolder {
-    type Result = Vec<Box<usize>>;
+impl Folder<usize> for WordFolder {
+    type Result = Vec<String>;
 
     fn consume(mut self, item: usize) -> Self {
         if self.bad == Some(item) {
             std::panic::resume_unwind(Box::new(item));
         }
-        self.boxes.push(Box::new(item));
+        self.words.push(item.to_string());
         self
     }
 
     fn complete(self) -> Self::Result {
-        self.boxes
+        self.words
     }
 
     fn full(&self) -> bool {
@@ -86,16 +86,16 @@ impl Folder<usize> for BoxFolder {
     }
 }
 
-impl Reducer<Vec<Box<usize>>> for Boxes {
-    fn reduce(self, mut left: Vec<Box<usize>>, right: Vec<Box<usize>>) -> Vec<Box<usize>> {
+impl Reducer<Vec<String>> for Words {
+    fn reduce(self, mut left: Vec<String>, right: Vec<String>) -> Vec<String> {
         left.extend(right);
         left
     }
 }
 
 /// Folds `0..n` on a crew.
-fn collect(n: usize, division: Division, bad: Option<usize>) -> Vec<Box<usize>> {
-    let run = Run { producer: Items(0..n), consumer: Boxes { bad }, len: n };
+fn collect(n: usize, division: Division, bad: Option<usize>) -> Vec<String> {
+    let run = Run { producer: Items(0..n), consumer: Words { bad }, len: n };
     fold(run, division, &Threads).0
 }
 
@@ -107,8 +107,8 @@ fn results_are_complete_and_in_order_for_every_division() {
         for &workers in workers {
             for chunk in [1, 2, 7, n.max(1)] {
                 for max_len in [1, 3, usize::MAX] {
-                    let boxes = collect(n, Division { workers, chunk, max_len }, None);
-                    assert!(boxes.into_iter().map(|item| *item).eq(0..n));
+                    let words = collect(n, Division { workers, chunk, max_len }, None);
+                    assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
                 }
             }
         }
@@ -130,9 +130,9 @@ fn a_crew_out_of_levels_goes_on_alone() {
     let n = if cfg!(miri) { 20 } else { 2_000 };
     let division = Division { workers: 2, chunk: 1, max_len: usize::MAX };
     let pool = Threads;
-    let mut crew: Crew<'_, _, Boxes, _, _> = Crew::new(2, n, division, &pool);
+    let mut crew: Crew<'_, _, Words, _, _> = Crew::new(2, n, division, &pool);
     crew.levels = 2;
-    let boxes =
-        crew.fold(Run { producer: Items(0..n), consumer: Boxes { bad: None }, len: n }, 0, 0);
-    assert!(boxes.into_iter().map(|item| *item).eq(0..n));
+    let words =
+        crew.fold(Run { producer: Items(0..n), consumer: Words { bad: None }, len: n }, 0, 0);
+    assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
 }

@@ -24,6 +24,9 @@ const BLIND_CHUNKS_PER_WORKER: usize = 16;
 /// Serial blocks grow so that each takes this many times as long as all before it.
 const BLOCK_GROWTH: f64 = 2.0;
 
+/// The share of a serial run that its checkpoint may cost.
+const CHECKPOINT_SHARE: f64 = 0.01;
+
 /// Items this many times dearer than known are a reason to decide again.
 const SURPRISE: f64 = 1.5;
 
@@ -136,9 +139,11 @@ impl Context {
         let decision = model::decide(run.len, &facts, &machine, &self.limits);
         match decision.plan {
             Plan::Serial => {
-                // A long run learns soon whether the items are as cheap as they are said to be.
-                let long = decision.serial_ns >= CHECKPOINT_FROM_NS;
-                let first = if long { run.len / 4 } else { run.len };
+                // A long run learns soon whether the items are as cheap as they are said to be, unless
+                // putting its two parts together costs more than that is worth.
+                let checked = decision.serial_ns >= CHECKPOINT_FROM_NS
+                    && decision.serial_ns * CHECKPOINT_SHARE > facts.reduce_ns;
+                let first = if checked { run.len / 4 } else { run.len };
                 Paced::start(self, facts.item_ns).run(run, first)
             }
             plan => self.run_in_pool(run, plan, &facts),
@@ -177,9 +182,12 @@ impl Context {
     {
         let len = run.len;
         let division = Division { workers, chunk, max_len: self.max_len };
-        let (result, busy) = crew::fold(run, division, &RayonPool);
+        let (result, shift) = crew::fold(run, division, &RayonPool);
+        if shift.reductions > 0 {
+            self.target.observe_reduction(shift.reducing_ns as f64 / shift.reductions as f64);
+        }
         let slow = 1.0 + self.target.contention() * (workers as f64 - 1.0);
-        self.target.observe(len, busy.as_nanos() as f64 / slow);
+        self.target.observe(len, shift.busy_ns as f64 / slow);
         result
     }
 
@@ -252,7 +260,8 @@ impl Paced {
         let item_ns = elapsed_ns / self.done as f64;
         if item_ns <= self.known_item_ns * SURPRISE {
             let len = rest.len;
-            return reducer.reduce(left, self.run(rest, len));
+            let right = self.run(rest, len);
+            return reduce(target, reducer, left, right);
         }
         let facts = target.facts_with(item_ns);
         let machine = machine::facts_for(item_ns * rest.len as f64);
@@ -266,6 +275,17 @@ impl Paced {
                 self.context.run_in_pool(rest, plan, &facts)
             }
         };
-        reducer.reduce(left, right)
+        reduce(target, reducer, left, right)
     }
+}
+
+/// Puts two results together, and looks at what that costs if nothing is known of it.
+fn reduce<R>(target: &Loop, reducer: impl Reducer<R>, left: R, right: R) -> R {
+    if !target.wonders_about_reductions() {
+        return reducer.reduce(left, right);
+    }
+    let start = Instant::now();
+    let result = reducer.reduce(left, right);
+    target.observe_reduction(start.elapsed().as_nanos() as f64);
+    result
 }

@@ -22,9 +22,10 @@ const PROFILE_WEIGHT: f64 = 8.0;
 /// The observed mean forgets calls older than about this many.
 const MEMORY: u32 = 32;
 
-/// What is assumed of a loop beyond its item time until it has been recorded.
+/// What is assumed of a loop beyond its item time until it has been recorded. Reductions may be
+/// anything from nothing to the merge of two hash maps: rather too few pieces than too many.
 const UNRECORDED: LoopFacts =
-    LoopFacts { item_ns: 0.0, item_cv: 0.5, reduce_ns: 100.0, contention: 0.05 };
+    LoopFacts { item_ns: 0.0, item_cv: 0.5, reduce_ns: 2_000.0, contention: 0.05 };
 
 /// Choices that the attribute fixes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +103,9 @@ pub struct Loop {
     observed: Observed,
 }
 
+/// No `f64` that is ever stored has these bits.
+const UNSEEN: u64 = u64::MAX;
+
 /// What this process has seen of a loop. Each field is updated by itself: a call that reads a mean
 /// of one moment and a count of the next decides no worse.
 #[derive(Debug)]
@@ -110,6 +114,8 @@ struct Observed {
     item_ns: AtomicU64,
     /// Calls in that mean, at most [`MEMORY`].
     calls: AtomicU32,
+    /// Cost of one reduction in nanoseconds, as the bits of an `f64`; [`UNSEEN`] before the first.
+    reduce_ns: AtomicU64,
     /// The item time for which `serial_below` was computed, as the bits of an `f64`.
     applied_ns: AtomicU64,
 }
@@ -145,6 +151,7 @@ impl Loop {
             observed: Observed {
                 item_ns: AtomicU64::new(0),
                 calls: AtomicU32::new(0),
+                reduce_ns: AtomicU64::new(UNSEEN),
                 applied_ns: AtomicU64::new(0),
             },
         }
@@ -205,7 +212,7 @@ impl Loop {
         let observed = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
         match profiled {
             None if calls == 0 => None,
-            None => Some(LoopFacts { item_ns: observed, ..UNRECORDED }),
+            None => Some(LoopFacts { item_ns: observed, ..self.unrecorded() }),
             Some(facts) if calls == 0 => Some(facts),
             Some(facts) => {
                 let calls = f64::from(calls);
@@ -218,14 +225,32 @@ impl Loop {
         }
     }
 
+    /// What is assumed of the loop where there is no profile.
+    fn unrecorded(&self) -> LoopFacts {
+        match self.observed.reduce_ns.load(Ordering::Relaxed) {
+            UNSEEN => UNRECORDED,
+            bits => LoopFacts { reduce_ns: f64::from_bits(bits), ..UNRECORDED },
+        }
+    }
+
     /// The contention term of the loop, assumed where it has not been recorded.
     pub(crate) fn contention(&self) -> f64 {
         self.facts().unwrap_or(UNRECORDED).contention
     }
 
+    /// Whether a look at what reductions cost would tell something new.
+    pub(crate) fn wonders_about_reductions(&self) -> bool {
+        self.profiled.is_empty() && self.observed.reduce_ns.load(Ordering::Relaxed) == UNSEEN
+    }
+
+    /// Learns what one reduction cost.
+    pub(crate) fn observe_reduction(&self, reduce_ns: f64) {
+        self.observed.reduce_ns.store(reduce_ns.to_bits(), Ordering::Relaxed);
+    }
+
     /// [`Loop::facts`] with an item time that was just measured, whatever was known.
     pub(crate) fn facts_with(&self, item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, ..self.facts().unwrap_or(UNRECORDED) }
+        LoopFacts { item_ns, ..self.facts().unwrap_or_else(|| self.unrecorded()) }
     }
 
     /// Learns from a call of `n` items whose items took `busy_ns` in all, on however many workers.

@@ -7,12 +7,14 @@
 //!
 //! ```text
 //! serial    T = n·t
-//! parallel  T = (n·t·slow(w) + Σ Lᵢ + (claim + reduce)·n/c) / w + tail + spawn·(w − 1)/w
+//! parallel  T = (n·t·slow(w) + Σ Lᵢ + claim·n/c) / w + spawn·(w − 1)/w + tail
+//!               + reduce·(n/(c·w) − 1 + log₂ w)
 //! ```
 //!
 //! Helper `i` of the `w − 1` starts at `Lᵢ = i·spawn + wake`; all workers are then busy until the
 //! work runs out, which gives the quotient. `slow(w) = 1 + a·(w − 1)` is the linear term of the
-//! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk.
+//! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk. Each
+//! worker reduces its own pieces, then the results meet in pairs: hence the last term.
 
 use amorsize_profile::{LoopFacts, MachineFacts};
 
@@ -147,7 +149,7 @@ fn parallel_terms(
         spawn: machine.spawn_ns * helpers / w,
         wake: late / w,
         claim: machine.claim_ns * pieces / w,
-        reduce: item.reduce_ns * (pieces - 1.0) / w,
+        reduce: item.reduce_ns * (pieces / w - 1.0 + w.log2()).max(0.0),
         tail: chunk_time * (0.5 + spread) * helpers / w,
     }
 }

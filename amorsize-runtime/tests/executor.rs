@@ -211,7 +211,7 @@ fn items_and_results_are_dropped_once() {
 
 #[test]
 fn a_panic_anywhere_reaches_the_caller_and_drops_everything_once() {
-    let quiet = Quiet::new();
+    keep_expected_panics_quiet();
     under_every_plan(|| {
         for bad in [0, 1, 63, 64, 250, 498, 499] {
             let (items, drops) = counted(500);
@@ -229,12 +229,11 @@ fn a_panic_anywhere_reaches_the_caller_and_drops_everything_once() {
         // The loop and the pool go on.
         assert_eq!((0..100_u32).into_par_iter().tuned(&LOOP).sum::<u32>(), 4_950);
     });
-    drop(quiet);
 }
 
 #[test]
 fn panics_in_folds_reducers_and_drops_come_through() {
-    let quiet = Quiet::new();
+    keep_expected_panics_quiet();
     struct Explosive(bool);
     impl Drop for Explosive {
         fn drop(&mut self) {
@@ -252,26 +251,20 @@ fn panics_in_folds_reducers_and_drops_come_through() {
         let drops = || p().map(|x| Explosive(x == 500)).for_each(drop);
         assert!(catch_unwind(AssertUnwindSafe(drops)).is_err());
     });
-    drop(quiet);
 }
 
-/// Keeps expected panics off the terminal.
-struct Quiet;
-
-impl Quiet {
-    fn new() -> Self {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            let expected = ["item ", "reducer", "identity", "drop"];
-            let text = info.payload().downcast_ref::<&str>().copied();
-            let message = info.payload().downcast_ref::<String>().map(String::as_str).or(text);
-            let message = message.unwrap_or_default();
-            if !expected.iter().any(|start| message.starts_with(start)) {
-                before(info);
-            }
-        }));
-        Quiet
-    }
+/// Keeps expected panics off the terminal, for the rest of the process.
+fn keep_expected_panics_quiet() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let expected = ["item ", "reducer", "identity", "drop"];
+        let text = info.payload().downcast_ref::<&str>().copied();
+        let message = info.payload().downcast_ref::<String>().map(String::as_str).or(text);
+        let message = message.unwrap_or_default();
+        if !expected.iter().any(|start| message.starts_with(start)) {
+            before(info);
+        }
+    }));
 }
 
 #[test]
