@@ -1,6 +1,30 @@
-//! The attribute on the loops that users write: same results as without it, whatever the plan.
+//! The attribute on the loops that users write: same results as without it, under every plan.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use amorsize::{Force, force, loops};
 use rayon::prelude::*;
+
+/// Runs `test` under plans of every kind. Plans are in force for the whole process: tests take turns.
+fn under_every_plan(test: impl Fn()) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn: MutexGuard<'_, ()> = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let forced = [
+        Force::Serial,
+        Force::Rayon,
+        Force::Workers { workers: 2, chunk: Some(1) },
+        Force::Workers { workers: 8, chunk: None },
+    ];
+    for plan in forced.map(Some).into_iter().chain([None]) {
+        force(plan);
+        test();
+    }
+}
+
+fn was_called(name: &str) -> bool {
+    loops().iter().any(|each| each.name == name)
+}
 
 #[amorsize::tune]
 fn squares(xs: &[u64]) -> Vec<u64> {
@@ -8,21 +32,170 @@ fn squares(xs: &[u64]) -> Vec<u64> {
 }
 
 #[amorsize::tune]
-fn total(n: u64) -> u64 {
-    (0..n).into_par_iter().filter(|x| x % 3 == 0).map(|x| x * 2).sum()
-}
-
-#[amorsize::tune]
-fn literal_range() -> usize {
-    (0..1000).into_par_iter().map(|i| i * 2).sum()
+fn several(xs: &mut [u32], ys: &[u32]) -> (u32, usize) {
+    xs.par_iter_mut().zip(ys.par_iter()).for_each(|(x, y)| *x += y);
+    let sum = xs.par_chunks(16).map(|chunk| chunk.iter().sum::<u32>()).sum();
+    let odd = xs.par_iter().filter(|x| **x % 2 == 1).count();
+    (sum, odd)
 }
 
 #[test]
-fn results_are_those_of_the_plain_iterator() {
-    let xs: Vec<u64> = (0..10_000).collect();
-    let expected: Vec<u64> = xs.iter().enumerate().map(|(i, x)| x * x + i as u64).collect();
-    assert_eq!(squares(&xs), expected);
-    assert_eq!(total(1_000), (0..1000).filter(|x| x % 3 == 0).map(|x| x * 2).sum::<u64>());
-    assert_eq!(literal_range(), 999_000);
-    println!("{:?}", amorsize::loops());
+fn several_loops_of_a_function_are_told_apart() {
+    under_every_plan(|| {
+        let mut xs: Vec<u32> = (0..1_000).collect();
+        let ys = xs.clone();
+        assert_eq!(several(&mut xs, &ys), (999_000, 0));
+        let xs: Vec<u64> = (0..1_000).collect();
+        assert!(squares(&xs).into_iter().eq((0..1_000).map(|x| x * x + x)));
+    });
+    for name in
+        ["attribute::squares", "attribute::several", "attribute::several#2", "attribute::several#3"]
+    {
+        assert!(was_called(name), "{name}");
+    }
+    assert!(!was_called("attribute::several#4"), "what is zipped is no loop of its own");
+}
+
+#[amorsize::tune]
+fn ranges(n: u64) -> (u64, i32, usize, u64) {
+    (
+        (0..n).into_par_iter().filter(|x| x % 3 == 0).map(|x| x * 2).sum(),
+        (1..=100).into_par_iter().map(|x| x - 1).sum(),
+        (0..1000).into_par_iter().map(|i| i * 2).sum(),
+        (0..=n).into_par_iter().rev().take(3).max().unwrap_or(0),
+    )
+}
+
+#[test]
+fn ranges_of_any_integer_type_are_inferred_as_without_the_attribute() {
+    under_every_plan(|| assert_eq!(ranges(99), (3_168, 4_950, 999_000, 99)));
+}
+
+struct Matrix {
+    rows: Vec<Vec<f64>>,
+}
+
+trait Norm {
+    fn norm(&self) -> f64;
+}
+
+impl Matrix {
+    #[amorsize::tune(name = "matrix product", max_workers = 2, chunk = 4)]
+    #[inline]
+    fn product(&self, vector: &[f64]) -> Vec<f64> {
+        let row = |row: &Vec<f64>| row.iter().zip(vector).map(|(a, b)| a * b).sum::<f64>();
+        self.rows.par_iter().map(row).collect()
+    }
+}
+
+impl Norm for Matrix {
+    #[amorsize::tune]
+    fn norm(&self) -> f64 {
+        self.rows
+            .par_iter()
+            .map(|row| row.par_iter().map(|x| x.abs()).sum::<f64>())
+            .reduce(|| 0.0, f64::max)
+    }
+}
+
+#[test]
+fn methods_are_tuned_like_functions() {
+    let matrix = Matrix { rows: (0..20).map(|i| vec![f64::from(i); 10]).collect() };
+    under_every_plan(|| {
+        assert_eq!(matrix.norm(), 190.0);
+        assert!(matrix.product(&[1.0; 10]).into_iter().eq((0..20).map(|i| f64::from(i) * 10.0)));
+    });
+    assert!(was_called("matrix product") && was_called("attribute::norm#2"));
+}
+
+#[amorsize::tune]
+fn generic<'a, T, I, const N: usize>(items: I, arrays: &'a [[T; N]]) -> Vec<&'a T>
+where
+    T: Ord + Sync + 'a,
+    I: IntoParallelIterator<Item = &'a T>,
+    I::Iter: IndexedParallelIterator,
+{
+    let mut all: Vec<&T> = items.into_par_iter().collect();
+    all.extend(arrays.par_iter().filter_map(|array| array.iter().max()).collect::<Vec<_>>());
+    all.sort();
+    all
+}
+
+#[test]
+fn generic_functions_are_tuned() {
+    under_every_plan(|| {
+        let items = vec![3, 1, 2];
+        assert_eq!(generic(&items, &[[7, 8], [5, 4]]), [&1, &2, &3, &5, &8]);
+    });
+}
+
+/// Has methods with rayon's names that have nothing to do with rayon.
+struct Parser;
+
+impl Parser {
+    fn par_iter(&self) -> std::vec::IntoIter<u8> {
+        vec![1, 2, 3].into_iter()
+    }
+
+    fn par_chunks(&self, size: usize) -> usize {
+        size
+    }
+}
+
+#[amorsize::tune]
+fn untouched(map: &HashMap<u32, u32>) -> (u8, usize, u32, usize) {
+    let own = Parser.par_iter().map(|x| x * 2).sum();
+    let chunks = Parser.par_chunks(9);
+    let total = map.par_iter().map(|(key, value)| key * value).sum();
+    let bridged = (0..10_u8).par_bridge().filter(|x| x % 2 == 0).count();
+    (own, chunks, total, bridged)
+}
+
+#[test]
+fn what_cannot_be_indexed_or_is_not_rayons_passes_through() {
+    let map = HashMap::from([(1, 2), (3, 4)]);
+    under_every_plan(|| assert_eq!(untouched(&map), (12, 9, 14, 5)));
+}
+
+#[amorsize::tune]
+fn everywhere(xs: &[u32]) -> Vec<u32> {
+    fn inner(xs: &[u32]) -> u32 {
+        xs.par_iter().sum()
+    }
+    let closure = || xs.par_windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert_eq!(xs.par_iter().count(), xs.len());
+    vec![inner(xs), closure().unwrap_or(0)]
+}
+
+#[test]
+fn loops_in_closures_macros_and_inner_functions_are_found() {
+    under_every_plan(|| assert_eq!(everywhere(&[1, 3, 6]), [10, 3]));
+    assert!(was_called("attribute::everywhere#3"));
+}
+
+#[amorsize::tune]
+fn merged(words: &[String]) -> Vec<(char, usize)> {
+    let counts = words
+        .par_iter()
+        .fold(HashMap::new, |mut counts: HashMap<char, usize>, word| {
+            word.chars().for_each(|c| *counts.entry(c).or_default() += 1);
+            counts
+        })
+        .reduce(HashMap::new, |mut left, right| {
+            right.into_iter().for_each(|(c, count)| *left.entry(c).or_default() += count);
+            left
+        });
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort();
+    counts
+}
+
+#[test]
+fn merged_maps_hold_every_item() {
+    let words: Vec<String> = (100..1_000).map(|n| n.to_string()).collect();
+    under_every_plan(|| {
+        let counts = merged(&words);
+        assert_eq!(counts.len(), 10);
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<usize>(), 2_700);
+    });
 }
