@@ -1,0 +1,133 @@
+//! One workload at one size: checked, swept, compared.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use amorsize::expansion::{LoopFacts, MachineFacts};
+use serde::Serialize;
+
+use crate::estimate::{Estimate, median};
+use crate::executor::Executor;
+use crate::fit::{Facts, Sweep};
+use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls};
+use crate::load::{self, Load};
+use crate::peer::{Peer, planned, profiled, unseen};
+use crate::workload::Workload;
+
+/// The fastest plans of the sweep that take part in the comparison: the sweep's own times favour the
+/// lucky, so that they are measured again.
+const FINALISTS: usize = 3;
+
+/// How long a case waits for a quiet machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An input, ready to be worked on.
+pub(crate) struct Case<W: Workload> {
+    n: usize,
+    input: W::Input,
+    calls: usize,
+}
+
+/// What one case came to. All times in nanoseconds per call.
+#[derive(Debug, Serialize)]
+pub(crate) struct Comparison {
+    pub(crate) workload: &'static str,
+    pub(crate) n: usize,
+    pub(crate) serial: Estimate,
+    pub(crate) rayon: Estimate,
+    pub(crate) rayon_min_len: Estimate,
+    pub(crate) min_len: String,
+    pub(crate) amorsize_unseen: Estimate,
+    pub(crate) amorsize: Estimate,
+    /// What the profile says, and the plan that follows.
+    pub(crate) facts: Facts,
+    pub(crate) plan: String,
+    /// The least time of all peers and plans, and whose it is.
+    pub(crate) best_ns: f64,
+    pub(crate) best: String,
+    /// Cores that other processes used meanwhile.
+    pub(crate) other_load: Option<f64>,
+    /// Rayon's time divided by that of `amorsize`.
+    pub(crate) vs_rayon: Estimate,
+}
+
+impl<W: Workload> Case<W> {
+    /// Makes the input and checks that all executors agree on it.
+    pub(crate) fn prepare(n: usize) -> Result<Self, String> {
+        let mut input = W::prepare(n);
+        let executors =
+            [Executor::Rayon, Executor::RayonMinLen(n.div_ceil(8)), Executor::Amorsize(unseen())];
+        for executor in executors {
+            if !W::agrees(&input, executor) {
+                return Err(format!("{}/{n}: {executor:?} returns something else", W::NAME));
+            }
+        }
+        let once = || {
+            time_calls(&Peer::Serial, 1, |executor| {
+                black_box(W::run(black_box(&mut input), executor));
+            })
+        };
+        let call_ns = median(&std::iter::repeat_with(once).take(5).collect::<Vec<_>>());
+        Ok(Case { n, input, calls: calls_per_region(call_ns) })
+    }
+
+    fn time(&mut self, peer: &Peer) -> f64 {
+        time_calls(peer, self.calls, |executor| {
+            black_box(W::run(black_box(&mut self.input), executor));
+        })
+    }
+
+    /// Measures all settings that the comparison and the profile choose from.
+    pub(crate) fn sweep(&mut self, budget: Duration) -> Sweep {
+        load::wait_for_quiet(PATIENCE);
+        let call_ns = self.time(&Peer::Serial);
+        let rounds = rounds_within(budget, 11, call_ns).min(25);
+        Sweep::run(self.n, rounds, |peer| self.time(peer))
+    }
+
+    /// Measures all peers.
+    pub(crate) fn compare(
+        &mut self,
+        sweep: &Sweep,
+        facts: LoopFacts,
+        machine: MachineFacts,
+        budget: Duration,
+    ) -> Comparison {
+        let mut peers = vec![
+            Peer::Serial,
+            Peer::Rayon,
+            sweep.best_min_len().unwrap_or(Peer::Rayon),
+            Peer::Unseen,
+            Peer::Profiled(profiled(facts, machine)),
+        ];
+        peers.extend(sweep.best_plans(FINALISTS));
+        load::wait_for_quiet(PATIENCE);
+        let before = Load::now();
+        let rounds = rounds_within(budget, peers.len(), sweep.serial_ns());
+        let samples = interleave(&peers, rounds, |peer| self.time(peer));
+        let other_load = load::others_since(before);
+        let time = |peer: usize| Estimate::of(&samples[peer]);
+        let (best, best_ns) = peers
+            .iter()
+            .zip(&samples)
+            .map(|(peer, samples)| (peer, median(samples)))
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .expect("there are peers");
+        Comparison {
+            workload: W::NAME,
+            n: self.n,
+            serial: time(0),
+            rayon: time(1),
+            rayon_min_len: time(2),
+            min_len: peers[2].setting(),
+            amorsize_unseen: time(3),
+            amorsize: time(4),
+            facts: facts.into(),
+            plan: planned(self.n, &facts, &machine),
+            best_ns,
+            best: best.setting(),
+            other_load,
+            vs_rayon: Estimate::of_ratio(&samples[1], &samples[4]),
+        }
+    }
+}

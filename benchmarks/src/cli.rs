@@ -1,0 +1,90 @@
+//! The command line.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use regex::Regex;
+
+use crate::{build_cost, nine_loops, output, suite};
+
+/// Measures Amorsize against its peers, interleaved in one run.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Fewer rounds: a first impression in about a minute
+    #[arg(long, global = true)]
+    quick: bool,
+
+    /// Only what matches this regular expression, as in `axpy/1000` or `mandelbrot`
+    #[arg(long, global = true, value_name = "RE")]
+    filter: Option<Regex>,
+
+    /// Also write everything measured to FILE
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Nine short loops: the executor alone and with its decision, against rayon
+    NineLoops,
+    /// What a user's clean build pays for depending on Amorsize
+    BuildCost,
+}
+
+/// How much to measure.
+#[derive(Clone, Debug)]
+pub(crate) struct Effort {
+    pub(crate) quick: bool,
+    filter: Option<Regex>,
+}
+
+impl Effort {
+    /// Whether the filter lets `name` pass.
+    pub(crate) fn includes(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|re| re.is_match(name))
+    }
+
+    /// The first of two numbers when quick, the second otherwise.
+    pub(crate) fn pick<T>(&self, quick: T, thorough: T) -> T {
+        if self.quick { quick } else { thorough }
+    }
+}
+
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let effort = Effort { quick: arguments.quick, filter: arguments.filter };
+    let json = arguments.json.as_deref();
+    match arguments.command {
+        None => {
+            let results = suite::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::NineLoops) => {
+            let results = nine_loops::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::BuildCost) => {
+            let results = build_cost::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

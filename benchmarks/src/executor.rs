@@ -1,0 +1,16 @@
+//! How one call of a workload is run.
+
+use amorsize::Loop;
+
+/// An executor. Every workload has one arm for each, written as a user of it would.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Executor {
+    /// The plain iterator.
+    Serial,
+    /// `par_iter()` as it is.
+    Rayon,
+    /// `par_iter().with_min_len(…)`.
+    RayonMinLen(usize),
+    /// `par_iter().tuned(…)`.
+    Amorsize(&'static Loop),
+}

@@ -1,0 +1,123 @@
+//! Interleaved rounds: whatever disturbs the machine disturbs every peer alike.
+
+use crate::executor::Executor;
+use crate::peer::Peer;
+use std::time::{Duration, Instant};
+
+/// A timed region is at least this long, so that looking at the clock does not show.
+const REGION: Duration = Duration::from_micros(30);
+
+/// Calls in a region at most. Each costs a never-seen loop.
+const MAX_CALLS: usize = 64;
+
+/// How long rounds are run before they count. Threads that were idle may be woken on their waker's
+/// core, and it takes the system some milliseconds of their running at once to set them apart.
+const WARM_UP: Duration = Duration::from_millis(50);
+
+/// Measures every peer once a round, in seeded random order; returns the samples by peer.
+pub(crate) fn interleave(
+    peers: &[Peer],
+    rounds: usize,
+    mut time: impl FnMut(&Peer) -> f64,
+) -> Vec<Vec<f64>> {
+    let mut random = fastrand::Rng::with_seed(0xa11ce);
+    let mut order: Vec<usize> = (0..peers.len()).collect();
+    let mut samples = vec![Vec::with_capacity(rounds); peers.len()];
+    let mut warm = false;
+    let start = Instant::now();
+    while samples.iter().any(|samples| samples.len() < rounds) {
+        random.shuffle(&mut order);
+        // Ending an imposed plan visits every loop of the process, of which the never-seen ones make
+        // many: once a round is enough.
+        let imposed_first = random.bool();
+        order.sort_by_key(|&peer| peers[peer].force().is_some() != imposed_first);
+        let mut imposed = None;
+        for &peer in &order {
+            let plan = peers[peer].force();
+            if plan != imposed {
+                amorsize::force(plan);
+                imposed = plan;
+            }
+            let sample = time(&peers[peer]);
+            if warm {
+                samples[peer].push(sample);
+            }
+        }
+        warm |= start.elapsed() >= WARM_UP;
+        if imposed.is_some() {
+            amorsize::force(None);
+        }
+    }
+    samples
+}
+
+/// Nanoseconds per call. The first call warms pool and caches up and is not counted.
+pub(crate) fn time_calls(peer: &Peer, calls: usize, mut call: impl FnMut(Executor)) -> f64 {
+    let executors = peer.executors(calls + 1);
+    let (warm_up, counted) = executors.split_first().expect("at least one");
+    call(*warm_up);
+    let start = Instant::now();
+    for executor in counted {
+        call(*executor);
+    }
+    start.elapsed().as_nanos() as f64 / calls as f64
+}
+
+/// How many calls of `call_ns` each make a timed region.
+pub(crate) fn calls_per_region(call_ns: f64) -> usize {
+    let calls = REGION.as_nanos() as f64 / call_ns.max(1.0);
+    (calls.ceil() as usize).clamp(1, MAX_CALLS)
+}
+
+/// How many rounds of regions of `call_ns` each fit into `budget`.
+pub(crate) fn rounds_within(budget: Duration, peers: usize, call_ns: f64) -> usize {
+    let calls = calls_per_region(call_ns) + 1;
+    let round_ns = call_ns * (calls * peers) as f64;
+    ((budget.as_nanos() as f64 / round_ns) as usize).clamp(7, 101)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::unseen;
+
+    #[test]
+    fn every_peer_is_measured_equally_often() {
+        let plan = |workers| Peer::Plan { workers, chunk: Some(1), target: unseen() };
+        let peers = [Peer::Serial, plan(2), Peer::Rayon, plan(3)];
+        let mut rounds = [0; 4];
+        let samples = interleave(&peers, 5, |peer| {
+            let at = match peer {
+                Peer::Serial => 0,
+                Peer::Plan { workers, .. } => *workers * 2 - 3,
+                _ => 2,
+            };
+            rounds[at] += 1;
+            at as f64
+        });
+        assert_eq!(rounds, [rounds[0]; 4]);
+        for (peer, samples) in samples.iter().enumerate() {
+            assert_eq!(*samples, [peer as f64; 5]);
+        }
+    }
+
+    #[test]
+    fn a_never_seen_loop_is_never_used_twice() {
+        let mut loops = Vec::new();
+        time_calls(&Peer::Unseen, 3, |executor| match executor {
+            Executor::Amorsize(target) => loops.push(std::ptr::from_ref(target)),
+            other => panic!("{other:?}"),
+        });
+        loops.sort();
+        loops.dedup();
+        assert_eq!(loops.len(), 4);
+    }
+
+    #[test]
+    fn short_calls_are_repeated_and_long_ones_are_not() {
+        assert_eq!(calls_per_region(1e9), 1);
+        assert_eq!(calls_per_region(1e3), 30);
+        assert_eq!(calls_per_region(1.0), MAX_CALLS);
+        assert_eq!(rounds_within(Duration::ZERO, 5, 1e9), 7);
+    }
+}

@@ -1,0 +1,37 @@
+//! Measures Amorsize against its peers; `README.md` beside this package says how to read it.
+//!
+//! The comparison proper is [`suite`]: every workload under every peer, in interleaved rounds.
+//! [`nine_loops`] takes the executor alone to loops too short for most executors, [`overhead`] takes
+//! the decision alone to one too short for any, and [`build_cost`] times users' builds.
+
+mod build_cost;
+mod case;
+mod cli;
+mod estimate;
+mod executor;
+mod fit;
+mod host;
+mod interleave;
+mod load;
+mod nine_loops;
+mod output;
+mod overhead;
+mod peer;
+mod score;
+mod spin;
+mod suite;
+mod table;
+mod workload;
+mod workloads;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::status(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

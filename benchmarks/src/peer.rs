@@ -1,0 +1,93 @@
+//! Who competes: an executor with its settings.
+
+use amorsize::expansion::{LoopFacts, MachineFacts, Options, Profiled};
+use amorsize::{Force, Loop};
+use amorsize_runtime::machine_class;
+use amorsize_runtime::model::{self, Limits};
+
+use crate::executor::Executor;
+
+/// A competitor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Peer {
+    /// The plain iterator.
+    Serial,
+    /// Rayon as it is.
+    Rayon,
+    /// Rayon with a `with_min_len`.
+    RayonMinLen(usize),
+    /// Amorsize at its first call of a loop that no profile knows.
+    Unseen,
+    /// Amorsize with a profile.
+    Profiled(&'static Loop),
+    /// Amorsize's executor under an imposed plan.
+    Plan {
+        workers: usize,
+        /// The model's choice when `None`.
+        chunk: Option<usize>,
+        target: &'static Loop,
+    },
+}
+
+impl Peer {
+    /// The plan that the process must be under while this peer runs.
+    pub(crate) fn force(&self) -> Option<Force> {
+        match *self {
+            Peer::Plan { workers, chunk, .. } => Some(Force::Workers { workers, chunk }),
+            _ => None,
+        }
+    }
+
+    /// One executor for each of `calls` calls.
+    pub(crate) fn executors(&self, calls: usize) -> Vec<Executor> {
+        let each = |_| match *self {
+            Peer::Serial => Executor::Serial,
+            Peer::Rayon => Executor::Rayon,
+            Peer::RayonMinLen(min) => Executor::RayonMinLen(min),
+            Peer::Unseen => Executor::Amorsize(unseen()),
+            Peer::Profiled(target) | Peer::Plan { target, .. } => Executor::Amorsize(target),
+        };
+        (0..calls).map(each).collect()
+    }
+
+    /// The settings, as tables show them.
+    pub(crate) fn setting(&self) -> String {
+        match self {
+            Peer::Serial => "serial".to_owned(),
+            Peer::Rayon => "rayon".to_owned(),
+            Peer::RayonMinLen(min) => format!("min {min}"),
+            Peer::Unseen => "unseen".to_owned(),
+            Peer::Profiled(_) => "profiled".to_owned(),
+            Peer::Plan { workers, chunk: Some(chunk), .. } => format!("{workers}×{chunk}"),
+            Peer::Plan { workers, .. } => format!("{workers} workers"),
+        }
+    }
+}
+
+/// A loop that nobody has seen. Loops live as long as the process, so each one is leaked.
+pub(crate) fn unseen() -> &'static Loop {
+    Box::leak(Box::new(Loop::new("unseen", Options::NONE, &[])))
+}
+
+/// A loop with a profile, as the attribute embeds it.
+pub(crate) fn profiled(item: LoopFacts, machine: MachineFacts) -> &'static Loop {
+    let limits = Limits::cores(rayon::current_num_threads());
+    let entry = Profiled {
+        name: "profiled",
+        class: machine_class(),
+        machine,
+        item,
+        parallel_from: model::break_even(&item, &machine, &limits).unwrap_or(usize::MAX),
+    };
+    let entries = Box::leak(Box::new([entry]));
+    Box::leak(Box::new(Loop::new("profiled", Options::NONE, entries)))
+}
+
+/// The plan that a profile with these facts leads to, as tables show it.
+pub(crate) fn planned(n: usize, item: &LoopFacts, machine: &MachineFacts) -> String {
+    let limits = Limits::cores(rayon::current_num_threads());
+    match model::decide(n, item, machine, &limits).plan {
+        model::Plan::Serial => "serial".to_owned(),
+        model::Plan::Parallel { workers, chunk } => format!("{workers}×{chunk}"),
+    }
+}

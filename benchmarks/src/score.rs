@@ -1,0 +1,97 @@
+//! The comparison in a few numbers.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::case::Comparison;
+use crate::estimate::{Estimate, geometric_mean};
+
+/// Ratios over all cases. `README.md` says what each means.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Score {
+    vs_rayon_geomean: f64,
+    vs_rayon_worst: f64,
+    vs_serial_worst: f64,
+    regret_geomean: f64,
+    regret_max: f64,
+    never_seen_regret_geomean: f64,
+    serial_overhead_ns: f64,
+}
+
+impl Score {
+    pub(crate) fn of(cases: &[Comparison], serial_overhead: Estimate) -> Self {
+        let vs_rayon = || cases.iter().map(|case| case.vs_rayon.median);
+        let regret = || cases.iter().map(|case| case.amorsize.median / case.best_ns);
+        let unseen = cases.iter().map(|case| case.amorsize_unseen.median / case.best_ns);
+        let vs_serial = cases.iter().map(|case| case.amorsize.median / case.serial.median);
+        Score {
+            vs_rayon_geomean: geometric_mean(vs_rayon()),
+            vs_rayon_worst: vs_rayon().fold(f64::NAN, f64::min),
+            vs_serial_worst: vs_serial.fold(f64::NAN, f64::max),
+            regret_geomean: geometric_mean(regret()),
+            regret_max: regret().fold(f64::NAN, f64::max),
+            never_seen_regret_geomean: geometric_mean(unseen),
+            serial_overhead_ns: serial_overhead.median,
+        }
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in [
+            ("vs_rayon_geomean", self.vs_rayon_geomean),
+            ("vs_rayon_worst", self.vs_rayon_worst),
+            ("vs_serial_worst", self.vs_serial_worst),
+            ("regret_geomean", self.regret_geomean),
+            ("regret_max", self.regret_max),
+            ("never_seen_regret_geomean", self.never_seen_regret_geomean),
+            ("serial_overhead_ns", self.serial_overhead_ns),
+        ] {
+            writeln!(f, "{name}: {value:.3}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::Facts;
+
+    fn exactly(ns: f64) -> Estimate {
+        Estimate::of(&[ns])
+    }
+
+    fn case(serial: f64, rayon: f64, unseen: f64, amorsize: f64, best_ns: f64) -> Comparison {
+        Comparison {
+            workload: "none",
+            n: 1,
+            serial: exactly(serial),
+            rayon: exactly(rayon),
+            rayon_min_len: exactly(rayon),
+            min_len: String::new(),
+            amorsize_unseen: exactly(unseen),
+            amorsize: exactly(amorsize),
+            facts: Facts::default(),
+            plan: String::new(),
+            best_ns,
+            best: String::new(),
+            other_load: None,
+            vs_rayon: exactly(rayon / amorsize),
+        }
+    }
+
+    #[test]
+    fn means_and_worst_cases_point_the_right_way() {
+        let cases =
+            [case(100.0, 400.0, 200.0, 100.0, 100.0), case(1_000.0, 600.0, 600.0, 600.0, 500.0)];
+        let score = Score::of(&cases, exactly(3.0));
+        assert!((score.vs_rayon_geomean - 2.0).abs() < 1e-9);
+        assert_eq!(score.vs_rayon_worst, 1.0);
+        assert_eq!(score.vs_serial_worst, 1.0);
+        assert_eq!(score.regret_max, 1.2);
+        assert!((score.never_seen_regret_geomean - 2.4_f64.sqrt()).abs() < 1e-9);
+        assert!(score.to_string().ends_with("serial_overhead_ns: 3.000\n"));
+    }
+}

@@ -1,0 +1,107 @@
+//! Every workload under every peer.
+
+use std::fmt;
+use std::time::Duration;
+
+use amorsize::expansion::MachineFacts;
+use serde::Serialize;
+
+use crate::case::{Case, Comparison};
+use crate::cli::Effort;
+use crate::estimate::Estimate;
+use crate::fit::fit;
+use crate::host::Host;
+use crate::output;
+use crate::overhead::serial_overhead;
+use crate::score::Score;
+use crate::table::{Table, cores, ratio, time};
+use crate::workload::Workload;
+use crate::workloads::{Visit, visit_all};
+
+/// Everything measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    host: Host,
+    cases: Vec<Comparison>,
+    serial_overhead_ns: Estimate,
+    score: Score,
+}
+
+/// Measures what the filter lets pass.
+pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
+    let machine = Host::machine();
+    let mut comparing = Comparing { effort, machine, results: Vec::new() };
+    visit_all(&mut comparing)?;
+    let cases = comparing.results;
+    if cases.is_empty() {
+        return Err("the filter leaves no workload".to_owned());
+    }
+    let serial_overhead_ns = serial_overhead(machine, effort);
+    Ok(Results {
+        host: Host::new(machine),
+        score: Score::of(&cases, serial_overhead_ns),
+        cases,
+        serial_overhead_ns,
+    })
+}
+
+struct Comparing<'a> {
+    effort: &'a Effort,
+    machine: MachineFacts,
+    results: Vec<Comparison>,
+}
+
+impl Visit for Comparing<'_> {
+    /// All sizes are swept before the first one is compared: a loop has one profile for all of them.
+    fn visit<W: Workload>(&mut self) -> Result<(), String> {
+        let included = |n: &usize| self.effort.includes(&format!("{}/{n}", W::NAME));
+        let sizes: Vec<usize> = W::SIZES.iter().copied().filter(included).collect();
+        if sizes.is_empty() {
+            return Ok(());
+        }
+        output::status(&format!("{:>16}  {}", W::NAME, W::ORIGIN));
+        let mut cases = sizes.into_iter().map(Case::<W>::prepare).collect::<Result<Vec<_>, _>>()?;
+        let budget = Duration::from_millis(self.effort.pick(700, 4_000));
+        let sweeps: Vec<_> = cases.iter_mut().map(|case| case.sweep(budget)).collect();
+        let facts = fit(&sweeps, &self.machine);
+        for (case, sweep) in cases.iter_mut().zip(&sweeps) {
+            let comparison = case.compare(sweep, facts, self.machine, budget);
+            self.results.push(comparison);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new([
+            "workload/items",
+            "serial",
+            "rayon",
+            "min_len",
+            "unseen",
+            "amorsize",
+            "plan",
+            "best",
+            "regret",
+            "vs_rayon",
+            "load",
+        ]);
+        for case in &self.cases {
+            table.row([
+                format!("{}/{}", case.workload, case.n),
+                time(case.serial.median),
+                time(case.rayon.median),
+                time(case.rayon_min_len.median),
+                time(case.amorsize_unseen.median),
+                time(case.amorsize.median),
+                case.plan.clone(),
+                case.best.clone(),
+                format!("{:.2}", case.amorsize.median / case.best_ns),
+                ratio(&case.vs_rayon),
+                cores(case.other_load),
+            ]);
+        }
+        write!(f, "{}\n{table}\n{}", self.host, self.score)
+    }
+}
