@@ -27,6 +27,10 @@ const BLOCK_GROWTH: f64 = 2.0;
 /// The share of a serial run that its checkpoint may cost.
 const CHECKPOINT_SHARE: f64 = 0.01;
 
+/// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
+/// decide anything.
+const WORTH_DECIDING_NS: f64 = 1_500.0;
+
 /// Items this many times dearer than known are a reason to decide again.
 const SURPRISE: f64 = 1.5;
 
@@ -258,6 +262,11 @@ impl Paced {
         let left = block.fold_within(max_len);
         let elapsed_ns = self.start.elapsed().as_nanos() as f64;
         let item_ns = elapsed_ns / self.done as f64;
+        if elapsed_ns < WORTH_DECIDING_NS {
+            let next = (WORTH_DECIDING_NS / item_ns) as usize;
+            let right = self.run(rest, next);
+            return reduce(target, reducer, left, right);
+        }
         if item_ns <= self.known_item_ns * SURPRISE {
             let len = rest.len;
             let right = self.run(rest, len);

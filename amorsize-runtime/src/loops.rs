@@ -285,9 +285,8 @@ impl Loop {
         self.observed.applied_ns.store(facts.item_ns.to_bits(), Ordering::Relaxed);
         let limits = self.limits_by_cores();
         let short = (CHECKPOINT_FROM_NS / facts.item_ns) as usize;
-        // Where parallel never pays a call is only timed now and then.
-        let parallel = model::break_even(&facts, &machine::facts(), &limits);
-        self.set_serial_below(parallel.unwrap_or(usize::MAX).min(short));
+        let parallel = model::break_even_within(short, &facts, &machine::facts(), &limits);
+        self.set_serial_below(parallel.unwrap_or(short));
     }
 
     /// The limits on workers as far as they can be told without a pool.

@@ -21,6 +21,9 @@ use amorsize_profile::{LoopFacts, MachineFacts};
 /// Plans within this factor of the cheapest count as equal: the one with fewer workers is taken.
 const EQUAL_WITHIN: f64 = 1.02;
 
+/// The share of a chunk's time by which even equal chunks differ: interrupts, frequency, neighbours.
+const UNEVEN: f64 = 0.02;
+
 /// Chunks per worker at most: past it the tail no longer shrinks measurably, but claims still cost.
 const MAX_CHUNKS_PER_WORKER: f64 = 64.0;
 
@@ -140,9 +143,10 @@ fn parallel_terms(
     let work = n * item.item_ns;
     let late = machine.spawn_ns * helpers * (helpers + 1.0) / 2.0 + machine.wake_ns * helpers;
     let chunk_time = chunk * item.item_ns * (1.0 + item.contention * helpers);
-    // A chunk's time varies less than an item's: by 1/√c when items are independent. The largest of
-    // w such waits grows like √(2·ln w) standard deviations.
-    let spread = item.item_cv / chunk.sqrt() * (2.0 * w.ln()).sqrt();
+    // Of equal chunks, the last ones end half a chunk apart on average, but never further apart than
+    // the workers started.
+    let offset = (0.5 * chunk_time).min(machine.spawn_ns + machine.wake_ns);
+    let spread = UNEVEN * chunk_time + variation(chunk, w, item);
     Terms {
         items: work / w,
         slowdown: work * item.contention * helpers / w,
@@ -150,8 +154,15 @@ fn parallel_terms(
         wake: late / w,
         claim: machine.claim_ns * pieces / w,
         reduce: item.reduce_ns * (pieces / w - 1.0 + w.log2()).max(0.0),
-        tail: chunk_time * (0.5 + spread) * helpers / w,
+        tail: (offset + spread) * helpers / w,
     }
+}
+
+/// How much longer the slowest of `w` chunks takes because items differ. A chunk's time deviates by
+/// `√c` deviations of an item when items are independent, and the largest of `w` such deviations
+/// grows like `√(2·ln w)`.
+fn variation(chunk: f64, w: f64, item: &LoopFacts) -> f64 {
+    item.item_cv * item.item_ns * (chunk * 2.0 * w.ln()).sqrt()
 }
 
 /// The cheapest plan for a call of `n` items.
@@ -211,29 +222,49 @@ fn worker_counts(limit: usize) -> impl Iterator<Item = usize> {
 
 /// The chunk size that balances what chunks cost against the wait for the last one.
 ///
-/// With `k` items per chunk the cost is `(claim + reduce)·n/(k·w)` and the tail is about
-/// `k·t·slow(w)·(w − 1)/(2·w)`; the sum is smallest at `k = √(2·(claim + reduce)·n / (t·slow·(w − 1)))`.
+/// With `c` items per chunk the cost is `A/c + B·c`, with `A = (claim + reduce·w)·n/w`, and `B` the
+/// growth of the tail per item. The sum is smallest at `c = √(A/B)`. Where items vary, the tail
+/// also grows with `√c`; there `c = (2·A/D)^⅔`, with `D` the variation of a chunk of one item, and the
+/// smaller of the two is taken.
 pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineFacts) -> usize {
     let n = n as f64;
     let w = workers as f64;
-    let per_piece = (machine.claim_ns + item.reduce_ns).max(0.0);
-    let item_ns = item.item_ns * (1.0 + item.contention * (w - 1.0));
-    let balanced = (2.0 * per_piece * n / (item_ns * (w - 1.0))).sqrt();
+    let share = (w - 1.0) / w;
+    let a = (machine.claim_ns + item.reduce_ns * w).max(0.0) * n / w;
+    let b = UNEVEN * item.item_ns * (1.0 + item.contention * (w - 1.0)) * share;
+    let d = variation(1.0, w, item) * share;
+    let by_evenness = (a / b).sqrt();
+    let by_variation = if d > 0.0 { (2.0 * a / d).powf(2.0 / 3.0) } else { f64::INFINITY };
     let smallest = n / (w * MAX_CHUNKS_PER_WORKER);
     let largest = (n / w).ceil();
     // At least one chunk per worker, at most MAX_CHUNKS_PER_WORKER; `as` saturates and maps NaN to 0.
-    (balanced.clamp(smallest.min(largest), largest).ceil() as usize).max(1)
+    let chunk = by_evenness.min(by_variation).clamp(smallest.min(largest), largest);
+    // The same number of chunks, but of equal size and a multiple of the workers.
+    let per_worker = (n / (chunk * w)).ceil();
+    ((n / (per_worker * w)).ceil() as usize).max(1)
 }
 
 /// The smallest number of items from which [`decide`] chooses a parallel plan; `None` when there is
-/// none below 2⁴⁸ items.
+/// none up to 2⁴⁸ items.
 pub fn break_even(item: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> Option<usize> {
+    let most = usize::try_from(1_u64 << 48).unwrap_or(usize::MAX);
+    break_even_within(most, item, machine, limits)
+}
+
+/// [`break_even`] if it is at most `most` items: dearer the farther away it may be.
+pub fn break_even_within(
+    most: usize,
+    item: &LoopFacts,
+    machine: &MachineFacts,
+    limits: &Limits,
+) -> Option<usize> {
     let parallel = |n: usize| decide(n, item, machine, limits).plan != Plan::Serial;
-    let mut above = 2_usize;
-    while !parallel(above) {
-        above = above.checked_mul(2).filter(|&n| n as u64 <= 1 << 48)?;
+    if most < 2 || !parallel(most) {
+        return None;
     }
-    let mut below = above / 2;
+    // Below this a serial run ends before a helper starts, see `decide`.
+    let never = (machine.spawn_ns + machine.wake_ns) / item.item_ns;
+    let (mut below, mut above) = ((never as usize).clamp(1, most - 1), most);
     while above - below > 1 {
         let middle = below + (above - below) / 2;
         if parallel(middle) {
