@@ -1,0 +1,151 @@
+//! The arguments, as the user types them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::term::Color;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+    0  fine                                 102  not a cargo project
+    2  arguments not understood             103  a bench failed, panicked or hung
+    4  nothing to tune                      104  the profile is damaged
+   96  the project needs a change           105  a file could not be written
+  100  check: the profile is stale          106  the machine is too noisy
+  101  a build failed                       130  interrupted";
+
+/// Measures parallel loops and keeps what they cost in amorsize.toml.
+#[derive(Debug, Parser)]
+#[command(name = "cargo-amorsize", bin_name = "cargo amorsize", version, after_help = AFTER_HELP, max_term_width = 80)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Coloured output.
+    #[arg(long, global = true, value_name = "WHEN", help_heading = "Output")]
+    pub(crate) color: Option<Color>,
+
+    /// No status lines, only results, warnings and errors.
+    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    pub(crate) quiet: bool,
+
+    /// Says more about what is done.
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) manifest: Manifest,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Prepares packages: an empty amorsize.toml, and a table in Cargo.toml.
+    Init,
+    /// Runs benches (and tests), measures every annotated loop, verifies and writes the profile.
+    Tune(Tune),
+    /// Compares the annotated functions with the profile, without building.
+    ///
+    /// Exits with 0 when the profile is fresh and with 100 when it is stale.
+    Check,
+    /// Shows the annotated functions and the loops of the profile at a glance.
+    List,
+    /// Shows how a call of a loop is decided, with every term of the prediction.
+    Explain(Explain),
+}
+
+/// Which packages, and how cargo finds them.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Manifest {
+    /// The package to work on; by default the one in this folder, or every one that has
+    /// annotated functions.
+    #[arg(long, short, global = true, value_name = "NAME", help_heading = "Packages")]
+    pub(crate) package: Vec<String>,
+
+    /// Path to Cargo.toml.
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Packages")]
+    pub(crate) manifest_path: Option<PathBuf>,
+
+    /// Cargo does not use the network.
+    #[arg(long, global = true, help_heading = "Packages")]
+    pub(crate) offline: bool,
+
+    /// Cargo does not change Cargo.lock.
+    #[arg(long, global = true, help_heading = "Packages")]
+    pub(crate) locked: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Tune {
+    /// Only this bench target; may be given several times.
+    #[arg(long, value_name = "NAME", help_heading = "What is run")]
+    pub(crate) bench: Vec<String>,
+
+    /// Also the tests, even when the benches reach every annotated function.
+    #[arg(long, help_heading = "What is run")]
+    pub(crate) tests: bool,
+
+    /// Seconds of measuring per package, builds not counted.
+    #[arg(long, value_name = "SECONDS", default_value_t = 40,
+          value_parser = clap::value_parser!(u64).range(2..=86_400), help_heading = "What is run")]
+    pub(crate) time_limit: u64,
+
+    /// Keeps what was measured on a machine that is too noisy.
+    #[arg(long, help_heading = "What is run")]
+    pub(crate) force: bool,
+
+    /// Features to activate, separated by commas or spaces.
+    #[arg(long, short = 'F', value_name = "FEATURES", help_heading = "Features")]
+    pub(crate) features: Vec<String>,
+
+    /// Activates all features.
+    #[arg(long, help_heading = "Features")]
+    pub(crate) all_features: bool,
+
+    /// Leaves the feature `default` off.
+    #[arg(long, help_heading = "Features")]
+    pub(crate) no_default_features: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Explain {
+    /// The loop's name, or an end of it that fits no other loop.
+    #[arg(value_name = "LOOP")]
+    pub(crate) name: String,
+
+    /// Number of items in the call; by default what the recording saw most of.
+    #[arg(long, value_name = "N")]
+    pub(crate) len: Option<usize>,
+
+    /// Workers that the call may use; by default this machine's cores.
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) workers: Option<u16>,
+
+    /// The section of this machine class; by default this machine's.
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) machine: Option<String>,
+}
+
+impl Cli {
+    /// Parses what the process was started with. Cargo starts `cargo amorsize check` as
+    /// `cargo-amorsize amorsize check`; an alias starts it without that word.
+    pub(crate) fn from_arguments() -> Self {
+        let mut arguments: Vec<_> = std::env::args_os().collect();
+        if arguments.get(1).is_some_and(|first| first == "amorsize") {
+            arguments.remove(1);
+        }
+        Cli::parse_from(arguments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

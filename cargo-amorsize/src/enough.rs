@@ -1,0 +1,138 @@
+//! When a recording can stop: every loop seen is known well, every annotated function was reached, and
+//! nothing new has turned up for a while.
+
+use std::time::Duration;
+
+use crate::observations::{Observations, SizeClass, dominant, size_classes};
+use crate::scan::base_name;
+use crate::stats::uncertainty;
+use crate::tail::Tail;
+
+/// How long nothing new must have been seen: no loop and no size of one.
+const QUIET: Duration = Duration::from_millis(1_500);
+/// The same while annotated functions are missing, which may be reached late, or never.
+const LONG_QUIET: Duration = Duration::from_secs(6);
+/// The recorder stops writing about a loop once it has enough calls. When it has fallen silent about
+/// all of them, there is nothing to wait for.
+const SILENT: Duration = Duration::from_secs(3);
+
+/// A median whose 95 % interval is this narrow is known; with this many samples it will not become
+/// much narrower.
+const NARROW: f64 = 0.03;
+const NARROW_FROM: usize = 12;
+const MANY: usize = 60;
+
+/// Parallel calls that tell contention and the cost of pieces apart; fewer when every setting is
+/// known well.
+const PARALLEL_CALLS: usize = 40;
+const CALLS_PER_SETTING: usize = 6;
+const NARROW_SETTING: f64 = 0.05;
+/// A loop that has this many serial calls and no parallel one is too short for those: the recorder
+/// does not try them.
+const SERIAL_ONLY_FROM: usize = 20;
+
+/// Enough to fit.
+pub(crate) fn to_fit(tail: &Tail, expected: &[String]) -> bool {
+    is_quiet(tail, expected)
+        && (is_silent(tail)
+            || every_loop(&tail.seen, |class| known(&class.serial) && parallel_known(class)))
+}
+
+/// Enough to compare the plans of the loops in `verified` with serial and stock rayon.
+pub(crate) fn to_verify(tail: &Tail, verified: &[String]) -> bool {
+    is_quiet(tail, verified)
+        && (is_silent(tail)
+            || every_loop(&tail.seen, |class| {
+                known(&class.serial) && known(&class.rayon) && known(&class.tuned)
+            }))
+}
+
+fn is_quiet(tail: &Tail, expected: &[String]) -> bool {
+    let all = expected
+        .iter()
+        .all(|function| tail.seen.loops.keys().any(|name| base_name(name) == function));
+    tail.seen.calls() > 0 && tail.last_news.elapsed() >= if all { QUIET } else { LONG_QUIET }
+}
+
+fn is_silent(tail: &Tail) -> bool {
+    tail.last_call.elapsed() >= SILENT
+}
+
+fn known(samples: &[f64]) -> bool {
+    samples.len() >= MANY || (samples.len() >= NARROW_FROM && uncertainty(samples) <= NARROW)
+}
+
+fn parallel_known(class: &SizeClass) -> bool {
+    let few_are_enough =
+        |wall: &[f64]| wall.len() >= CALLS_PER_SETTING && uncertainty(wall) <= NARROW_SETTING;
+    match class.parallel_calls() {
+        0 => class.serial.len() >= SERIAL_ONLY_FROM,
+        calls => calls >= PARALLEL_CALLS || class.settings.iter().all(|s| few_are_enough(&s.wall)),
+    }
+}
+
+fn every_loop(seen: &Observations, well_known: impl Fn(&SizeClass) -> bool) -> bool {
+    seen.loops.values().all(|calls| dominant(&size_classes(calls)).is_some_and(&well_known))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use amorsize_profile::{Call, Record, Setting};
+
+    use super::*;
+
+    fn tail(settings: &[(Setting, usize)]) -> Tail {
+        let mut seen = Observations::default();
+        for (setting, calls) in settings {
+            for _ in 0..*calls {
+                seen.add(Record::Call(Call {
+                    name: "a::f#2".into(),
+                    items: 100,
+                    setting: *setting,
+                    wall_ns: 5_000,
+                    cpu_ns: 5_000,
+                    item_sd_ns: None,
+                }));
+            }
+        }
+        let mut tail = Tail::new(seen);
+        if let Some(past) = Instant::now().checked_sub(QUIET) {
+            tail.last_news = past;
+        }
+        tail
+    }
+
+    const PARALLEL: Setting = Setting::Parallel { workers: 2, chunk: 10 };
+    const TUNED: Setting = Setting::Tuned { workers: 1, chunk: 100, predicted_ns: 1 };
+
+    #[test]
+    fn a_fit_needs_serial_and_parallel_calls_of_every_function() {
+        let (reached, missing) = (["a::f".to_owned()], ["a::g".to_owned()]);
+        assert!(!to_fit(&tail(&[]), &[]));
+        assert!(!to_fit(&tail(&[(Setting::Serial, 12), (PARALLEL, 5)]), &reached));
+        assert!(to_fit(&tail(&[(Setting::Serial, 12), (PARALLEL, 6)]), &reached));
+        assert!(to_fit(&tail(&[(Setting::Serial, 12), (PARALLEL, 40)]), &reached));
+        assert!(!to_fit(&tail(&[(Setting::Serial, 12), (PARALLEL, 40)]), &missing));
+        assert!(!to_fit(&tail(&[(Setting::Serial, 12)]), &reached));
+        assert!(to_fit(&tail(&[(Setting::Serial, 20)]), &reached));
+    }
+
+    #[test]
+    fn verifying_needs_all_three() {
+        let calls = [(Setting::Serial, 12), (Setting::Rayon, 12), (TUNED, 12)];
+        assert!(to_verify(&tail(&calls), &[]));
+        assert!(!to_verify(&tail(&calls[..2]), &[]));
+    }
+
+    #[test]
+    fn silence_of_the_recorder_is_enough() {
+        let mut tail = tail(&[(Setting::Serial, 2), (PARALLEL, 1)]);
+        assert!(!to_fit(&tail, &[]));
+        if let Some(past) = Instant::now().checked_sub(SILENT) {
+            tail.last_call = past;
+            assert!(to_fit(&tail, &[]));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `cargo amorsize explain`: how a call of a loop is decided, with every term, because a number that
+//! nobody explains is not trusted.
+
+use cargo_metadata::Package;
+
+use crate::cli::Explain;
+use crate::error::{Error, Result, nearest};
+use crate::explanation::Explanation;
+use crate::list::section;
+use crate::project::{Project, profile_path};
+use crate::scan::Scan;
+use crate::{profile, term};
+
+pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
+    let (package, name) = find(project, &options.name)?;
+    let profile = profile::require(package)?;
+    let found = section(&profile, options.machine.as_deref());
+    let (class, section) = found.ok_or_else(|| no_section(package, &profile, options))?;
+    let Some(entry) = section.loops.get(&name) else {
+        return Err(Error::NoSuchLoop {
+            wanted: format!("{name}` measured on `{class}"),
+            path: profile_path(package),
+            near: None,
+        });
+    };
+    // The options of the attribute bound the plan. Sources that cannot be scanned have their own
+    // command to complain; here they only leave the options unknown.
+    let scan = Scan::of(package).unwrap_or_default();
+    let function = scan.function_of(&name).and_then(<[_]>::first);
+    let attribute = function.map(|function| function.options.clone()).unwrap_or_default();
+    if let Some(function) = function
+        && !scan.function_of(&name).is_some_and(|all| all.iter().any(|f| f.tokens == entry.tokens))
+    {
+        term::warning(&format!("{} was edited after it was measured", function.place()));
+    }
+    let workers = options.workers.map_or_else(cores, usize::from);
+    let len = options.len.unwrap_or(entry.plan.items as usize);
+    let explanation =
+        Explanation::new(&name, class, entry, &section.facts, workers, len, &attribute);
+    for line in explanation.lines() {
+        term::result(&line);
+    }
+    Ok(())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn no_section(package: &Package, profile: &amorsize_profile::Profile, options: &Explain) -> Error {
+    match &options.machine {
+        Some(class) => Error::NoSuchLoop {
+            wanted: format!("{}` measured on `{class}", options.name),
+            path: profile_path(package),
+            near: nearest(class, profile.machines.keys().map(String::as_str))
+                .map(|class| format!("{} --machine {class}", options.name)),
+        },
+        None => Error::NoProfile { path: profile_path(package), package: package.name.to_string() },
+    }
+}
+
+/// Finds the one loop whose name is `wanted` or ends in it, over all packages that are meant.
+fn find<'a>(project: &'a Project, wanted: &str) -> Result<(&'a Package, String)> {
+    let mut known: Vec<(&Package, String)> = Vec::new();
+    let mut without = None;
+    for package in project.packages() {
+        match profile::load(package)? {
+            Some(profile) => {
+                for name in profile.machines.values().flat_map(|section| section.loops.keys()) {
+                    if !known.iter().any(|(_, other)| other == name) {
+                        known.push((package, name.clone()));
+                    }
+                }
+            }
+            None => {
+                without.get_or_insert(package);
+            }
+        }
+    }
+    let names: Vec<&str> = known.iter().map(|(_, name)| name.as_str()).collect();
+    let candidates = matching(wanted, &names);
+    match candidates[..] {
+        [name] => Ok(known
+            .iter()
+            .find(|(_, known)| known == name)
+            .cloned()
+            .unwrap_or_else(|| unreachable!("candidates are among the known names"))),
+        [] => match (known.first(), without) {
+            (None, Some(package)) => Err(Error::NoProfile {
+                path: profile_path(package),
+                package: package.name.to_string(),
+            }),
+            _ => Err(Error::NoSuchLoop {
+                wanted: wanted.to_owned(),
+                path: known.first().map(|(package, _)| profile_path(package)).unwrap_or_default(),
+                near: near(wanted, &names),
+            }),
+        },
+        _ => Err(Error::AmbiguousLoop {
+            wanted: wanted.to_owned(),
+            candidates: candidates.iter().map(ToString::to_string).collect(),
+        }),
+    }
+}
+
+/// The names that `wanted` means: exactly that one, or all that end in it at a `::`.
+fn matching<'a>(wanted: &str, names: &[&'a str]) -> Vec<&'a str> {
+    if let Some(exact) = names.iter().find(|name| **name == wanted) {
+        return vec![exact];
+    }
+    let end = format!("::{wanted}");
+    names.iter().copied().filter(|name| name.ends_with(&end)).collect()
+}
+
+/// The name that was probably meant; the last segments are compared too, as users type those.
+fn near(wanted: &str, names: &[&str]) -> Option<String> {
+    let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
+    let whole = nearest(wanted, names.iter().copied()).map(str::to_owned);
+    let ends: Vec<String> = names.iter().map(|name| last(name)).collect();
+    let by_end = nearest(&last(wanted), ends.iter().map(String::as_str));
+    let by_end = by_end.and_then(|end| names.iter().find(|name| last(name) == end));
+    by_end.map(ToString::to_string).or(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_of_a_name_is_enough_when_it_fits_one_loop() {
+        let names = ["a::f", "a::f#2", "b::f", "b::g"];
+        assert_eq!(matching("a::f", &names), ["a::f"]);
+        assert_eq!(matching("g", &names), ["b::g"]);
+        assert_eq!(matching("f", &names), ["a::f", "b::f"]);
+        assert_eq!(matching("f#2", &names), ["a::f#2"]);
+        assert!(matching("oof", &names).is_empty());
+    }
+
+    #[test]
+    fn a_typo_is_met_with_the_loop_that_was_meant() {
+        let names = ["stats::words::count_words", "stats::lines::count"];
+        assert_eq!(near("cont_words", &names).as_deref(), Some("stats::words::count_words"));
+        assert_eq!(near("zzz", &names), None);
+    }
+}

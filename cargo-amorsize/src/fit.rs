@@ -1,0 +1,291 @@
+//! From observations to facts. Pure: records in, a section of the profile out.
+//!
+//! The facts of a loop are those with which the cost model comes nearest to what was observed: the
+//! item time is the median of serial calls at the size where most time was spent; contention and
+//! the cost of a piece are what is then left to explain in the parallel calls.
+
+use std::collections::BTreeMap;
+
+use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, ReviewedPlan, Section};
+use amorsize_runtime::model::{self, Limits, Plan};
+
+use crate::annotation::Options;
+use crate::observations::{Machine, Observations, SizeClass, dominant, size_classes};
+use crate::stats::{median, quantile};
+
+/// Settings with fewer calls than this say more about chance than about the setting, as long as
+/// there are others.
+const CALLS_PER_SETTING: usize = 3;
+
+/// What the sources say about a loop.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    /// Hash of the annotated function's tokens.
+    pub(crate) tokens: String,
+    pub(crate) options: Options,
+}
+
+/// A loop as it was measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    pub(crate) source: Source,
+    pub(crate) classes: Vec<SizeClass>,
+}
+
+/// Everything that a fit starts from.
+#[derive(Clone, Debug)]
+pub(crate) struct Measurement {
+    pub(crate) machine: Machine,
+    /// By the name of the loop: those with at least one serial call.
+    pub(crate) loops: BTreeMap<String, Measured>,
+}
+
+impl Measurement {
+    /// Groups observations. Loops for which `source` knows nothing are left out: they belong to
+    /// another package.
+    pub(crate) fn new(
+        seen: &Observations,
+        source: impl Fn(&str) -> Option<Source>,
+    ) -> Option<Self> {
+        let loops = seen
+            .loops
+            .iter()
+            .filter_map(|(name, calls)| {
+                let classes = size_classes(calls);
+                let serial = classes.iter().any(|class| !class.serial.is_empty());
+                let source = source(name).filter(|_| serial)?;
+                Some((name.clone(), Measured { source, classes }))
+            })
+            .collect();
+        Some(Measurement { machine: seen.machine()?, loops })
+    }
+
+    /// Fits every loop, on a machine with the given costs.
+    pub(crate) fn section(&self, facts: MachineFacts) -> Section {
+        let loops = self
+            .loops
+            .iter()
+            .filter_map(|(name, measured)| {
+                let item = facts_of(&measured.classes, &facts)?;
+                Some((name.clone(), self.entry(measured, item, &facts)?))
+            })
+            .collect();
+        Section { facts, loops }
+    }
+
+    /// What a reviewer sees of a loop with these facts.
+    pub(crate) fn entry(
+        &self,
+        measured: &Measured,
+        item: LoopFacts,
+        facts: &MachineFacts,
+    ) -> Option<LoopEntry> {
+        let limits = limits(self.machine.workers as usize, &measured.source.options);
+        let class = dominant(&measured.classes)?;
+        let decision = model::decide(class.items as usize, &item, facts, &limits);
+        let (workers, chunk) = workers_and_chunk(decision.plan, class.items);
+        Some(LoopEntry {
+            tokens: measured.source.tokens.clone(),
+            facts: item,
+            parallel_from: model::break_even(&item, facts, &limits).map(|n| n as u64),
+            plan: ReviewedPlan {
+                items: class.items,
+                workers,
+                chunk,
+                speedup: recorded_speedup(class, workers, chunk),
+            },
+        })
+    }
+}
+
+/// What bounds the plans of a loop.
+pub(crate) fn limits(workers: usize, options: &Options) -> Limits {
+    let mut limits = Limits::cores(workers);
+    if let Some(most) = options.max_workers.filter(|&most| most < limits.workers) {
+        limits.workers = most.max(1);
+        limits.bound = model::Bound::MaxWorkers;
+    }
+    if let Some(chunk) = options.chunk {
+        limits.min_chunk = chunk.max(1);
+        limits.max_chunk = chunk.max(1);
+    }
+    limits
+}
+
+/// A plan as the profile writes it: serial is one worker with one chunk.
+pub(crate) fn workers_and_chunk(plan: Plan, items: u64) -> (u32, u64) {
+    match plan {
+        Plan::Serial => (1, items),
+        Plan::Parallel { workers, chunk } => (workers as u32, chunk as u64),
+    }
+}
+
+/// The facts of a loop; `None` without a serial call.
+pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<LoopFacts> {
+    let class = dominant(classes)?;
+    let item_ns = class.item_ns().filter(|item_ns| *item_ns > 0.0)?;
+    let item_cv = if class.item_sd.is_empty() { 0.0 } else { median(&class.item_sd) / item_ns };
+    let item = LoopFacts { item_ns, item_cv, reduce_ns: 0.0, contention: 0.0 };
+    let rows: Vec<Row> = classes.iter().flat_map(|class| rows(class, item, machine)).collect();
+    let enough: Vec<Row> =
+        rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();
+    let (contention, reduce_ns) = non_negative_fit(if enough.is_empty() { &rows } else { &enough });
+    Some(LoopFacts { contention, reduce_ns, ..item })
+}
+
+/// One setting of one size, as an equation `contention·x + reduce_ns·y = z` in fractions of the
+/// observed time.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    contention: f64,
+    reduce: f64,
+    unexplained: f64,
+    weight: f64,
+    calls: usize,
+}
+
+fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> {
+    // Other sizes may have other item times (caches, other data): what handing out costs is then
+    // judged against their own.
+    let item_ns = class.item_ns().unwrap_or(item.item_ns);
+    let item = LoopFacts { item_ns, ..item };
+    class
+        .settings
+        .iter()
+        .filter(|setting| setting.workers > 1)
+        .map(|setting| {
+            let plan =
+                Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
+            let time = |contention: f64, reduce_ns: f64| {
+                let item = LoopFacts { contention, reduce_ns, ..item };
+                model::predict(class.items as usize, plan, &item, machine).total()
+            };
+            // The model is linear in both, so differences give its coefficients exactly.
+            let plain = time(0.0, 0.0);
+            let observed = median(&setting.wall);
+            Row {
+                contention: (time(1.0, 0.0) - plain) / observed,
+                reduce: (time(0.0, 1.0) - plain) / observed,
+                unexplained: (observed - plain) / observed,
+                weight: (setting.wall.len() as f64).min(100.0),
+                calls: setting.wall.len(),
+            }
+        })
+        .filter(|row| row.unexplained.is_finite())
+        .collect()
+}
+
+/// Weighted least squares in two unknowns that may not be negative: the best of the solutions with
+/// both, with one, and with neither.
+fn non_negative_fit(rows: &[Row]) -> (f64, f64) {
+    let sum =
+        |term: &dyn Fn(&Row) -> f64| rows.iter().map(|row| row.weight * term(row)).sum::<f64>();
+    let xx = sum(&|row| row.contention * row.contention);
+    let yy = sum(&|row| row.reduce * row.reduce);
+    let xy = sum(&|row| row.contention * row.reduce);
+    let xz = sum(&|row| row.contention * row.unexplained);
+    let yz = sum(&|row| row.reduce * row.unexplained);
+    let determinant = xx * yy - xy * xy;
+    let both = ((xz * yy - yz * xy) / determinant, (yz * xx - xz * xy) / determinant);
+    let candidates = [(0.0, 0.0), (xz / xx, 0.0), (0.0, yz / yy), both];
+    let error = |(a, r): (f64, f64)| {
+        sum(&|row| (row.contention * a + row.reduce * r - row.unexplained).powi(2))
+    };
+    // A determinant near zero says that the settings cannot tell the two apart.
+    let distinct = determinant > 1e-9 * xx * yy;
+    candidates
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| *index != 3 || distinct)
+        .map(|(_, candidate)| candidate)
+        .filter(|(a, r)| a.is_finite() && r.is_finite() && *a >= 0.0 && *r >= 0.0)
+        .min_by(|a, b| error(*a).total_cmp(&error(*b)))
+        .unwrap_or((0.0, 0.0))
+}
+
+/// Speed-up of a plan while only the recording is known: of the setting nearest to the plan.
+fn recorded_speedup(class: &SizeClass, workers: u32, chunk: u64) -> f64 {
+    if workers == 1 {
+        return 1.0;
+    }
+    let distance = |of: u64| ((of.max(1) as f64) / (chunk.max(1) as f64)).ln().abs();
+    class
+        .settings
+        .iter()
+        .filter(|setting| setting.workers == workers)
+        .min_by(|a, b| distance(a.chunk).total_cmp(&distance(b.chunk)))
+        .map(|setting| median(&class.serial) / median(&setting.wall))
+        .filter(|speedup| speedup.is_finite())
+        .unwrap_or(1.0)
+}
+
+/// Raises a loop's contention until the model chooses a serial run for `items` items: one way of
+/// giving up a plan that turned out slower than that.
+pub(crate) fn made_serial_by_contention(
+    item: LoopFacts,
+    items: u64,
+    machine: &MachineFacts,
+    limits: &Limits,
+) -> LoopFacts {
+    // From a contention of 1 on no number of workers gains.
+    let most = item.contention.max(1.0);
+    let raised = |contention| LoopFacts { contention, ..item };
+    let least = least_serial(item.contention, most, raised, items, machine, limits);
+    raised(least)
+}
+
+/// Raises the cost of a loop's pieces until the model chooses a serial run for `items` items. More
+/// items may still pay.
+pub(crate) fn made_serial_by_pieces(
+    item: LoopFacts,
+    items: u64,
+    machine: &MachineFacts,
+    limits: &Limits,
+) -> LoopFacts {
+    // A second piece that costs more than the whole run cannot pay.
+    let most = item.reduce_ns.max(2.0 * limits.workers as f64 * items as f64 * item.item_ns);
+    let raised = |reduce_ns| LoopFacts { reduce_ns, ..item };
+    let least = least_serial(item.reduce_ns, most, raised, items, machine, limits);
+    raised(least)
+}
+
+/// The smallest number between `low` and `high` with which the model decides for serial.
+fn least_serial(
+    mut low: f64,
+    mut high: f64,
+    raised: impl Fn(f64) -> LoopFacts,
+    items: u64,
+    machine: &MachineFacts,
+    limits: &Limits,
+) -> f64 {
+    for _ in 0..40 {
+        let middle = (low + high) / 2.0;
+        let plan = model::decide(items as usize, &raised(middle), machine, limits).plan;
+        if plan == Plan::Serial {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    // A little more, so that rounding in the file does not tip it back.
+    high * 1.01
+}
+
+/// How far the serial calls of the loops spread, as the median over loops of the interquartile
+/// range relative to the median: a measure of the machine's noise and of the data's.
+pub(crate) fn spread(measurement: &Measurement) -> f64 {
+    let spreads: Vec<f64> = measurement
+        .loops
+        .values()
+        .filter_map(|measured| dominant(&measured.classes))
+        .filter(|class| class.serial.len() >= 5)
+        .map(|class| {
+            (quantile(&class.serial, 0.75) - quantile(&class.serial, 0.25)) / median(&class.serial)
+        })
+        .collect();
+    if spreads.is_empty() { 0.0 } else { median(&spreads) }
+}
+
+#[cfg(test)]
+#[path = "fit_tests.rs"]
+mod tests;

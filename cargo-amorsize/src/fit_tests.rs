@@ -1,0 +1,137 @@
+//! The fit against records that are generated from known facts: it has to find them again.
+
+use amorsize_profile::{Call, Record, Setting};
+
+use super::*;
+use crate::stats::SplitMix;
+
+const MACHINE: MachineFacts =
+    MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 1_000.0 };
+
+/// Calls of one size under several settings, each time off by up to `noise`, with an outlier now
+/// and then as a busy machine has them.
+fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observations {
+    let mut random = SplitMix(7);
+    let mut seen = Observations::default();
+    seen.add(Record::Machine { class: "test".into(), workers, facts: MACHINE });
+    for &items in sizes {
+        for round in 0..60 {
+            let mut settings = vec![Setting::Serial];
+            for w in 2..=workers {
+                for pieces in [1, 4, 16] {
+                    settings.push(Setting::Parallel {
+                        workers: w,
+                        chunk: items.div_ceil(u64::from(w * pieces)),
+                    });
+                }
+            }
+            for setting in settings {
+                let plan = match setting {
+                    Setting::Parallel { workers, chunk } => {
+                        Plan::Parallel { workers: workers as usize, chunk: chunk as usize }
+                    }
+                    _ => Plan::Serial,
+                };
+                let exact = model::predict(items as usize, plan, &truth, &MACHINE).total();
+                let mut factor = 1.0 + noise * ((random.next() % 2_001) as f64 / 1_000.0 - 1.0);
+                if round % 17 == 3 {
+                    factor *= 6.0;
+                }
+                let wall_ns = (exact * factor) as u64;
+                seen.add(Record::Call(Call {
+                    name: "demo::f".into(),
+                    items,
+                    setting,
+                    wall_ns,
+                    cpu_ns: wall_ns,
+                    item_sd_ns: (setting == Setting::Serial)
+                        .then_some(truth.item_ns * truth.item_cv),
+                }));
+            }
+        }
+    }
+    seen
+}
+
+fn measured(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Measurement {
+    let seen = recorded(truth, sizes, workers, noise);
+    Measurement::new(&seen, |_| Some(Source { tokens: "0".repeat(16), ..Source::default() }))
+        .expect("a machine was recorded")
+}
+
+fn assert_near(found: f64, truth: f64, within: f64) {
+    assert!((found - truth).abs() <= within, "found {found}, not {truth} ± {within}");
+}
+
+#[test]
+fn known_facts_are_found_again() {
+    for (item_ns, contention, reduce_ns) in
+        [(100.0, 0.05, 200.0), (1_000.0, 0.3, 0.0), (25.0, 0.0, 3_000.0), (5_000.0, 0.0, 0.0)]
+    {
+        let truth = LoopFacts { item_ns, item_cv: 0.4, reduce_ns, contention };
+        for noise in [0.0, 0.03] {
+            let measured = measured(truth, &[10_000], 4, noise);
+            let facts = measured.section(MACHINE).loops["demo::f"].facts;
+            assert_near(facts.item_ns, item_ns, item_ns * (0.002 + noise / 3.0));
+            assert_near(facts.item_cv, 0.4, 0.4 * (0.002 + noise / 3.0));
+            assert_near(facts.contention, contention, 0.003 + noise);
+            // A piece matters as far as it shows in the call's time.
+            let visible = 10_000.0 * item_ns / 64.0;
+            assert_near(facts.reduce_ns, reduce_ns, 0.01 * reduce_ns + 1.0 + visible * noise);
+        }
+    }
+}
+
+#[test]
+fn the_plan_is_reviewed_at_the_size_where_the_time_goes() {
+    let truth = LoopFacts { item_ns: 100.0, item_cv: 0.1, reduce_ns: 0.0, contention: 0.0 };
+    let entry =
+        measured(truth, &[100, 50_000, 900], 4, 0.02).section(MACHINE).loops["demo::f"].clone();
+    assert_eq!(entry.plan.items, 50_000);
+    assert_eq!(entry.plan.workers, 4);
+    assert!(entry.plan.speedup > 3.0, "{:?}", entry.plan);
+    let from = entry.parallel_from.expect("parallel pays from some size on");
+    assert!((50..1_000).contains(&from), "{from}");
+}
+
+#[test]
+fn a_loop_without_parallel_calls_still_has_an_item_time() {
+    let truth = LoopFacts { item_ns: 40.0, item_cv: 0.0, reduce_ns: 0.0, contention: 0.0 };
+    let facts = measured(truth, &[500], 1, 0.0).section(MACHINE).loops["demo::f"].facts;
+    assert_near(facts.item_ns, 40.0, 0.1);
+    assert_eq!((facts.contention, facts.reduce_ns), (0.0, 0.0));
+}
+
+#[test]
+fn options_of_the_attribute_bound_the_plan() {
+    let truth = LoopFacts { item_ns: 1_000.0, item_cv: 0.1, reduce_ns: 0.0, contention: 0.0 };
+    let seen = recorded(truth, &[10_000], 4, 0.0);
+    let options = Options { name: None, max_workers: Some(2), chunk: Some(7) };
+    let source = |_: &str| Some(Source { tokens: "0".repeat(16), options: options.clone() });
+    let measured = Measurement::new(&seen, source).expect("a machine");
+    let plan = measured.section(MACHINE).loops["demo::f"].plan;
+    assert_eq!((plan.workers, plan.chunk), (2, 7));
+}
+
+#[test]
+fn a_plan_that_lost_against_serial_is_given_up() {
+    let item = LoopFacts { item_ns: 100.0, item_cv: 0.1, reduce_ns: 10.0, contention: 0.0 };
+    let limits = Limits::cores(4);
+    let decide = |item: &LoopFacts| model::decide(10_000, item, &MACHINE, &limits).plan;
+    assert_ne!(decide(&item), Plan::Serial);
+    for mended in [
+        made_serial_by_contention(item, 10_000, &MACHINE, &limits),
+        made_serial_by_pieces(item, 10_000, &MACHINE, &limits),
+    ] {
+        assert_eq!(decide(&mended), Plan::Serial);
+        assert_eq!(mended.item_ns, 100.0);
+    }
+}
+
+#[test]
+fn loops_of_other_packages_are_left_out() {
+    let truth = LoopFacts { item_ns: 40.0, item_cv: 0.0, reduce_ns: 0.0, contention: 0.0 };
+    let seen = recorded(truth, &[500], 2, 0.0);
+    let measured = Measurement::new(&seen, |_| None).expect("a machine");
+    assert!(measured.section(MACHINE).loops.is_empty());
+}

@@ -1,0 +1,227 @@
+//! Which old numbers stay: all that would still decide as well as the new ones.
+//!
+//! Numbers that are measured twice are never equal. If each `tune` wrote its own, every run would
+//! change the file, and reviewers would stop reading it. So an old number is replaced only where
+//! the plans that follow from it are predicted, by the new facts, to be worse by more than the
+//! noise.
+
+use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
+use amorsize_runtime::model::{self, Plan};
+
+use crate::fit::{Measured, Measurement, limits};
+use crate::observations::SizeClass;
+use crate::stats::median;
+
+/// Plans that are at most this much slower than the best count as equally good.
+const TOLERANCE: f64 = 0.05;
+
+/// Differences below this are not worth a change of the file.
+const NEGLIGIBLE_NS: f64 = 200.0;
+
+/// However noisy a measurement was, a plan this much slower is replaced.
+const MOST_TOLERANCE: f64 = 0.25;
+
+/// Fits `measurement`, keeping of `old` what still decides well, or everything that is not stale when
+/// the measurement cannot be `trusted`. Entries of loops that were not reached stay; entries for
+/// which `exists` is false go.
+pub(crate) fn merged(
+    old: Option<&Section>,
+    measurement: &Measurement,
+    exists: impl Fn(&str) -> bool,
+    trusted: bool,
+) -> Section {
+    let measured_facts = measurement.machine.facts;
+    let fresh = measurement.section(measured_facts);
+    let Some(old) = old else { return fresh };
+
+    // The machine's old costs stay if loops fitted on top of them decide well.
+    let on_old_machine = measurement.section(old.facts);
+    let machine_holds = !trusted
+        || measurement.loops.iter().all(|(name, measured)| {
+            match (fresh.loops.get(name), on_old_machine.loops.get(name)) {
+                (Some(new), Some(entry)) => good_enough(
+                    measurement,
+                    measured,
+                    (&entry.facts, &old.facts),
+                    (&new.facts, &measured_facts),
+                ),
+                _ => true,
+            }
+        });
+    // With other costs of the machine every plan in the file was worked out anew.
+    let mut section = if machine_holds { on_old_machine } else { fresh };
+    if machine_holds {
+        restore(&mut section, old, measurement, trusted, |_, _| false);
+    }
+    for (name, entry) in &old.loops {
+        if !section.loops.contains_key(name) && exists(name) {
+            section.loops.insert(name.clone(), entry.clone());
+        }
+    }
+    section
+}
+
+/// Puts old entries back into `section` where what was changed decides no better, or wherever they
+/// are not stale when the measurement cannot be `trusted`; never where the old facts have `lost` a
+/// verification, which says more than any prediction.
+pub(crate) fn restore(
+    section: &mut Section,
+    old: &Section,
+    measurement: &Measurement,
+    trusted: bool,
+    lost: impl Fn(&str, &LoopFacts) -> bool,
+) {
+    if section.facts != old.facts {
+        return;
+    }
+    let facts = section.facts;
+    for (name, entry) in &mut section.loops {
+        let (Some(before), Some(measured)) = (old.loops.get(name), measurement.loops.get(name))
+        else {
+            continue;
+        };
+        let (was, is) = ((&before.facts, &facts), (&entry.facts, &facts));
+        if before.tokens == entry.tokens
+            && !lost(name, &before.facts)
+            && (!trusted || good_enough(measurement, measured, was, is))
+        {
+            *entry = before.clone();
+        }
+    }
+}
+
+/// Whether plans made from the `old` facts are about as fast as plans made from the `new` ones, at
+/// every size that was recorded: as was measured, where both were, or as the new facts predict.
+fn good_enough(
+    measurement: &Measurement,
+    measured: &Measured,
+    old: (&LoopFacts, &MachineFacts),
+    new: (&LoopFacts, &MachineFacts),
+) -> bool {
+    let limits = limits(measurement.machine.workers as usize, &measured.source.options);
+    measured.classes.iter().all(|class| {
+        let n = class.items as usize;
+        let plan = |(item, machine)| model::decide(n, item, machine, &limits).plan;
+        let (old, new_plan) = (plan(old), plan(new));
+        let noise = class.serial_uncertainty();
+        let noise = if noise.is_finite() { 2.0 * noise } else { MOST_TOLERANCE };
+        let tolerance = (TOLERANCE + noise).min(MOST_TOLERANCE);
+        // Far below a microsecond a wrong plan costs less than can be measured.
+        let about_as_fast = |old: f64, new: f64| old <= new * (1.0 + tolerance) + NEGLIGIBLE_NS;
+        let predicted = |plan| model::predict(n, plan, new.0, new.1).total();
+        about_as_fast(predicted(old), predicted(new_plan))
+            || measured_time(class, old)
+                .zip(measured_time(class, new_plan))
+                .is_some_and(|(old, new)| about_as_fast(old, new))
+    })
+}
+
+/// What a plan took, by the setting that is nearest to it.
+fn measured_time(class: &SizeClass, plan: Plan) -> Option<f64> {
+    let Plan::Parallel { workers, chunk } = plan else {
+        return Some(median(&class.serial)).filter(|time| time.is_finite());
+    };
+    let distance = |of: u64| ((of as f64) / (chunk as f64)).ln().abs();
+    class
+        .settings
+        .iter()
+        .filter(|setting| setting.workers as usize == workers && setting.wall.len() >= 5)
+        .filter(|setting| distance(setting.chunk) <= 2_f64.ln())
+        .min_by(|a, b| distance(a.chunk).total_cmp(&distance(b.chunk)))
+        .map(|setting| median(&setting.wall))
+}
+
+/// Whether a loop's entry says the same as before.
+pub(crate) fn is_kept(old: Option<&Section>, name: &str, entry: &LoopEntry) -> bool {
+    old.and_then(|section| section.loops.get(name)) == Some(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::fit::Source;
+    use crate::observations::{Machine, SettingTimes};
+
+    const MACHINE: MachineFacts =
+        MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 1_000.0 };
+
+    fn measurement(item_ns: f64, machine: MachineFacts, tokens: &str) -> Measurement {
+        let item = LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.02 };
+        let time = |plan| model::predict(2_000, plan, &item, &machine).total();
+        let settings = (2..=4).flat_map(|workers| [10, 40, 160].map(|chunk| (workers, chunk)));
+        let settings = settings.map(|(workers, chunk)| SettingTimes {
+            workers,
+            chunk,
+            wall: vec![
+                time(Plan::Parallel { workers: workers as usize, chunk: chunk as usize });
+                20
+            ],
+        });
+        let class = SizeClass {
+            items: 2_000,
+            serial: vec![time(Plan::Serial); 20],
+            settings: settings.collect(),
+            ..SizeClass::default()
+        };
+        let source = Source { tokens: tokens.repeat(16), ..Source::default() };
+        Measurement {
+            machine: Machine { class: "test".into(), workers: 4, facts: machine },
+            loops: BTreeMap::from([("demo::f".into(), Measured { source, classes: vec![class] })]),
+        }
+    }
+
+    #[test]
+    fn a_second_measurement_within_the_noise_changes_nothing() {
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let machine = MachineFacts { wake_ns: 5_500.0, claim_ns: 80.0, ..MACHINE };
+        for item_ns in [80.0, 97.0, 104.0, 130.0] {
+            let again = merged(Some(&old), &measurement(item_ns, machine, "a"), |_| true, true);
+            assert_eq!(again, old, "{item_ns}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_alters_a_decision_is_taken() {
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let new = merged(Some(&old), &measurement(1.0, MACHINE, "a"), |_| true, true);
+        assert_eq!(new.loops["demo::f"].plan.workers, 1);
+        assert_eq!(new.facts, old.facts);
+    }
+
+    #[test]
+    fn a_measurement_that_cannot_be_trusted_only_adds_what_is_missing_or_stale() {
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let loaded = MachineFacts { wake_ns: 200_000.0, ..MACHINE };
+        let new = merged(Some(&old), &measurement(1.0, loaded, "a"), |_| true, false);
+        assert_eq!(new, old);
+        let new = merged(Some(&old), &measurement(1.0, loaded, "b"), |_| true, false);
+        assert_eq!(new.loops["demo::f"].tokens, "b".repeat(16));
+        assert_eq!(new.facts, old.facts);
+    }
+
+    #[test]
+    fn an_edited_function_is_measured_anew_and_the_machine_stays() {
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let machine = MachineFacts { wake_ns: 4_400.0, ..MACHINE };
+        let new = merged(Some(&old), &measurement(104.0, machine, "b"), |_| true, true);
+        assert_eq!(new.loops["demo::f"].tokens, "b".repeat(16));
+        assert_eq!(new.facts, old.facts);
+    }
+
+    #[test]
+    fn entries_go_with_their_function_and_stay_when_only_not_reached() {
+        let mut old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let entry = old.loops["demo::f"].clone();
+        old.loops.insert("demo::gone".into(), entry.clone());
+        old.loops.insert("demo::rare".into(), entry);
+        let new = merged(
+            Some(&old),
+            &measurement(100.0, MACHINE, "a"),
+            |name| name != "demo::gone",
+            true,
+        );
+        assert_eq!(new.loops.keys().collect::<Vec<_>>(), ["demo::f", "demo::rare"]);
+    }
+}

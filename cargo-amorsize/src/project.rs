@@ -1,0 +1,284 @@
+//! The user's project: which packages are meant, what they depend on, what can be run in them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Target, TargetKind};
+
+use crate::cli::Manifest;
+use crate::error::{Error, Result, quoted};
+
+/// The name of the package that users depend on.
+const FACADE: &str = "amorsize";
+
+/// A workspace as cargo sees it.
+pub(crate) struct Project {
+    pub(crate) metadata: Metadata,
+    cargo: OsString,
+    /// `--offline` and `--locked`, to be passed on to every call of cargo.
+    flags: Vec<String>,
+    /// Whether the user named the packages.
+    explicit: bool,
+    selected: Vec<usize>,
+}
+
+/// How the feature `record` of the facade is switched on for a package.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Anchor {
+    /// The member that depends on `amorsize` directly, as `name@version`.
+    pub(crate) specification: String,
+    /// Where cargo is run, so that the member's dependencies can be named.
+    pub(crate) folder: PathBuf,
+    /// `KEY/record`.
+    pub(crate) feature: String,
+}
+
+impl Project {
+    /// Asks cargo about the project in the current folder, or the one that was named.
+    pub(crate) fn load(manifest: &Manifest) -> Result<Self> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut flags = Vec::new();
+        for (set, flag) in [(manifest.offline, "--offline"), (manifest.locked, "--locked")] {
+            if set {
+                flags.push(flag.to_owned());
+            }
+        }
+        let mut command = MetadataCommand::new();
+        command.cargo_path(&cargo).other_options(flags.clone());
+        if let Some(path) = &manifest.manifest_path {
+            command.manifest_path(path);
+        }
+        let metadata = command.exec().map_err(metadata_error)?;
+        let mut project = Project { metadata, cargo, flags, explicit: false, selected: Vec::new() };
+        project.select(manifest)?;
+        Ok(project)
+    }
+
+    fn select(&mut self, manifest: &Manifest) -> Result<()> {
+        let members = self.metadata.workspace_packages();
+        let index = |package: &Package| {
+            self.metadata.packages.iter().position(|other| other.id == package.id)
+        };
+        if !manifest.package.is_empty() {
+            let mut selected = Vec::new();
+            for wanted in &manifest.package {
+                let found = members.iter().find(|package| package.name.as_str() == wanted);
+                let found = found.and_then(|package| index(package)).ok_or_else(|| {
+                    let known = members.iter().map(|package| package.name.to_string()).collect();
+                    Error::NoSuchPackage { wanted: wanted.clone(), known }
+                })?;
+                if !selected.contains(&found) {
+                    selected.push(found);
+                }
+            }
+            self.explicit = true;
+            self.selected = selected;
+            return Ok(());
+        }
+        let here = manifest.manifest_path.clone().or_else(manifest_above);
+        let root = self.metadata.workspace_root.join("Cargo.toml");
+        let member = here
+            .filter(|path| !same_file(path, root.as_std_path()))
+            .and_then(|path| {
+                members.iter().find(|p| same_file(p.manifest_path.as_std_path(), &path))
+            })
+            .and_then(|package| index(package));
+        self.explicit = member.is_some() || members.len() == 1;
+        self.selected = match member {
+            Some(member) => vec![member],
+            None => {
+                self.metadata.workspace_default_packages().into_iter().filter_map(index).collect()
+            }
+        };
+        Ok(())
+    }
+
+    /// The packages that are meant.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &Package> {
+        self.selected.iter().map(|&index| &self.metadata.packages[index])
+    }
+
+    /// Whether the user named the packages, by `-p` or by standing in one.
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.explicit
+    }
+
+    /// Where builds that record go, apart from the user's own.
+    pub(crate) fn target_folder(&self) -> PathBuf {
+        self.metadata.target_directory.join("amorsize").into_std_path_buf()
+    }
+
+    /// A call of cargo.
+    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command.arg(subcommand).args(&self.flags);
+        command
+    }
+
+    /// The cargo that this project is built with.
+    pub(crate) fn cargo_path(&self) -> &OsString {
+        &self.cargo
+    }
+
+    /// Finds the member through which the feature `record` reaches `package`: the package itself, or
+    /// else a member that it depends on, or else any member.
+    pub(crate) fn anchor(&self, package: &Package) -> Result<Anchor> {
+        if package.name.as_str() == FACADE {
+            return Ok(Anchor {
+                specification: format!("{}@{}", package.name, package.version),
+                folder: folder_of(package).to_owned(),
+                feature: "record".to_owned(),
+            });
+        }
+        let below = self.members_below(package);
+        below
+            .into_iter()
+            .find_map(|member| {
+                let dependency = member
+                    .dependencies
+                    .iter()
+                    .filter(|dependency| dependency.name == FACADE)
+                    .filter(|dependency| dependency.kind != DependencyKind::Build)
+                    .min_by_key(|dependency| dependency.optional)?;
+                let key = dependency.rename.as_deref().unwrap_or(FACADE);
+                // Of another member an optional dependency is not switched on, only its feature;
+                // the package's own is what the user wants to be tuned.
+                let weak = if dependency.optional && member.id != package.id { "?" } else { "" };
+                Some(Anchor {
+                    specification: format!("{}@{}", member.name, member.version),
+                    folder: folder_of(member).to_owned(),
+                    feature: format!("{key}{weak}/record"),
+                })
+            })
+            .ok_or_else(|| Error::NoDependency { package: package.name.to_string() })
+    }
+
+    /// The package and the members it depends on, nearest first.
+    fn members_below<'a>(&'a self, package: &'a Package) -> Vec<&'a Package> {
+        let mut found = vec![package];
+        let mut next = 0;
+        while let Some(package) = found.get(next).copied() {
+            next += 1;
+            for dependency in &package.dependencies {
+                let Some(path) = &dependency.path else {
+                    continue;
+                };
+                let member = self.metadata.workspace_packages().into_iter().find(|member| {
+                    member.manifest_path.parent().is_some_and(|folder| folder == path)
+                });
+                if let Some(member) = member
+                    && !found.iter().any(|known| known.id == member.id)
+                {
+                    found.push(member);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The folder of a package.
+pub(crate) fn folder_of(package: &Package) -> &Path {
+    package.manifest_path.parent().map_or(Path::new("."), |folder| folder.as_std_path())
+}
+
+/// Where the profile of a package is, or will be.
+pub(crate) fn profile_path(package: &Package) -> PathBuf {
+    folder_of(package).join(amorsize_profile::FILE_NAME)
+}
+
+/// The bench targets that are run when none is named: those whose features are on.
+pub(crate) fn benches<'a>(package: &'a Package, features: &Features) -> Vec<&'a Target> {
+    package
+        .targets
+        .iter()
+        .filter(|target| target.kind.contains(&TargetKind::Bench))
+        .filter(|target| features.all || target.required_features.iter().all(|f| features.has(f)))
+        .collect()
+}
+
+/// Whether `cargo test` has something to run: a library, a binary or an integration test that
+/// wants to be tested and says `test` somewhere is more than can be told here, so any will do.
+pub(crate) fn has_tests(package: &Package) -> bool {
+    package.targets.iter().any(|target| target.test)
+}
+
+/// The features that the user asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Features {
+    pub(crate) named: Vec<String>,
+    pub(crate) all: bool,
+    pub(crate) no_default: bool,
+}
+
+impl Features {
+    fn has(&self, feature: &str) -> bool {
+        self.named
+            .iter()
+            .flat_map(|list| list.split([',', ' ']))
+            .any(|named| named == feature || named.ends_with(&format!("/{feature}")))
+    }
+
+    /// The arguments for cargo, and for the hint that repeats a call.
+    pub(crate) fn arguments(&self, also: Option<&str>) -> Vec<String> {
+        let mut arguments = Vec::new();
+        let named: Vec<&str> = self.named.iter().map(String::as_str).chain(also).collect();
+        if !named.is_empty() {
+            arguments.push("--features".to_owned());
+            arguments.push(named.join(","));
+        }
+        if self.all {
+            arguments.push("--all-features".to_owned());
+        }
+        if self.no_default {
+            arguments.push("--no-default-features".to_owned());
+        }
+        arguments
+    }
+}
+
+fn manifest_above() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    here.ancestors().map(|folder| folder.join("Cargo.toml")).find(|path| path.is_file())
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+fn metadata_error(error: cargo_metadata::Error) -> Error {
+    let text = match error {
+        cargo_metadata::Error::CargoMetadata { stderr } => stderr,
+        other => other.to_string(),
+    };
+    let message = text.trim().trim_start_matches("error: ").to_owned();
+    let hint = if message.contains("could not find `Cargo.toml`") {
+        "go to a cargo project, or name it: cargo amorsize list --manifest-path PATH/Cargo.toml"
+            .to_owned()
+    } else if message.contains("--locked") || message.contains("--offline") {
+        "drop the flag, or update first: cargo fetch".to_owned()
+    } else {
+        let here = std::env::current_dir().unwrap_or_default();
+        format!("cargo itself says this: cd {} && cargo metadata", quoted(&here.to_string_lossy()))
+    };
+    Error::Metadata { message, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_passed_on_as_cargo_spells_them() {
+        let features = Features { named: vec!["a b".into()], all: false, no_default: true };
+        assert!(features.has("b") && !features.has("c"));
+        assert_eq!(
+            features.arguments(Some("amorsize/record")),
+            ["--features", "a b,amorsize/record", "--no-default-features"]
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Records the benches of a package, and its tests if functions are left that no bench reached.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::build::{What, build};
+use crate::enough;
+use crate::error::{Error, Result};
+use crate::noise::{self, Ticks};
+use crate::observations::{Observations, dominant, size_classes};
+use crate::progress::counted;
+use crate::project::{self, Features};
+use crate::run::Mode;
+use crate::scan::{Function, Scan, base_name};
+use crate::session::{Reached, Session};
+use crate::tail::Tail;
+use crate::tune::Job;
+use crate::{term, units};
+
+/// Shares of the time limit: benches, then tests for what no bench reaches. The rest is for verifying.
+const BENCHES: f64 = 0.55;
+const TESTS: f64 = 0.2;
+
+/// What was observed, and how.
+pub(crate) struct Recording {
+    pub(crate) seen: Observations,
+    pub(crate) reached: Vec<Reached>,
+    /// Time of measuring, without builds.
+    pub(crate) spent: Duration,
+    /// The largest share of the processors that other programs took.
+    pub(crate) load: f64,
+}
+
+impl Recording {
+    /// Builds and records. Only `--bench` keeps the tests out when there are functions left.
+    pub(crate) fn of(job: &Job<'_>, benches: Vec<String>, limit: Duration) -> Result<Self> {
+        let mut tail = Tail::new(Observations::default());
+        let mut recording = Recording {
+            seen: Observations::default(),
+            reached: Vec::new(),
+            spent: Duration::ZERO,
+            load: 0.0,
+        };
+        if !benches.is_empty() {
+            let share = limit.mul_f64(BENCHES);
+            recording.add(job, &What::Benches(benches), &mut tail, &expected(&job.scan), share)?;
+        }
+        let missing = unreached(&job.scan, &tail.seen);
+        let wanted = job.options.tests || (job.options.bench.is_empty() && !missing.is_empty());
+        if wanted && project::has_tests(job.package) {
+            if job.verbose && !missing.is_empty() && !recording.reached.is_empty() {
+                term::detail(&format!("no bench reached {}", missing.join(", ")));
+            }
+            let share = if recording.reached.is_empty() { BENCHES } else { TESTS };
+            recording.add(job, &What::Tests, &mut tail, &missing, limit.mul_f64(share))?;
+        }
+        if tail.seen.strange_lines > 0 && tail.seen.calls() == 0 {
+            return Err(Error::Records {
+                target: format!("package `{}`", job.package.name),
+                message: counted(tail.seen.strange_lines, "unknown line"),
+            });
+        }
+        recording.seen = tail.seen;
+        Ok(recording)
+    }
+
+    fn add(
+        &mut self,
+        job: &Job<'_>,
+        what: &What,
+        tail: &mut Tail,
+        expected: &[String],
+        limit: Duration,
+    ) -> Result<()> {
+        let programs = build(job.project, job.package, what, &features(job))?;
+        let (started, before) = (Instant::now(), Ticks::now());
+        let (project, package) = (job.project, job.package);
+        let session = Session { project, package, mode: Mode::Explore, limit };
+        let reached = session.run(&programs, tail, |tail| enough::to_fit(tail, expected))?;
+        let took = started.elapsed();
+        self.reached.extend(reached);
+        self.spent += took;
+        self.load = self.load.max(noise::share_since(before));
+        term::status(
+            "Recorded",
+            &format!(
+                "{} of {} in {:.1} s",
+                counted(tail.seen.calls(), "call"),
+                counted(tail.seen.loops.len(), "loop"),
+                took.as_secs_f64()
+            ),
+        );
+        if job.verbose {
+            for (name, calls) in &tail.seen.loops {
+                let classes = size_classes(calls);
+                let Some(class) = dominant(&classes) else { continue };
+                term::detail(&format!(
+                    "{name}: {} of {} items, {} serial ± {:.1} %, {} parallel",
+                    counted(calls.len(), "call"),
+                    units::count(class.items),
+                    class.serial.len(),
+                    class.serial_uncertainty() * 100.0,
+                    class.parallel_calls(),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn features(job: &Job<'_>) -> Features {
+    Features {
+        named: job.options.features.clone(),
+        all: job.options.all_features,
+        no_default: job.options.no_default_features,
+    }
+}
+
+/// The names of the benches to run.
+pub(crate) fn benches(job: &Job<'_>) -> Result<Vec<String>> {
+    let known: Vec<String> = project::benches(job.package, &features(job))
+        .into_iter()
+        .map(|target| target.name.clone())
+        .collect();
+    if job.options.bench.is_empty() {
+        return Ok(known);
+    }
+    match job.options.bench.iter().find(|bench| !known.contains(bench)) {
+        None => Ok(job.options.bench.clone()),
+        Some(bench) => Err(Error::NoSuchBench {
+            package: job.package.name.to_string(),
+            bench: bench.clone(),
+            known,
+        }),
+    }
+}
+
+/// Functions that somebody would miss in the profile: not those of benches and tests, and not those
+/// under a `#[cfg]` that may not hold here.
+pub(crate) fn expected(scan: &Scan) -> Vec<String> {
+    let matters = |functions: &[Function]| {
+        functions.iter().any(|function| !function.auxiliary && !function.conditional)
+    };
+    let functions = scan.functions.iter();
+    functions.filter(|(_, all)| matters(all)).map(|(name, _)| name.clone()).collect()
+}
+
+fn unreached(scan: &Scan, seen: &Observations) -> Vec<String> {
+    let reached: BTreeSet<&str> = seen.loops.keys().map(|name| base_name(name)).collect();
+    expected(scan).into_iter().filter(|name| !reached.contains(name.as_str())).collect()
+}

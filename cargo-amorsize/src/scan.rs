@@ -1,0 +1,307 @@
+//! Finds the annotated functions of a package by reading its sources, without building it.
+//!
+//! What a scan cannot see: which `#[cfg]` holds, and what macros expand to. Functions under a
+//! `#[cfg]` are found and marked; macros that mention the attribute are noted.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{Package, Target, TargetKind};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+
+use crate::annotation::{self, Options};
+use crate::error::{Error, Result};
+use crate::{project, tokens};
+
+/// An annotated function in the sources.
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    /// The name of its first loop; the others have `#2`, `#3` … appended.
+    pub(crate) name: String,
+    /// The source file, relative to the package where it lies inside.
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+    /// Hash of its tokens.
+    pub(crate) tokens: String,
+    /// It, or a module around it, is under a `#[cfg]`.
+    pub(crate) conditional: bool,
+    /// It belongs to a bench, a test or a `#[cfg(test)]` module: measured when reached, never missed.
+    pub(crate) auxiliary: bool,
+    /// The options of the attribute that bear on plans.
+    pub(crate) options: Options,
+}
+
+impl Function {
+    /// `src/lib.rs:12`
+    pub(crate) fn place(&self) -> String {
+        format!("{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// What a scan found.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// By the name of the first loop. Several functions have one name only as `#[cfg]` alternatives.
+    pub(crate) functions: BTreeMap<String, Vec<Function>>,
+    /// Places where a macro mentions the attribute.
+    pub(crate) unseen: Vec<String>,
+}
+
+impl Scan {
+    /// Scans all targets of a package.
+    pub(crate) fn of(package: &Package) -> Result<Self> {
+        let root = project::folder_of(package);
+        let mut scan = Scan::default();
+        for target in &package.targets {
+            if !target.kind.contains(&TargetKind::CustomBuild) {
+                scan.target(root, target)?;
+            }
+        }
+        scan.unseen.sort();
+        scan.unseen.dedup();
+        Ok(scan)
+    }
+
+    fn target(&mut self, root: &Path, target: &Target) -> Result<()> {
+        let auxiliary =
+            target.kind.iter().any(|kind| matches!(kind, TargetKind::Bench | TargetKind::Test));
+        let source = target.src_path.as_std_path();
+        let mut walker = Walker {
+            scan: self,
+            root,
+            file: source.to_owned(),
+            children: parent(source),
+            inline: false,
+            modules: vec![target.name.replace('-', "_")],
+            conditional: false,
+            auxiliary,
+            failed: None,
+        };
+        walker.source_file();
+        match walker.failed {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The function that a loop of the profile belongs to.
+    pub(crate) fn function_of(&self, loop_name: &str) -> Option<&[Function]> {
+        self.functions.get(base_name(loop_name)).map(Vec::as_slice)
+    }
+
+    /// Whether there is nothing annotated in what is shipped.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.functions.values().flatten().all(|function| function.auxiliary)
+    }
+
+    fn add(&mut self, function: Function) -> Result<()> {
+        let same_name = self.functions.entry(function.name.clone()).or_default();
+        for other in same_name.iter() {
+            if other.place() == function.place() {
+                return Ok(());
+            }
+            if !other.conditional && !function.conditional {
+                return Err(Error::NameCollision {
+                    name: function.name.clone(),
+                    first: other.place(),
+                    second: function.place(),
+                });
+            }
+        }
+        same_name.push(function);
+        Ok(())
+    }
+}
+
+/// A loop's name without `#2`, `#3` …
+pub(crate) fn base_name(loop_name: &str) -> &str {
+    match loop_name.rsplit_once('#') {
+        Some((base, number)) if number.parse::<u32>().is_ok() => base,
+        _ => loop_name,
+    }
+}
+
+struct Walker<'a> {
+    scan: &'a mut Scan,
+    /// Folder of the package.
+    root: &'a Path,
+    /// The file being read.
+    file: PathBuf,
+    /// Where the files of modules declared here lie.
+    children: PathBuf,
+    /// Inside a `mod name { … }`.
+    inline: bool,
+    /// Crate and modules, outermost first.
+    modules: Vec<String>,
+    conditional: bool,
+    auxiliary: bool,
+    failed: Option<Error>,
+}
+
+impl Walker<'_> {
+    fn source_file(&mut self) {
+        let parsed = std::fs::read_to_string(&self.file)
+            .map_err(|error| error.to_string())
+            .and_then(|text| {
+                syn::parse_file(&text).map_err(|error| {
+                    let start = error.span().start();
+                    format!("line {}, column {}: {error}", start.line, start.column + 1)
+                })
+            });
+        match parsed {
+            Ok(file) => self.visit_file(&file),
+            Err(message) => self.fail(Error::Source { path: self.file.clone(), message }),
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.failed.get_or_insert(error);
+    }
+
+    fn shown(&self) -> PathBuf {
+        self.file.strip_prefix(self.root).unwrap_or(&self.file).to_owned()
+    }
+
+    fn function(&mut self, attributes: &[syn::Attribute], name: &syn::Ident, item: TokenStream) {
+        let Some(options) = annotation::find(attributes) else {
+            return;
+        };
+        let path = || format!("{}::{name}", self.modules.join("::"));
+        let function = Function {
+            name: options.name.clone().unwrap_or_else(path),
+            file: self.shown(),
+            line: name.span().start().line,
+            tokens: tokens::hash(item),
+            conditional: self.conditional || annotation::is_conditional(attributes),
+            auxiliary: self.auxiliary || annotation::is_for_tests(attributes),
+            options,
+        };
+        if let Err(error) = self.scan.add(function) {
+            self.fail(error);
+        }
+    }
+
+    /// Visits what `visit` visits with the conditions of `attributes` in force.
+    fn under(&mut self, attributes: &[syn::Attribute], visit: impl FnOnce(&mut Self)) {
+        let outside = (self.conditional, self.auxiliary);
+        self.conditional |= annotation::is_conditional(attributes);
+        self.auxiliary |= annotation::is_for_tests(attributes);
+        visit(self);
+        (self.conditional, self.auxiliary) = outside;
+    }
+
+    fn module(&mut self, module: &syn::ItemMod) {
+        let name = syn::ext::IdentExt::unraw(&module.ident).to_string();
+        let given: Vec<String> = annotation::paths(&module.attrs);
+        if module.content.is_some() {
+            let folder = match given.first() {
+                Some(path) => self.base_of_paths().join(path),
+                None => self.children.join(&name),
+            };
+            let children = std::mem::replace(&mut self.children, folder);
+            let inline = std::mem::replace(&mut self.inline, true);
+            visit::visit_item_mod(self, module);
+            self.children = children;
+            self.inline = inline;
+            return;
+        }
+        // Under `#[cfg_attr(…, path = …)]` any of the files may be the one.
+        let mut files: Vec<(PathBuf, bool)> =
+            given.iter().map(|path| (self.base_of_paths().join(path), true)).collect();
+        files.push((self.children.join(format!("{name}.rs")), false));
+        files.push((self.children.join(&name).join("mod.rs"), true));
+        let Some((file, like_mod_rs)) = files.into_iter().find(|(file, _)| file.is_file()) else {
+            if !self.conditional {
+                let message = format!(
+                    "no file for the module `{name}`, declared in {}",
+                    self.shown().display()
+                );
+                self.fail(Error::Source {
+                    path: self.children.join(format!("{name}.rs")),
+                    message,
+                });
+            }
+            return;
+        };
+        let children = if like_mod_rs { parent(&file) } else { self.children.join(&name) };
+        let outside = (
+            std::mem::replace(&mut self.file, file),
+            std::mem::replace(&mut self.children, children),
+            std::mem::replace(&mut self.inline, false),
+        );
+        self.source_file();
+        (self.file, self.children, self.inline) = outside;
+    }
+
+    /// What `#[path]` is relative to: the file's folder, or inside inline modules theirs.
+    fn base_of_paths(&self) -> PathBuf {
+        if self.inline { self.children.clone() } else { parent(&self.file) }
+    }
+}
+
+impl<'ast> Visit<'ast> for Walker<'_> {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        self.under(&module.attrs, |walker| {
+            walker.modules.push(module.ident.to_string());
+            walker.module(module);
+            walker.modules.pop();
+        });
+    }
+
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        self.function(&item.attrs, &item.sig.ident, item.to_token_stream());
+        self.under(&item.attrs, |walker| visit::visit_item_fn(walker, item));
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        self.function(&item.attrs, &item.sig.ident, item.to_token_stream());
+        self.under(&item.attrs, |walker| visit::visit_impl_item_fn(walker, item));
+    }
+
+    fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
+        self.function(&item.attrs, &item.sig.ident, item.to_token_stream());
+        self.under(&item.attrs, |walker| visit::visit_trait_item_fn(walker, item));
+    }
+
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        self.under(&item.attrs, |walker| visit::visit_item_impl(walker, item));
+    }
+
+    fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
+        self.under(&item.attrs, |walker| visit::visit_item_trait(walker, item));
+    }
+
+    fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+        if mentions_attribute(mac.tokens.clone()) {
+            let line = mac.path.span().start().line;
+            self.scan.unseen.push(format!("{}:{line}", self.shown().display()));
+        }
+    }
+}
+
+/// Whether tokens hold an attribute whose path ends in `tune`.
+fn mentions_attribute(stream: TokenStream) -> bool {
+    let mut after_hash = false;
+    stream.into_iter().any(|token| {
+        let was_after_hash = after_hash;
+        after_hash = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '#');
+        let TokenTree::Group(group) = token else {
+            return false;
+        };
+        if was_after_hash && let Ok(meta) = syn::parse2::<syn::Meta>(group.stream()) {
+            return annotation::is_tune(meta.path());
+        }
+        mentions_attribute(group.stream())
+    })
+}
+
+fn parent(file: &Path) -> PathBuf {
+    file.parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;

@@ -1,0 +1,127 @@
+//! Tests of the scan, on sources written to a folder with a space in its name.
+
+use super::*;
+
+struct Sources(tempfile::TempDir);
+
+impl Sources {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::Builder::new().prefix("a b").tempdir().expect("a folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        }
+        Sources(folder)
+    }
+
+    fn scan(&self) -> Result<Scan> {
+        let mut scan = Scan::default();
+        let mut walker = Walker {
+            scan: &mut scan,
+            root: self.0.path(),
+            file: self.0.path().join("src/lib.rs"),
+            children: self.0.path().join("src"),
+            inline: false,
+            modules: vec!["demo".into()],
+            conditional: false,
+            auxiliary: false,
+            failed: None,
+        };
+        walker.source_file();
+        match walker.failed {
+            Some(error) => Err(error),
+            None => Ok(scan),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.scan().expect("sources that can be scanned").functions.into_keys().collect()
+    }
+}
+
+#[test]
+fn functions_methods_and_nested_functions_are_found() {
+    let sources = Sources::new(&[(
+        "src/lib.rs",
+        "#[tune] fn a() { #[tune] fn inner() {} }
+         struct S; impl S { #[amorsize::tune] fn b(&self) {} fn plain(&self) {} }
+         trait T { #[tune] fn c(&self) {} #[tune(name = \"named\")] fn d(&self) {} }",
+    )]);
+    assert_eq!(sources.names(), ["demo::a", "demo::b", "demo::c", "demo::inner", "named"]);
+}
+
+#[test]
+fn module_files_are_followed_as_rustc_does() {
+    let sources = Sources::new(&[
+        (
+            "src/lib.rs",
+            "mod plain; mod old; mod r#type; #[path = \"else/where.rs\"] mod moved;
+             mod inline { mod below; #[path = \"odd.rs\"] mod odd; }",
+        ),
+        ("src/plain.rs", "mod child; #[tune] fn f() {}"),
+        ("src/plain/child.rs", "#[tune] fn f() {}"),
+        ("src/old/mod.rs", "mod child;"),
+        ("src/old/child.rs", "#[tune] fn f() {}"),
+        ("src/type.rs", "#[tune] fn f() {}"),
+        ("src/else/where.rs", "mod near; #[tune] fn f() {}"),
+        ("src/else/near.rs", "#[tune] fn f() {}"),
+        ("src/inline/below.rs", "#[tune] fn f() {}"),
+        ("src/inline/odd.rs", "#[tune] fn f() {}"),
+    ]);
+    assert_eq!(
+        sources.names(),
+        [
+            "demo::inline::below::f",
+            "demo::inline::odd::f",
+            "demo::moved::f",
+            "demo::moved::near::f",
+            "demo::old::child::f",
+            "demo::plain::child::f",
+            "demo::plain::f",
+            "demo::r#type::f",
+        ]
+    );
+}
+
+#[test]
+fn conditions_and_macros_are_noted() {
+    let sources = Sources::new(&[(
+        "src/lib.rs",
+        "#[cfg(unix)] #[tune] fn f() {}
+         #[cfg(not(unix))] #[tune] fn f() {}
+         #[cfg(test)] mod tests { #[tune] fn g() {} }
+         #[cfg(nowhere)] mod missing;
+         make! { #[amorsize::tune] fn h() {} }
+         harmless! { tune [tune] }",
+    )]);
+    let scan = sources.scan().expect("sources that can be scanned");
+    assert_eq!(scan.functions["demo::f"].len(), 2);
+    assert!(scan.functions["demo::f"].iter().all(|f| f.conditional && !f.auxiliary));
+    assert!(scan.functions["demo::tests::g"].iter().all(|f| !f.conditional && f.auxiliary));
+    assert_eq!(scan.unseen, ["src/lib.rs:5"]);
+}
+
+#[test]
+fn two_functions_with_one_loop_name_are_an_error_that_shows_both() {
+    let sources = Sources::new(&[(
+        "src/lib.rs",
+        "impl A { #[tune] fn run(&self) {} }\nimpl B { #[tune] fn run(&self) {} }",
+    )]);
+    let message = sources.scan().expect_err("a collision").to_string();
+    assert!(message.contains("src/lib.rs:1") && message.contains("src/lib.rs:2"), "{message}");
+}
+
+#[test]
+fn a_source_that_does_not_parse_is_named_with_its_line() {
+    let sources =
+        Sources::new(&[("src/lib.rs", "mod broken;"), ("src/broken.rs", "fn f() {\n  let\n}")]);
+    let message = sources.scan().expect_err("a syntax error").to_string();
+    assert!(message.contains("broken.rs") && message.contains("line 3"), "{message}");
+}
+
+#[test]
+fn numbers_of_further_loops_are_not_part_of_the_base_name() {
+    assert_eq!(base_name("a::f#2"), "a::f");
+    assert_eq!(base_name("a::r#type"), "a::r#type");
+}

@@ -1,0 +1,103 @@
+//! Reads record files while they are still written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use amorsize_profile::Record;
+
+use crate::observations::{Observations, quarter_octave};
+
+/// Reads the record files of a folder as they grow.
+pub(crate) struct Tail {
+    files: BTreeMap<PathBuf, (u64, Vec<u8>)>,
+    pub(crate) seen: Observations,
+    /// When a loop, or a size of one, was last seen for the first time.
+    pub(crate) last_news: Instant,
+    /// When a call was last added.
+    pub(crate) last_call: Instant,
+    known: BTreeSet<(String, u32)>,
+}
+
+impl Tail {
+    pub(crate) fn new(seen: Observations) -> Self {
+        let known = BTreeSet::new();
+        Tail {
+            files: BTreeMap::new(),
+            seen,
+            last_news: Instant::now(),
+            last_call: Instant::now(),
+            known,
+        }
+    }
+
+    /// Takes up what was written since the last time. An incomplete last line waits for its rest.
+    pub(crate) fn read(&mut self, folder: &Path) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.path().extension().is_none_or(|extension| extension != "records") {
+                continue;
+            }
+            let (offset, rest) = self.files.entry(entry.path()).or_default();
+            let mut file = File::open(entry.path())?;
+            file.seek(SeekFrom::Start(*offset))?;
+            *offset += file.read_to_end(rest)? as u64;
+            let Some(end) = rest.iter().rposition(|&byte| byte == b'\n') else {
+                continue;
+            };
+            let complete: Vec<u8> = rest.drain(..=end).collect();
+            for line in String::from_utf8_lossy(&complete).lines() {
+                match Record::from_line(line) {
+                    Some(record) => {
+                        if let Record::Call(call) = &record {
+                            self.last_call = Instant::now();
+                            let size = (call.name.clone(), quarter_octave(call.items));
+                            if call.items > 0 && self.known.insert(size) {
+                                self.last_news = Instant::now();
+                            }
+                        }
+                        self.seen.add(record);
+                    }
+                    None if line.trim().is_empty() => {}
+                    None => self.seen.strange_lines += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use amorsize_profile::{Call, Setting};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_as_it_grows_and_an_incomplete_line_waits() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut file = File::create(folder.path().join("1-a.records")).expect("a file");
+        let call = Call {
+            name: "a::f".into(),
+            items: 8,
+            setting: Setting::Serial,
+            wall_ns: 80,
+            cpu_ns: 80,
+            item_sd_ns: None,
+        };
+        let line = Record::Call(call).to_line();
+        let line = line.trim_end().to_owned() + "\n";
+        let (start, end) = line.split_at(line.len() / 2);
+        let mut tail = Tail::new(Observations::default());
+        write!(file, "{line}{start}").expect("a write");
+        tail.read(folder.path()).expect("a read");
+        assert_eq!(tail.seen.calls(), 1);
+        write!(file, "{end}no record\n{start}").expect("a write");
+        tail.read(folder.path()).expect("a read");
+        assert_eq!((tail.seen.calls(), tail.seen.strange_lines), (2, 1));
+    }
+}

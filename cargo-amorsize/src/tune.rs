@@ -1,0 +1,310 @@
+//! `cargo amorsize tune`: build, record, fit, verify, write. Nothing is written before the last step,
+//! so whatever goes wrong leaves the old profile as it was.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use amorsize_profile::{LoopFacts, Profile, Section};
+use cargo_metadata::Package;
+
+use crate::cli::Tune;
+use crate::error::{Error, Result};
+use crate::fit::{Measurement, Source, spread};
+use crate::keep::{is_kept, merged, restore};
+use crate::noise::{self, Ticks};
+use crate::observations::Observations;
+use crate::progress::counted;
+use crate::project::{self, Project, folder_of, profile_path};
+use crate::recording::{self, Recording};
+use crate::scan::{Scan, base_name};
+use crate::verdict::{self, Verified};
+use crate::verification::Verification;
+use crate::{check, manifest, process, profile, term, tokens};
+
+/// Other programs that take more than this share of the processors distort what is measured.
+const LOADED: f64 = 0.1;
+
+/// With more than this, parallel plans cannot be judged at all: what was measured before is better.
+const OVERLOADED: f64 = 0.25;
+
+/// Plans that lost are changed and verified again, if there is time for it.
+const VERIFICATIONS: usize = 2;
+const FIRST_VERIFICATION: f64 = 0.7;
+const SHORTEST_VERIFICATION: Duration = Duration::from_secs(3);
+
+/// Serial calls of one loop that spread by more than this, in the middle half and in the median over
+/// all loops, say that the machine is doing something else.
+const HOPELESS: f64 = 0.6;
+
+pub(crate) fn tune(project: &Project, options: &Tune, verbose: bool) -> Result<()> {
+    process::catch_interrupts();
+    let mut first_error = None;
+    let mut tuned = 0;
+    for package in project.packages() {
+        let scan = Scan::of(package)?;
+        if scan.is_empty() && scan.unseen.is_empty() && !project.is_explicit() {
+            continue;
+        }
+        tuned += 1;
+        let job = Job { project, package, options, verbose, scan };
+        match job.run() {
+            Ok(()) => {}
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) => {
+                // The last error is reported by the caller; the others here.
+                if let Some(before) = first_error.replace(error) {
+                    crate::report(&before);
+                }
+            }
+        }
+    }
+    match first_error {
+        Some(error) => Err(error),
+        None if tuned == 0 => Err(Error::NothingAnnotated { packages: check::names(project) }),
+        None => Ok(()),
+    }
+}
+
+/// One package to tune.
+pub(crate) struct Job<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) package: &'a Package,
+    pub(crate) options: &'a Tune,
+    pub(crate) verbose: bool,
+    pub(crate) scan: Scan,
+}
+
+/// What the verification of a section came to.
+struct Outcome {
+    rows: Vec<Verified>,
+    /// Loops whose plans were changed.
+    mended: Vec<String>,
+    /// Of the recording and the verification together.
+    measurement: Measurement,
+}
+
+impl Job<'_> {
+    fn run(&self) -> Result<()> {
+        let old = profile::load(self.package)?;
+        self.project.anchor(self.package)?;
+        if self.scan.is_empty() && self.scan.unseen.is_empty() {
+            let packages = format!("package `{}`", self.package.name);
+            return Err(Error::NothingAnnotated { packages });
+        }
+        let benches = recording::benches(self)?;
+        if benches.is_empty() && !project::has_tests(self.package) {
+            return Err(Error::NothingRuns {
+                package: self.package.name.to_string(),
+                loops: counted(self.scan.functions.len(), "annotated function"),
+            });
+        }
+        profile::check_writable(folder_of(self.package))?;
+
+        let limit = Duration::from_secs(self.options.time_limit);
+        let recording = Recording::of(self, benches, limit)?;
+        let seen = &recording.seen;
+        let measurement = self.measurement(seen)?;
+        self.refuse_noise(&measurement)?;
+
+        let class = measurement.machine.class.clone();
+        let old_section = old.as_ref().and_then(|profile| profile.machines.get(&class));
+        let exists = |name: &str| self.scan.function_of(name).is_some();
+        let trusted = self.trusts(recording.load);
+        let mut section = rounded(&class, merged(old_section, &measurement, exists, trusted));
+
+        let left = limit.saturating_sub(recording.spent);
+        let before = Ticks::now();
+        let verified = self.verify(&recording, &class, &mut section, left)?;
+        if let Some(old) = old_section {
+            let section_facts = section.facts;
+            let lost = |name: &str, facts: &LoopFacts| {
+                verified.mended.iter().any(|mended| mended == name)
+                    && verdict::would_lose(name, facts, &section_facts, &verified.rows)
+            };
+            restore(&mut section, old, &verified.measurement, trusted, lost);
+        }
+        let rows = &verified.rows;
+        verdict::note_speedups(&mut section, rows, |name, entry| is_kept(old_section, name, entry));
+        verdict::print(rows, &section, &verified.mended, self.verbose);
+        self.warn_of_load(recording.load.max(noise::share_since(before)), old_section.is_some());
+
+        process::check_interrupted()?;
+        self.write(&class, section, &measurement)?;
+        self.name_unreached(&measurement);
+        Ok(())
+    }
+
+    /// Verifies the plans of `section`, gives up those that lost, and verifies what then changed.
+    fn verify(
+        &self,
+        recording: &Recording,
+        class: &str,
+        section: &mut Section,
+        limit: Duration,
+    ) -> Result<Outcome> {
+        let started = Instant::now();
+        let reached = &recording.reached;
+        let verification =
+            Verification { project: self.project, package: self.package, class, reached };
+        let mut seen = recording.seen.clone();
+        let mut rows: Vec<Verified> = Vec::new();
+        let mut mended: Vec<String> = Vec::new();
+        for round in 0.. {
+            let left = limit.saturating_sub(started.elapsed());
+            let share = if round == 0 { left.mul_f64(FIRST_VERIFICATION) } else { left };
+            let concerned = |name: &str| round == 0 || mended.iter().any(|other| other == name);
+            let before = Ticks::now();
+            let observed = verification.run(section, concerned, share)?;
+            let trusted = self.trusts(noise::share_since(before));
+            let compared = verdict::compare(&observed, section);
+            rows.retain(|row| !concerned(&row.name));
+            rows.extend(compared.into_iter().filter(|row| concerned(&row.name)));
+            rows.sort_by(|a, b| (&a.name, a.items).cmp(&(&b.name, b.items)));
+
+            seen = seen.with_verification(&observed);
+            let measurement = self.measurement(&seen)?;
+            // A plan that lost to other programs is not the plan's fault.
+            let changed =
+                if trusted { verdict::mend(section, &rows, &measurement) } else { Vec::new() };
+            *section = rounded(class, section.clone());
+            let settled = changed.is_empty();
+            if !settled {
+                let plans = counted(changed.len(), "plan");
+                term::status("Mending", &format!("{plans} that lost to serial"));
+                mended = changed;
+            }
+            let left = limit.saturating_sub(started.elapsed());
+            if settled || round + 1 == VERIFICATIONS || left < SHORTEST_VERIFICATION {
+                return Ok(Outcome { rows, mended, measurement });
+            }
+        }
+        unreachable!("the rounds end by themselves")
+    }
+
+    fn measurement(&self, seen: &Observations) -> Result<Measurement> {
+        Measurement::new(seen, |name| self.source(name))
+            .filter(|measurement| !measurement.loops.is_empty())
+            .ok_or_else(|| self.nothing_reached())
+    }
+
+    /// Merges the section into the profile and prepares Cargo.toml.
+    fn write(&self, class: &str, section: Section, measurement: &Measurement) -> Result<()> {
+        let gone = |name: &str| {
+            self.scan.function_of(name).is_none() && !measurement.loops.contains_key(name)
+        };
+        let written = profile::update(self.package, |profile| {
+            profile.machines.insert(class.to_owned(), section);
+            for section in profile.machines.values_mut() {
+                section
+                    .loops
+                    .retain(|name, entry| entry.tokens == tokens::of_unseen() || !gone(name));
+            }
+        })?;
+        let path = profile_path(self.package);
+        if written {
+            term::status("Wrote", &format!("{}", path.display()));
+        } else {
+            term::status("Unchanged", &format!("{}: what it says still holds", path.display()));
+        }
+        if manifest::ensure_table(self.package)? {
+            let manifest = &self.package.manifest_path;
+            term::status("Added", &format!("[package.metadata.amorsize] to {manifest}"));
+        }
+        Ok(())
+    }
+
+    /// What the sources say about a loop; `None` for loops of other packages.
+    fn source(&self, name: &str) -> Option<Source> {
+        if let Some(functions) = self.scan.function_of(name) {
+            let function = functions.first()?;
+            return Some(Source {
+                tokens: function.tokens.clone(),
+                options: function.options.clone(),
+            });
+        }
+        // From a macro: no source to hash, but its module says that it is ours.
+        let own = self
+            .package
+            .targets
+            .iter()
+            .any(|target| name.starts_with(&format!("{}::", target.name.replace('-', "_"))));
+        own.then(|| Source { tokens: tokens::of_unseen(), ..Source::default() })
+    }
+
+    fn refuse_noise(&self, measurement: &Measurement) -> Result<()> {
+        let spread = spread(measurement);
+        if spread <= HOPELESS {
+            return Ok(());
+        }
+        let what = format!(
+            "half of the serial calls of one loop differ by {:.0} % and more",
+            spread * 100.0
+        );
+        if self.options.force {
+            term::warning(&format!("{what}; kept because of --force"));
+            return Ok(());
+        }
+        Err(Error::TooNoisy { what, package: self.package.name.to_string() })
+    }
+
+    /// Whether what was measured beside that much load is good enough to change old numbers.
+    fn trusts(&self, load: f64) -> bool {
+        load <= OVERLOADED || self.options.force
+    }
+
+    fn warn_of_load(&self, load: f64, old: bool) {
+        if load <= LOADED {
+            return;
+        }
+        let kept = match (self.trusts(load), old) {
+            (true, _) => "parallel plans look worse than they are",
+            (false, true) => "old numbers stay as they are",
+            (false, false) => "parallel plans could not be judged",
+        };
+        let load = load * 100.0;
+        term::warning(&format!("other programs used {load:.0} % of the processors: {kept}"));
+        term::note(&format!(
+            "when it is quieter, measure again: cargo amorsize tune -p {}",
+            self.package.name
+        ));
+    }
+
+    fn nothing_reached(&self) -> Error {
+        Error::NothingReached {
+            package: self.package.name.to_string(),
+            functions: recording::expected(&self.scan),
+            limit_s: self.options.time_limit,
+        }
+    }
+
+    fn name_unreached(&self, measurement: &Measurement) {
+        let reached: BTreeSet<&str> =
+            measurement.loops.keys().map(|name| base_name(name)).collect();
+        let mut unreached = 0;
+        for (name, functions) in &self.scan.functions {
+            let Some(function) = functions.iter().find(|function| !function.auxiliary) else {
+                continue;
+            };
+            if !reached.contains(name.as_str()) {
+                let why = if function.conditional { ", which is under a #[cfg]" } else { "" };
+                term::warning(&format!("no run reached {name} ({}){why}", function.place()));
+                unreached += 1;
+            }
+        }
+        if unreached > 0 {
+            let package = &self.package.name;
+            term::note(&format!(
+                "call it from a bench or test, then: cargo amorsize tune -p {package}"
+            ));
+        }
+    }
+}
+
+/// The section with its numbers as the file will hold them, so that what is verified is what is
+/// written.
+fn rounded(class: &str, section: Section) -> Section {
+    let mut profile = Profile::default();
+    profile.machines.insert(class.to_owned(), section);
+    let mut rounded = profile.rounded();
+    rounded.machines.remove(class).unwrap_or_else(|| unreachable!("it was inserted above"))
+}

@@ -1,0 +1,276 @@
+//! What a verification says: each loop's plan against serial and stock rayon, measured interleaved in
+//! fresh runs, and against what the model predicted; and what follows for a plan that lost.
+
+use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
+use amorsize_runtime::model::{self, Limits, Plan};
+
+use crate::fit::{Measurement, facts_of, limits, made_serial_by_contention, made_serial_by_pieces};
+use crate::observations::{Observations, SizeClass, dominant, size_classes, weight};
+use crate::progress::counted;
+use crate::stats::{Ratio, median, ratio_of_medians};
+use crate::table::Table;
+use crate::{term, units};
+
+/// Slower by less than this is no difference that anybody would notice.
+const SAME: f64 = 1.02;
+const SAME_NS: f64 = 50.0;
+const SHARE_THAT_MATTERS: f64 = 0.05;
+
+/// One size of one loop as it was verified. Times in ns.
+#[derive(Clone, Debug)]
+pub(crate) struct Verified {
+    pub(crate) name: String,
+    pub(crate) items: u64,
+    pub(crate) workers: u32,
+    pub(crate) chunk: u64,
+    pub(crate) serial: f64,
+    pub(crate) rayon: f64,
+    pub(crate) tuned: f64,
+    pub(crate) predicted: f64,
+    /// Tuned divided by serial, and by rayon.
+    pub(crate) to_serial: Option<Ratio>,
+    pub(crate) to_rayon: Option<Ratio>,
+    /// The size that the profile shows.
+    pub(crate) is_dominant: bool,
+    /// Which part of the loop's time, were all calls serial, goes to calls of this size.
+    pub(crate) share: f64,
+}
+
+impl Verified {
+    fn new(name: &str, class: &SizeClass, is_dominant: bool, share: f64) -> Option<Self> {
+        let (workers, chunk) = class.tuned_plan?;
+        Some(Verified {
+            name: name.to_owned(),
+            items: class.items,
+            workers,
+            chunk,
+            serial: median(&class.serial),
+            rayon: median(&class.rayon),
+            tuned: median(&class.tuned),
+            predicted: median(&class.predicted),
+            to_serial: ratio_of_medians(&class.tuned, &class.serial),
+            to_rayon: ratio_of_medians(&class.tuned, &class.rayon),
+            is_dominant,
+            share,
+        })
+    }
+
+    /// Slower than a serial run by more than the noise.
+    pub(crate) fn loses_to_serial(&self) -> bool {
+        loses(self.to_serial, self.tuned - self.serial)
+    }
+
+    /// Slower than stock rayon by more than the noise.
+    pub(crate) fn loses_to_rayon(&self) -> bool {
+        loses(self.to_rayon, self.tuned - self.rayon)
+    }
+
+    /// A parallel plan that lost to serial where it matters. Sizes that matter little would only make
+    /// the plans of the others worse.
+    fn is_wrong_plan(&self) -> bool {
+        self.workers > 1
+            && self.loses_to_serial()
+            && (self.is_dominant || self.share >= SHARE_THAT_MATTERS)
+    }
+
+    pub(crate) fn speedup(&self) -> Option<f64> {
+        Some(self.serial / self.tuned).filter(|speedup| speedup.is_finite())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let mut note = |ratio: Option<Ratio>, than: &str| {
+            if let Some(ratio) = ratio {
+                notes.push(format!(
+                    "slower than {than} by {} (95 % interval {} to {})",
+                    percent(ratio.middle),
+                    percent(ratio.low),
+                    percent(ratio.high)
+                ));
+            }
+        };
+        if self.loses_to_serial() {
+            note(self.to_serial, "serial");
+        }
+        if self.loses_to_rayon() {
+            note(self.to_rayon, "stock rayon");
+        }
+        if self.to_serial.is_none() {
+            notes.push("too few calls to compare".to_owned());
+        }
+        notes
+    }
+}
+
+fn loses(ratio: Option<Ratio>, difference_ns: f64) -> bool {
+    ratio.is_some_and(|ratio| ratio.low > SAME) && difference_ns > SAME_NS
+}
+
+fn percent(ratio: f64) -> String {
+    format!("{:.0} %", (ratio - 1.0) * 100.0)
+}
+
+/// Compares, for each loop of `section` and each size. Sizes that matter little are left out.
+pub(crate) fn compare(seen: &Observations, section: &Section) -> Vec<Verified> {
+    let mut rows = Vec::new();
+    for (name, entry) in &section.loops {
+        let Some(calls) = seen.loops.get(name) else {
+            continue;
+        };
+        let classes = size_classes(calls);
+        let main = classes
+            .iter()
+            .min_by(|a, b| {
+                distance(a.items, entry.plan.items).total_cmp(&distance(b.items, entry.plan.items))
+            })
+            .or_else(|| dominant(&classes))
+            .map(|class| class.items);
+        let all: f64 = classes.iter().map(weight).sum();
+        rows.extend(classes.iter().filter_map(|class| {
+            Verified::new(name, class, Some(class.items) == main, weight(class) / all)
+        }));
+    }
+    rows
+}
+
+fn distance(a: u64, b: u64) -> f64 {
+    ((a.max(1) as f64) / (b.max(1) as f64)).ln().abs()
+}
+
+/// Gives up plans that lost to serial, in `section`. Returns the names of the loops concerned.
+///
+/// The facts are fitted again with what the verification measured, which is in `measurement` too;
+/// where that does not change the plan, it is ruled out.
+pub(crate) fn mend(
+    section: &mut Section,
+    rows: &[Verified],
+    measurement: &Measurement,
+) -> Vec<String> {
+    let machine = section.facts;
+    let mut mended = Vec::new();
+    for (name, entry) in &mut section.loops {
+        let Some(measured) = measurement.loops.get(name) else {
+            continue;
+        };
+        let of_loop: Vec<&Verified> = rows.iter().filter(|row| row.name == *name).collect();
+        let lost: Vec<&Verified> =
+            of_loop.iter().copied().filter(|row| row.is_wrong_plan()).collect();
+        if lost.is_empty() {
+            continue;
+        }
+        let limits = limits(measurement.machine.workers as usize, &measured.source.options);
+        let is_serial = |item: &LoopFacts, row: &Verified| {
+            model::decide(row.items as usize, item, &machine, &limits).plan == Plan::Serial
+        };
+        let mut facts = facts_of(&measured.classes, &machine).unwrap_or(entry.facts);
+        if !lost.iter().all(|row| is_serial(&facts, row)) {
+            facts = ruled_out(facts, &lost, &of_loop, &machine, &limits);
+        }
+        if let Some(new) = measurement.entry(measured, facts, &machine) {
+            *entry = new;
+            mended.push(name.clone());
+        }
+    }
+    mended
+}
+
+/// Whether these facts choose a parallel plan again where one was verified to be a wrong plan.
+pub(crate) fn would_lose(
+    name: &str,
+    facts: &LoopFacts,
+    machine: &MachineFacts,
+    rows: &[Verified],
+) -> bool {
+    rows.iter().filter(|row| row.name == name && row.is_wrong_plan()).any(|row| {
+        let limits = Limits::cores(row.workers as usize);
+        model::decide(row.items as usize, facts, machine, &limits).plan != Plan::Serial
+    })
+}
+
+/// Writes the measured speed-ups into the section, except for entries that are `kept` as they were.
+pub(crate) fn note_speedups(
+    section: &mut Section,
+    rows: &[Verified],
+    kept: impl Fn(&str, &LoopEntry) -> bool,
+) {
+    for (name, entry) in &mut section.loops {
+        if kept(name, entry) {
+            continue;
+        }
+        let plan = &mut entry.plan;
+        let verified = rows
+            .iter()
+            .find(|row| row.is_dominant && row.name == *name && row.workers == plan.workers);
+        if plan.workers <= 1 {
+            plan.speedup = 1.0;
+        } else if let Some(speedup) = verified.and_then(Verified::speedup) {
+            plan.speedup = speedup;
+        }
+    }
+}
+
+/// Facts with which the plans that lost are serial. Of the two ways, dearer pieces and more
+/// contention, takes the one that leaves more of the plans that won as they are.
+fn ruled_out(
+    facts: LoopFacts,
+    lost: &[&Verified],
+    all: &[&Verified],
+    machine: &MachineFacts,
+    limits: &Limits,
+) -> LoopFacts {
+    let ways = [made_serial_by_pieces, made_serial_by_contention];
+    let candidates = ways
+        .map(|way| lost.iter().fold(facts, |facts, row| way(facts, row.items, machine, limits)));
+    let is_serial = |facts: &LoopFacts, row: &Verified| {
+        model::decide(row.items as usize, facts, machine, limits).plan == Plan::Serial
+    };
+    candidates
+        .into_iter()
+        .filter(|facts| lost.iter().all(|row| is_serial(facts, row)))
+        .min_by_key(|facts| {
+            let won = all.iter().filter(|row| row.workers > 1 && !row.loses_to_serial());
+            won.filter(|row| is_serial(facts, row)).count()
+        })
+        .unwrap_or(candidates[1])
+}
+
+/// Writes the table: each loop at the size where its time goes, the other sizes with `verbose`.
+pub(crate) fn print(rows: &[Verified], section: &Section, mended: &[String], verbose: bool) {
+    let headings = ["items", "item", "plan", "serial", "rayon", "tuned", "gain", "predicted"];
+    let mut table = Table::new("loop", &headings);
+    let mut hidden = 0;
+    for row in rows {
+        if !(row.is_dominant || row.is_wrong_plan() || verbose) {
+            hidden += usize::from(row.loses_to_serial() || row.loses_to_rayon());
+            continue;
+        }
+        let item_ns = section.loops.get(&row.name).map_or(f64::NAN, |entry| entry.facts.item_ns);
+        let mut notes = row.notes();
+        if row.is_wrong_plan() && mended.contains(&row.name) {
+            notes.push("so at this size it will run serially".to_owned());
+        }
+        table.row(
+            &row.name,
+            vec![
+                units::count(row.items),
+                units::time(item_ns),
+                units::plan(row.workers, row.chunk),
+                units::time(row.serial),
+                units::time(row.rayon),
+                units::time(row.tuned),
+                units::factor(row.speedup().unwrap_or(f64::NAN)),
+                units::time(row.predicted),
+            ],
+            notes,
+        );
+    }
+    table.print();
+    if hidden > 0 {
+        let sizes = counted(hidden, "other size");
+        term::warning(&format!("{sizes} of these loops lost too, where little time goes: see -v"));
+    }
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

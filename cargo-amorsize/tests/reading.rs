@@ -1,0 +1,271 @@
+//! What needs no build: `check`, `list`, `explain` and `init`, and everything that `tune` refuses
+//! before it builds.
+
+mod support;
+
+use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Profile, ReviewedPlan, Section};
+use cargo_amorsize::exit_codes;
+use support::{Fixture, LIBRARY, manifest};
+
+/// A profile with one loop.
+fn profile(name: &str, tokens: &str) -> String {
+    let entry = LoopEntry {
+        tokens: tokens.to_owned(),
+        facts: LoopFacts { item_ns: 40.0, item_cv: 0.2, reduce_ns: 30.0, contention: 0.05 },
+        parallel_from: Some(300),
+        plan: ReviewedPlan { items: 20_000, workers: 2, chunk: 500, speedup: 1.8 },
+    };
+    let facts =
+        MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 900.0 };
+    let section = Section { facts, loops: [(name.to_owned(), entry)].into() };
+    Profile { machines: [("x86_64-linux-test".to_owned(), section)].into() }
+        .render("cargo amorsize tune -p demo")
+}
+
+/// A package whose profile is fresh.
+fn measured() -> Fixture {
+    let fixture = Fixture::new(&[("Cargo.toml", &manifest("demo", "")), ("src/lib.rs", LIBRARY)]);
+    fixture.write("amorsize.toml", &profile("demo::squares", &tokens(&fixture)));
+    fixture
+}
+
+/// The hash of the annotated function, as a stale profile does not give it: by trying.
+fn tokens(fixture: &Fixture) -> String {
+    let text = fixture.read("src/lib.rs");
+    let start = text.find("#[amorsize::tune]").expect("the annotation");
+    // Token by token, one space behind each, doc comments left out.
+    let spelled = text[start..]
+        .replace("#[amorsize::tune]", "# [ amorsize :: tune ] ")
+        .replace(
+            "pub fn squares(numbers: &[u64]) -> u64 {",
+            "pub fn squares ( numbers : & [ u64 ] ) -> u64 { ",
+        )
+        .replace(
+            "numbers.par_iter().map(|&n| n.wrapping_mul(n)).sum()",
+            "numbers . par_iter ( ) . map ( | & n | n . wrapping_mul ( n ) ) . sum ( ) ",
+        );
+    let words: Vec<&str> = spelled.split_whitespace().collect();
+    amorsize_profile::checksum(&(words.join(" ") + " "))
+}
+
+#[test]
+fn a_fresh_profile_passes_and_an_edited_function_does_not() {
+    let fixture = measured();
+    let ran = fixture.run("check").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("Fresh demo: 1 loop in 1 annotated function"), "{}", ran.stderr);
+
+    fixture.write("src/lib.rs", &LIBRARY.replace("/// The", "// New comment.\n/// Their"));
+    fixture.run("check").expect_code(exit_codes::OK);
+
+    fixture.write("src/lib.rs", &LIBRARY.replace("mul(n)", "add(n)"));
+    let ran = fixture.run("check -p demo").expect_error(
+        exit_codes::PROFILE_STALE,
+        "profile of package `demo` is stale",
+        "cargo amorsize tune -p demo",
+    );
+    assert_eq!(ran.stdout, "edited    demo::squares  src/lib.rs:5\n");
+}
+
+#[test]
+fn functions_without_entries_and_entries_without_functions_are_stale() {
+    let fixture = measured();
+    fixture.write("src/lib.rs", &LIBRARY.replace("squares", "cubes"));
+    let ran = fixture.run("check").expect_code(exit_codes::PROFILE_STALE);
+    assert_eq!(ran.stdout, "missing   demo::cubes  src/lib.rs:5\norphaned  demo::squares\n");
+}
+
+#[test]
+fn a_profile_cut_at_any_byte_is_refused_by_name() {
+    let fixture = measured();
+    let whole = fixture.read("amorsize.toml");
+    // The last line break alone is not missed.
+    for end in 0..whole.len() - 1 {
+        let Some(cut) = whole.get(..end) else { continue };
+        fixture.write("amorsize.toml", cut);
+        // The program for the ends of lines and a few others, the same function for the rest.
+        if cut.ends_with('\n') || end % 97 == 0 {
+            fixture.run("check").expect_error(
+                exit_codes::PROFILE_DAMAGED,
+                "amorsize.toml is damaged",
+                "cargo amorsize tune -p demo",
+            );
+        } else {
+            assert!(Profile::load(&fixture.path("amorsize.toml")).is_err(), "cut at {end}");
+        }
+    }
+}
+
+#[test]
+fn the_loops_are_listed_with_their_plans() {
+    let fixture = measured();
+    fixture.write("src/lib.rs", &format!("{LIBRARY}\n#[amorsize::tune]\nfn other() {{}}\n"));
+    let ran = fixture.run("list").expect_code(exit_codes::OK);
+    let squares = ran.stdout.lines().find(|line| line.contains("demo::squares"));
+    let squares = squares.expect("the loop");
+    for cell in ["20,000", "40.0 ns", "2 × 500", "1.80×", "300", "fresh"] {
+        assert!(squares.contains(cell), "{cell} in {squares}");
+    }
+    let other = ran.stdout.lines().find(|line| line.contains("demo::other"));
+    assert!(other.is_some_and(|line| line.ends_with("missing")), "{}", ran.stdout);
+}
+
+#[test]
+fn a_decision_is_explained_by_any_end_of_the_loop_s_name() {
+    let fixture = measured();
+    let ran = fixture.run("explain squares --len 20000 --workers 2").expect_code(exit_codes::OK);
+    for part in ["demo::squares", "2 workers", "break-even", "wake", "rejected", "serial"] {
+        assert!(ran.stdout.contains(part), "{part} in {}", ran.stdout);
+    }
+    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
+    let ran = fixture.run("explain demo::squares --len 3").expect_code(exit_codes::OK);
+    assert!(ran.stdout.contains("serial: the caller runs all items"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_typo_in_a_loop_s_name_is_met_with_the_right_one() {
+    let fixture = measured();
+    fixture.run("explain sqares").expect_error(
+        exit_codes::SETUP_ERROR,
+        "no loop `sqares`",
+        "cargo amorsize explain demo::squares",
+    );
+}
+
+#[test]
+fn init_prepares_a_package_once_and_keeps_what_was_there() {
+    let fixture =
+        Fixture::new(&[("Cargo.toml", &manifest("demo", "# A comment.")), ("src/lib.rs", LIBRARY)]);
+    let before = fixture.read("Cargo.toml");
+    let ran = fixture.run("init").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("Created") && ran.stderr.contains("Added"), "{}", ran.stderr);
+    let (manifest, profile) = (fixture.read("Cargo.toml"), fixture.read("amorsize.toml"));
+    assert!(manifest.starts_with(&before), "{manifest}");
+    assert!(manifest.contains("[package.metadata.amorsize]"), "{manifest}");
+
+    fixture.run("init").expect_code(exit_codes::OK);
+    assert_eq!(fixture.read("Cargo.toml"), manifest);
+    assert_eq!(fixture.read("amorsize.toml"), profile);
+}
+
+#[test]
+fn two_functions_with_one_name_are_asked_for_names() {
+    let fixture = measured();
+    let twice = "struct A; struct B;
+        impl A { #[amorsize::tune] fn run(&self) {} }
+        impl B { #[amorsize::tune] fn run(&self) {} }";
+    fixture.write("src/lib.rs", twice);
+    fixture.run("check").expect_error(
+        exit_codes::SETUP_ERROR,
+        "two functions share the loop name `demo::run`",
+        "name = ",
+    );
+    fixture.write("src/lib.rs", &twice.replacen("tune]", "tune(name = \"demo::a\")]", 1));
+    fixture.run("check").expect_code(exit_codes::PROFILE_STALE);
+}
+
+#[test]
+fn renamed_and_conditional_annotations_are_found() {
+    let fixture = measured();
+    fixture.write(
+        "src/lib.rs",
+        "#[fast::tune] fn a() {}
+         #[cfg_attr(feature = \"x\", fast::tune)] fn b() {}
+         #[cfg(windows)] #[fast::tune] fn c() {}",
+    );
+    let ran = fixture.run("check").expect_code(exit_codes::PROFILE_STALE);
+    let missing: Vec<&str> =
+        ran.stdout.lines().filter(|line| line.starts_with("missing")).collect();
+    assert_eq!(missing.len(), 2, "{}", ran.stdout);
+}
+
+#[test]
+fn a_folder_without_a_project_is_named_as_such() {
+    let fixture = Fixture::new(&[("notes.txt", "")]);
+    for command in ["tune", "check", "list", "init", "explain f"] {
+        fixture.run(command).expect_error(
+            exit_codes::CARGO_METADATA_FAILED,
+            "could not find `Cargo.toml`",
+            "--manifest-path",
+        );
+    }
+}
+
+#[test]
+fn a_package_without_the_dependency_is_told_how_to_add_it() {
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", "[package]\nname = \"demo\"\nedition = \"2024\"\n"),
+        ("src/lib.rs", ""),
+    ]);
+    for command in ["tune", "check", "init"] {
+        fixture.run(command).expect_error(
+            exit_codes::SETUP_ERROR,
+            "package `demo` does not depend on `amorsize`",
+            "cargo add --package demo amorsize",
+        );
+    }
+}
+
+#[test]
+fn a_package_without_annotations_is_told_to_add_one() {
+    let fixture = Fixture::new(&[("Cargo.toml", &manifest("demo", "")), ("src/lib.rs", "")]);
+    fixture.run("tune").expect_error(exit_codes::NOTHING_TO_TUNE, "annotated", "#[amorsize::tune]");
+    assert!(!fixture.exists("amorsize.toml"));
+}
+
+#[test]
+fn a_package_without_benches_and_tests_is_told_to_write_one() {
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", &manifest("demo", "\n[lib]\ntest = false\n")),
+        ("src/lib.rs", LIBRARY),
+    ]);
+    fixture.run("tune").expect_error(
+        exit_codes::NOTHING_TO_TUNE,
+        "no benches and no tests",
+        "cargo amorsize tune -p demo",
+    );
+}
+
+#[test]
+fn unknown_packages_and_benches_are_met_with_the_nearest_name() {
+    let fixture = measured();
+    fixture.write("benches/speed.rs", "fn main() {}");
+    fixture.run("check -p dmeo").expect_error(
+        exit_codes::SETUP_ERROR,
+        "no package `dmeo`",
+        "-p demo",
+    );
+    fixture.run("tune --bench sped").expect_error(
+        exit_codes::SETUP_ERROR,
+        "no bench target `sped`",
+        "--bench speed",
+    );
+}
+
+#[test]
+fn a_damaged_profile_stops_tune_before_anything_is_built() {
+    let fixture = measured();
+    fixture.write("amorsize.toml", "<<<<<<< HEAD\n");
+    let ran = fixture.run("tune").expect_error(
+        exit_codes::PROFILE_DAMAGED,
+        "amorsize.toml is damaged",
+        "git checkout -- ",
+    );
+    assert!(!ran.stderr.contains("Building"), "{}", ran.stderr);
+    assert_eq!(fixture.read("amorsize.toml"), "<<<<<<< HEAD\n");
+}
+
+#[test]
+fn arguments_that_are_not_understood_end_with_the_usual_code() {
+    measured().run("tnue").expect_code(exit_codes::USAGE);
+}
+
+#[test]
+fn the_help_fits_eighty_columns() {
+    let fixture = Fixture::new(&[]);
+    for command in ["--help", "tune --help", "explain --help", "check --help"] {
+        let ran = fixture.run(command).expect_code(exit_codes::OK);
+        for line in ran.stdout.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}

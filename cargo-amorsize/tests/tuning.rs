@@ -1,0 +1,206 @@
+//! `tune` from the first build to the written profile, and what it does with benches that fail,
+//! hang or do not build. These tests build; they share one target folder.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use amorsize_profile::Profile;
+use cargo_amorsize::exit_codes;
+use support::{Fixture, LIBRARY, bench, manifest};
+
+const BENCH_TARGET: &str = "\n[[bench]]\nname = \"speed\"\nharness = false\n";
+
+/// A package whose bench is `text`. Each needs a name of its own, or in the target folder that all
+/// fixtures share the program of one would replace that of another.
+fn package(name: &str, text: &str) -> Fixture {
+    Fixture::new(&[
+        ("Cargo.toml", &manifest(name, BENCH_TARGET)),
+        ("src/lib.rs", LIBRARY),
+        ("benches/speed.rs", text),
+    ])
+}
+
+fn squares() -> String {
+    bench("let numbers: Vec<u64> = (0..200_000).collect();", "demo::squares(black_box(&numbers))")
+}
+
+#[test]
+fn a_package_is_tuned_and_its_profile_is_fresh_at_once() {
+    let fixture = package("demo", &squares());
+    let ran = fixture.run("tune --time-limit 8 --force").expect_code(exit_codes::OK);
+    assert!(ran.stdout.contains("demo::squares"), "{}", ran.stdout);
+    for column in ["serial", "rayon", "tuned", "predicted"] {
+        assert!(ran.stdout.contains(column), "{}", ran.stdout);
+    }
+    let profile = Profile::load(&fixture.path("amorsize.toml")).expect("a whole profile");
+    let profile = profile.expect("a profile");
+    let section = profile.machines.values().next().expect("a section");
+    let entry = &section.loops["demo::squares"];
+    assert_eq!(entry.plan.items, 200_000);
+    assert!(entry.facts.item_ns > 0.0);
+    assert!(fixture.read("Cargo.toml").contains("[package.metadata.amorsize]"));
+
+    fixture.run("check").expect_code(exit_codes::OK);
+    fixture.run("explain squares").expect_code(exit_codes::OK);
+}
+
+#[test]
+fn a_virtual_workspace_with_a_renamed_optional_dependency_is_tuned_member_by_member() {
+    let renamed = "[package]\nname = \"mine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+        [dependencies]\nrayon = \"1\"\n\
+        fast = { package = \"amorsize\", path = '{amorsize}', optional = true }\n\
+        [[bench]]\nname = \"speed\"\nharness = false\n";
+    let annotated = LIBRARY
+        .replace("#[amorsize::tune]", "#[cfg_attr(feature = \"fast\", fast::tune(crate = fast))]");
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\"mine\", \"other\"]\nresolver = \"3\"\n"),
+        ("mine/Cargo.toml", renamed),
+        ("mine/src/lib.rs", &annotated),
+        ("mine/benches/speed.rs", &squares().replace("demo::", "mine::")),
+        ("other/Cargo.toml", "[package]\nname = \"other\"\nedition = \"2024\"\n"),
+        ("other/src/lib.rs", ""),
+    ]);
+    fixture.run("tune --time-limit 6 --force").expect_code(exit_codes::OK);
+    assert!(fixture.read("mine/amorsize.toml").contains("mine::squares"));
+    assert!(!fixture.exists("other/amorsize.toml"));
+    fixture.run("check").expect_code(exit_codes::OK);
+}
+
+#[test]
+fn the_feature_reaches_a_package_that_has_amorsize_only_through_another_member() {
+    let annotated =
+        LIBRARY.replace("#[amorsize::tune]", "#[base::amorsize::tune(crate = base::amorsize)]");
+    let through = "[package]\nname = \"through\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+        [dependencies]\nrayon = \"1\"\nbase = { path = \"../base\" }\n\
+        [[bench]]\nname = \"speed\"\nharness = false\n";
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\"base\", \"through\"]\nresolver = \"3\"\n"),
+        ("base/Cargo.toml", &manifest("base", "")),
+        ("base/src/lib.rs", "pub use amorsize;"),
+        ("through/Cargo.toml", through),
+        ("through/src/lib.rs", &annotated),
+        ("through/benches/speed.rs", &squares().replace("demo::", "through::")),
+    ]);
+    fixture.run("tune -p through --time-limit 6 --force").expect_code(exit_codes::OK);
+    assert!(fixture.read("through/amorsize.toml").contains("through::squares"));
+}
+
+#[test]
+fn functions_that_no_bench_reaches_are_looked_for_in_the_tests() {
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", &manifest("tested", "")),
+        ("src/lib.rs", LIBRARY),
+        (
+            "tests/all.rs",
+            "#[test] fn all() {
+                let numbers: Vec<u64> = (0..100_000).collect();
+                for _ in 0..2_000 { std::hint::black_box(tested::squares(&numbers)); }
+            }",
+        ),
+    ]);
+    let ran = fixture.run("tune --time-limit 6 --force").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("(test all)"), "{}", ran.stderr);
+    fixture.run("check").expect_code(exit_codes::OK);
+}
+
+#[test]
+fn a_bench_that_panics_is_shown_and_nothing_is_written() {
+    let fixture = package("panics", "fn main() { panic!(\"out of cheese\") }");
+    let ran = fixture.run("tune --time-limit 4").expect_error(
+        exit_codes::RUN_FAILED,
+        "bench speed of package `panics` failed",
+        "cargo bench -p panics --bench speed",
+    );
+    assert!(ran.stderr.contains("out of cheese"), "{}", ran.stderr);
+    assert!(!fixture.exists("amorsize.toml"));
+}
+
+#[test]
+fn a_bench_that_hangs_is_stopped_and_nothing_is_written() {
+    let fixture = package("hangs", "fn main() { loop { std::thread::park() } }");
+    fixture.run("tune --bench speed --time-limit 2").expect_error(
+        exit_codes::RUN_FAILED,
+        "recorded nothing",
+        "--time-limit",
+    );
+    assert!(!fixture.exists("amorsize.toml"));
+}
+
+#[test]
+fn a_build_error_is_cargo_s_to_show() {
+    let fixture = package("broken", "fn main() { let x: u32 = \"text\"; }");
+    let ran = fixture.run("tune").expect_error(
+        exit_codes::BUILD_FAILED,
+        "failed to build the benches of package `broken`",
+        "cargo amorsize tune -p broken",
+    );
+    assert!(ran.stderr.contains("mismatched types"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_bench_that_reaches_no_loop_is_told_what_to_call() {
+    let fixture = package("idle", "fn main() {}");
+    fixture.run("tune --bench speed --time-limit 2").expect_error(
+        exit_codes::NOTHING_TO_TUNE,
+        "no bench or test of package `idle` reached",
+        "call one from a bench",
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_bench_and_keeps_the_old_profile() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Stdio;
+
+    // The bench says which process it is, and starts one of its own.
+    let fixture = package(
+        "interrupted",
+        "fn main() {
+            let child = std::process::Command::new(\"sleep\").arg(\"600\").spawn().unwrap();
+            let ids = format!(\"{} {}\", std::process::id(), child.id());
+            std::fs::write(\"ids.new\", ids).unwrap();
+            std::fs::rename(\"ids.new\", \"ids\").unwrap();
+            loop { std::thread::park() }
+        }",
+    );
+    fixture.run("init").expect_code(exit_codes::OK);
+    let before = fixture.read("amorsize.toml");
+    let mut tune = fixture
+        .command(["tune", "--quiet", "--time-limit", "600"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program");
+    let patience = Instant::now() + Duration::from_secs(300);
+    while !fixture.exists("ids") {
+        assert!(Instant::now() < patience, "the bench never started");
+        assert!(tune.try_wait().expect("a child").is_none(), "tune ended before its bench began");
+        std::thread::yield_now();
+    }
+    let kill = |id: &str, signal: &str| {
+        std::process::Command::new("kill")
+            .args([signal, id])
+            .stderr(Stdio::null())
+            .status()
+            .expect("kill")
+            .success()
+    };
+    assert!(kill(&tune.id().to_string(), "-INT"));
+    let status = tune.wait().expect("a status");
+    assert_eq!(status.code(), Some(i32::from(exit_codes::INTERRUPTED)), "{:?}", status.signal());
+    assert_eq!(fixture.read("amorsize.toml"), before);
+    for id in fixture.read("ids").split(' ') {
+        // An orphan is gone once whoever inherited it has collected it.
+        while kill(id, "-0") && !is_zombie(id) {
+            assert!(Instant::now() < patience, "process {id} is still running");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_zombie(id: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{id}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+}
