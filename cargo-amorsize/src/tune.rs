@@ -77,6 +77,8 @@ pub(crate) struct Job<'a> {
 /// What the verification of a section came to.
 struct Outcome {
     rows: Vec<Verified>,
+    /// Of all rounds those whose plan was then changed.
+    lost: Vec<Verified>,
     /// Loops whose plans were changed.
     mended: Vec<String>,
     /// Of the recording and the verification together.
@@ -118,8 +120,7 @@ impl Job<'_> {
         if let Some(old) = old_section {
             let section_facts = section.facts;
             let lost = |name: &str, facts: &LoopFacts| {
-                verified.mended.iter().any(|mended| mended == name)
-                    && verdict::would_lose(name, facts, &section_facts, &verified.rows)
+                verdict::would_lose(name, facts, &section_facts, &verified.lost)
             };
             restore(&mut section, old, &verified.measurement, trusted, lost);
         }
@@ -148,11 +149,13 @@ impl Job<'_> {
             Verification { project: self.project, package: self.package, class, reached };
         let mut seen = recording.seen.clone();
         let mut rows: Vec<Verified> = Vec::new();
-        let mut mended: Vec<String> = Vec::new();
+        let mut lost: Vec<Verified> = Vec::new();
+        // Names of loops: changed in the last round, and in any.
+        let (mut changed, mut mended) = (Vec::<String>::new(), Vec::<String>::new());
         for round in 0.. {
             let left = limit.saturating_sub(started.elapsed());
             let share = if round == 0 { left.mul_f64(FIRST_VERIFICATION) } else { left };
-            let concerned = |name: &str| round == 0 || mended.iter().any(|other| other == name);
+            let concerned = |name: &str| round == 0 || changed.iter().any(|other| other == name);
             let before = Ticks::now();
             let observed = verification.run(section, concerned, share)?;
             let trusted = self.trusts(noise::share_since(before));
@@ -164,18 +167,20 @@ impl Job<'_> {
             seen = seen.with_verification(&observed);
             let measurement = self.measurement(&seen)?;
             // A plan that lost to other programs is not the plan's fault.
-            let changed =
+            changed =
                 if trusted { verdict::mend(section, &rows, &measurement) } else { Vec::new() };
             *section = rounded(class, section.clone());
             let settled = changed.is_empty();
             if !settled {
                 let plans = counted(changed.len(), "plan");
                 term::status("Mending", &format!("{plans} that lost to serial"));
-                mended = changed;
+                mended.extend(changed.iter().cloned());
+                let wrong = rows.iter().filter(|row| row.is_wrong_plan());
+                lost.extend(wrong.filter(|row| changed.contains(&row.name)).cloned());
             }
             let left = limit.saturating_sub(started.elapsed());
             if settled || round + 1 == VERIFICATIONS || left < SHORTEST_VERIFICATION {
-                return Ok(Outcome { rows, mended, measurement });
+                return Ok(Outcome { rows, lost, mended, measurement });
             }
         }
         unreachable!("the rounds end by themselves")

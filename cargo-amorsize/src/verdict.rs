@@ -67,7 +67,7 @@ impl Verified {
 
     /// A parallel plan that lost to serial where it matters. Sizes that matter little would only make
     /// the plans of the others worse.
-    fn is_wrong_plan(&self) -> bool {
+    pub(crate) fn is_wrong_plan(&self) -> bool {
         self.workers > 1
             && self.loses_to_serial()
             && (self.is_dominant || self.share >= SHARE_THAT_MATTERS)
@@ -174,7 +174,8 @@ pub(crate) fn mend(
     mended
 }
 
-/// Whether these facts choose a parallel plan again where one was verified to be a wrong plan.
+/// Whether these facts choose a parallel plan again where one was verified to be a wrong plan: at one
+/// of the `rows` that lost.
 pub(crate) fn would_lose(
     name: &str,
     facts: &LoopFacts,
