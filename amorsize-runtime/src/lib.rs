@@ -22,7 +22,7 @@ pub use force::{Force, InvalidForce};
 pub use loops::{
     Loop, LoopStatus, Options, Profiled, force, invalid_force, loops, select, warm_up,
 };
-pub use machine::{class as machine_class, measure as measure_machine};
+pub use machine::{class as machine_class, measure as measure_machine, usable_cores};
 pub use stage::{Stage, Staged};
 pub use tuned::{Tune, Tuned};
 

@@ -16,6 +16,9 @@ pub(crate) const CHECKPOINT_FROM_NS: f64 = 8_000.0;
 /// Calls shorter than this say little about their items: looking at the clock takes up to a tenth.
 const OBSERVABLE_NS: f64 = 500.0;
 
+/// Calls from this length on weigh in full.
+const FULL_WEIGHT_NS: f64 = 20_000.0;
+
 /// As many observed calls weigh as much as the profile.
 const PROFILE_WEIGHT: f64 = 8.0;
 
@@ -269,7 +272,13 @@ impl Loop {
         let item_ns = busy_ns / n as f64;
         let calls = self.observed.calls.load(Ordering::Relaxed);
         let mean = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
-        let mean = (mean * f64::from(calls) + item_ns) / f64::from(calls + 1);
+        // A call counts by how long it took, up to a full one: overhead and cold caches make up a
+        // large part of the short ones.
+        let weight = (busy_ns / FULL_WEIGHT_NS).min(1.0);
+        let mean = match calls {
+            0 => item_ns,
+            calls => mean + (item_ns - mean) * weight / (f64::from(calls) + weight),
+        };
         self.observed.item_ns.store(mean.to_bits(), Ordering::Relaxed);
         self.observed.calls.store((calls + 1).min(MEMORY - 1), Ordering::Relaxed);
         self.apply();

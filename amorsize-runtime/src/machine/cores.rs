@@ -7,7 +7,7 @@ use crate::model::{Bound, Limits};
 
 /// The limits for a call, as far as they can be told without a pool.
 pub(crate) fn limits_by_cores(max_workers: Option<usize>) -> Limits {
-    let cores = usable_cores();
+    let cores = facts();
     let mut limits = Limits::cores(cores.count);
     if let Some(most) = cores.asked.filter(|&most| most < limits.workers) {
         (limits.workers, limits.bound) = (most, Bound::Environment);
@@ -29,13 +29,19 @@ pub(crate) fn limit_by_pool(limits: Limits) -> Limits {
     }
 }
 
+/// The cores that loops of this process may use: `RAYON_NUM_THREADS` if it is set, else the physical
+/// cores among those that affinity mask and container quota allow.
+pub fn usable_cores() -> usize {
+    facts().count
+}
+
 struct UsableCores {
     count: usize,
     /// `AMORSIZE_MAX_WORKERS`.
     asked: Option<usize>,
 }
 
-fn usable_cores() -> &'static UsableCores {
+fn facts() -> &'static UsableCores {
     static CORES: OnceLock<UsableCores> = OnceLock::new();
     CORES.get_or_init(|| {
         let number =

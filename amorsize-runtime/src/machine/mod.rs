@@ -5,6 +5,7 @@ mod cores;
 mod measure;
 
 pub use class::class;
+pub use cores::usable_cores;
 pub(crate) use cores::{limit_by_pool, limits_by_cores};
 pub use measure::measure;
 
