@@ -57,14 +57,9 @@ impl Annotated {
     /// The function with another body.
     pub(crate) fn with_body(&self, body: TokenStream) -> TokenStream {
         let mut tokens = self.head.clone();
-        self.braces(body).to_tokens(&mut tokens);
-        tokens
-    }
-
-    /// A block where the body stands.
-    pub(crate) fn braces(&self, content: TokenStream) -> Group {
-        let mut braces = Group::new(Delimiter::Brace, content);
+        let mut braces = Group::new(Delimiter::Brace, body);
         braces.set_span(self.body.span());
-        braces
+        braces.to_tokens(&mut tokens);
+        tokens
     }
 }

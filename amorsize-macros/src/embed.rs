@@ -8,7 +8,8 @@ use quote::quote;
 
 /// The package's profile as far as one function needs it.
 pub(crate) struct Embedded {
-    /// The statement that makes cargo rebuild when the profile changes.
+    /// The statement that makes cargo rebuild when the profile changes; it may stand where constants are
+    /// evaluated.
     pub(crate) tracking: TokenStream,
     profile: Profile,
 }

@@ -41,8 +41,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     }
     let statics = (0..body.loops).map(|index| loop_static(function, options, &embedded, index));
     let expansion = expansion(options);
-    let tracking = &embedded.tracking;
-    let inner = function.braces(body.tokens);
+    let body_tokens = body.tokens;
     let imports = (body.loops > 0).then(|| {
         quote! {
             #[allow(unused_imports)]
@@ -52,8 +51,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     let tuned = function.with_body(quote! {
         #imports
         #(#statics)*
-        #tracking
-        #inner
+        #body_tokens
     });
     let error = error.map(|error| error.to_compile_error());
     quote!(#error #tuned)
@@ -93,10 +91,14 @@ fn loop_static(
         Some(n) => quote!(::core::option::Option::Some(#n)),
         None => quote!(::core::option::Option::None),
     };
+    // One loop is enough to make the profile an input of the build. Within a static's initialiser the
+    // bytes are read and dropped, and the user's statements stay the first ones of the body.
+    let tracking = (index == 0).then_some(&embedded.tracking);
     let (max_workers, chunk) = (number(options.max_workers), number(options.chunk));
     let loop_static = entry::loop_static(index);
     quote! {
         static #loop_static: #expansion::Loop = {
+            #tracking
             const NAME: &::core::primitive::str = #name;
             // Item times are facts of optimised builds.
             const PROFILED: &[#expansion::Profiled] =

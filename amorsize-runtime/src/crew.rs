@@ -69,13 +69,13 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         self.consumer.into_folder().consume_iter(self.producer.into_iter()).complete()
     }
 
-    /// Folds the run on this thread with at most `max_len` items under one folder.
-    #[inline]
+    /// Folds the run on this thread with at most `max_len` items under one folder. Not inlined: apart
+    /// from the fast path, a program holds one copy of a loop's body.
+    #[inline(never)]
     pub(crate) fn fold_within(self, max_len: usize) -> C::Result {
-        if self.len <= max_len { self.fold() } else { self.fold_halves(max_len) }
-    }
-
-    fn fold_halves(self, max_len: usize) -> C::Result {
+        if self.len <= max_len {
+            return self.fold();
+        }
         let middle = self.len - self.len / 2;
         let (left, right, reducer) = self.split_at(middle);
         let left = left.fold_within(max_len);
