@@ -121,7 +121,7 @@ impl Context {
             Force::Workers { workers, chunk } => {
                 let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
                 let workers = machine::limit_by_pool(limits).workers;
-                let chunk = chunk.unwrap_or_else(|| match self.target.facts() {
+                let chunk = chunk.unwrap_or_else(|| match self.target.facts(run.len) {
                     Some(facts) => model::best_chunk(run.len, workers, &facts, &machine::facts()),
                     None => run.len.div_ceil(workers * BLIND_CHUNKS_PER_WORKER),
                 });
@@ -136,7 +136,7 @@ impl Context {
         P: Producer,
         C: Consumer<P::Item>,
     {
-        let Some(facts) = self.target.facts() else {
+        let Some(facts) = self.target.facts(run.len) else {
             return Paced::start(self, 0.0).run(run, 1);
         };
         let machine = machine::facts_for(run.len as f64 * facts.item_ns);
@@ -190,8 +190,7 @@ impl Context {
         if shift.reductions > 0 {
             self.target.observe_reduction(shift.reducing_ns as f64 / shift.reductions as f64);
         }
-        let slow = 1.0 + self.target.contention() * (workers as f64 - 1.0);
-        self.target.observe(len, shift.busy_ns as f64 / slow);
+        self.target.observe(len, shift.busy_ns as f64 / self.target.slowdown(workers));
         result
     }
 
@@ -221,7 +220,7 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize) -> Option<usize>
     if force::current().is_some() {
         return None;
     }
-    let facts = target.facts()?;
+    let facts = target.facts(len)?;
     let limits = target.limits_by_cores();
     match model::decide(len, &facts, &machine::facts(), &limits).plan {
         Plan::Serial => Some(len),

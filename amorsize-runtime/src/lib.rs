@@ -10,6 +10,7 @@ mod handover;
 mod loops;
 mod machine;
 pub mod model;
+mod observed;
 mod pool;
 mod range;
 #[cfg(feature = "record")]

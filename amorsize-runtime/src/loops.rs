@@ -1,6 +1,6 @@
 //! Loops: what is known of each, and the process's list of them.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use amorsize_profile::{LoopFacts, MachineFacts};
@@ -8,6 +8,7 @@ use amorsize_profile::{LoopFacts, MachineFacts};
 use crate::force::{self, Force, InvalidForce};
 use crate::machine;
 use crate::model::{self, Limits};
+use crate::observed::Observed;
 
 /// Serial calls predicted to take less run without a checkpoint: three looks at the clock and two
 /// decisions, some 150 ns, would cost more than 2 % of them.
@@ -16,14 +17,11 @@ pub(crate) const CHECKPOINT_FROM_NS: f64 = 8_000.0;
 /// Calls shorter than this say little about their items: looking at the clock takes up to a tenth.
 const OBSERVABLE_NS: f64 = 500.0;
 
-/// Calls from this length on weigh in full.
-const FULL_WEIGHT_NS: f64 = 20_000.0;
-
 /// As many observed calls weigh as much as the profile.
 const PROFILE_WEIGHT: f64 = 8.0;
 
-/// The observed mean forgets calls older than about this many.
-const MEMORY: u32 = 32;
+/// An observed item time this many times off the profile, either way, is not blended with it.
+const IMPLAUSIBLE: f64 = 4.0;
 
 /// What is assumed of a loop beyond its item time until it has been recorded. Reductions may be
 /// anything from nothing to the merge of two hash maps: rather too few pieces than too many.
@@ -104,21 +102,6 @@ pub struct Loop {
     /// What the profile says about the loop on this machine, once that has been asked for.
     facts: OnceLock<Option<LoopFacts>>,
     observed: Observed,
-}
-
-/// No `f64` that is ever stored has these bits.
-const UNSEEN: u64 = u64::MAX;
-
-/// What this process has seen of a loop. Each field is updated by itself: a call that reads a mean
-/// of one moment and a count of the next decides no worse.
-#[derive(Debug)]
-struct Observed {
-    /// Mean item time in nanoseconds, as the bits of an `f64`.
-    item_ns: AtomicU64,
-    /// Calls in that mean, at most [`MEMORY`].
-    calls: AtomicU32,
-    /// Cost of one reduction in nanoseconds, as the bits of an `f64`; [`UNSEEN`] before the first.
-    reduce_ns: AtomicU64,
     /// The item time for which `serial_below` was computed, as the bits of an `f64`.
     applied_ns: AtomicU64,
 }
@@ -151,12 +134,8 @@ impl Loop {
             profiled,
             active: AtomicBool::new(false),
             facts: OnceLock::new(),
-            observed: Observed {
-                item_ns: AtomicU64::new(0),
-                calls: AtomicU32::new(0),
-                reduce_ns: AtomicU64::new(UNSEEN),
-                applied_ns: AtomicU64::new(0),
-            },
+            observed: Observed::new(),
+            applied_ns: AtomicU64::new(0),
         }
     }
 
@@ -208,52 +187,62 @@ impl Loop {
         self.planned_below.load(Ordering::Relaxed)
     }
 
-    /// What the loop costs here, as far as profile and observation tell; `None` if never seen.
-    pub(crate) fn facts(&self) -> Option<LoopFacts> {
-        let profiled = *self.facts.get_or_init(|| on_this_machine(self.profiled));
-        let calls = self.observed.calls.load(Ordering::Relaxed);
-        let observed = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
-        match profiled {
-            None if calls == 0 => None,
-            None => Some(LoopFacts { item_ns: observed, ..self.unrecorded() }),
-            Some(facts) if calls == 0 => Some(facts),
-            Some(facts) => {
-                let calls = f64::from(calls);
+    /// What calls of `n` items cost here, as far as profile and observation tell; `None` if the loop
+    /// was never seen.
+    pub(crate) fn facts(&self, n: usize) -> Option<LoopFacts> {
+        self.blend(self.observed.item_ns(n))
+    }
+
+    /// What calls cost here, whatever their size.
+    fn facts_of_all(&self) -> Option<LoopFacts> {
+        self.blend(self.observed.item_ns_of_all())
+    }
+
+    fn blend(&self, observed: Option<(f64, f64)>) -> Option<LoopFacts> {
+        let Some(facts) = self.profile() else {
+            return observed.map(|(item_ns, _)| LoopFacts { item_ns, ..self.unrecorded() });
+        };
+        let item_ns = match observed {
+            None => facts.item_ns,
+            Some((observed, calls)) => {
                 let ratio = observed / facts.item_ns;
-                let plausible = (0.25..=4.0).contains(&ratio);
-                let weight = if plausible { PROFILE_WEIGHT } else { 1.0 };
-                let item_ns = (weight * facts.item_ns + calls * observed) / (weight + calls);
-                Some(LoopFacts { item_ns, ..facts })
+                let plausible = (1.0 / IMPLAUSIBLE..=IMPLAUSIBLE).contains(&ratio);
+                let weight = if plausible { PROFILE_WEIGHT } else { 0.0 };
+                (weight * facts.item_ns + calls * observed) / (weight + calls)
             }
-        }
+        };
+        Some(LoopFacts { item_ns, ..facts })
+    }
+
+    /// What the profile says about the loop on this machine.
+    fn profile(&self) -> Option<LoopFacts> {
+        *self.facts.get_or_init(|| on_this_machine(self.profiled))
     }
 
     /// What is assumed of the loop where there is no profile.
     fn unrecorded(&self) -> LoopFacts {
-        match self.observed.reduce_ns.load(Ordering::Relaxed) {
-            UNSEEN => UNRECORDED,
-            bits => LoopFacts { reduce_ns: f64::from_bits(bits), ..UNRECORDED },
-        }
+        let reduce_ns = self.observed.reduce_ns().unwrap_or(UNRECORDED.reduce_ns);
+        LoopFacts { reduce_ns, ..UNRECORDED }
     }
 
-    /// The contention term of the loop, assumed where it has not been recorded.
-    pub(crate) fn contention(&self) -> f64 {
-        self.facts().unwrap_or(UNRECORDED).contention
+    /// How many times as long items take with `workers` at work.
+    pub(crate) fn slowdown(&self, workers: usize) -> f64 {
+        1.0 + self.profile().unwrap_or(UNRECORDED).contention * (workers as f64 - 1.0)
     }
 
     /// Whether a look at what reductions cost would tell something new.
     pub(crate) fn wonders_about_reductions(&self) -> bool {
-        self.profiled.is_empty() && self.observed.reduce_ns.load(Ordering::Relaxed) == UNSEEN
+        self.profiled.is_empty() && self.observed.reduce_ns().is_none()
     }
 
     /// Learns what one reduction cost.
     pub(crate) fn observe_reduction(&self, reduce_ns: f64) {
-        self.observed.reduce_ns.store(reduce_ns.to_bits(), Ordering::Relaxed);
+        self.observed.set_reduce_ns(reduce_ns);
     }
 
-    /// [`Loop::facts`] with an item time that was just measured, whatever was known.
+    /// What is known of the loop, with an item time that was just measured.
     pub(crate) fn facts_with(&self, item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, ..self.facts().unwrap_or_else(|| self.unrecorded()) }
+        LoopFacts { item_ns, ..self.profile().unwrap_or_else(|| self.unrecorded()) }
     }
 
     /// Learns from a call of `n` items whose items took `busy_ns` in all, on however many workers.
@@ -264,34 +253,23 @@ impl Loop {
         if busy_ns < OBSERVABLE_NS {
             // Too short to tell the item time, but long enough to tell that no fork is worth it.
             let planned = self.planned_below.load(Ordering::Relaxed);
-            if n >= planned && self.observed.calls.load(Ordering::Relaxed) == 0 {
+            if n >= planned && self.observed.item_ns_of_all().is_none() {
                 self.set_serial_below(n + 1);
             }
             return;
         }
-        let item_ns = busy_ns / n as f64;
-        let calls = self.observed.calls.load(Ordering::Relaxed);
-        let mean = f64::from_bits(self.observed.item_ns.load(Ordering::Relaxed));
-        // A call counts by how long it took, up to a full one: overhead and cold caches make up a
-        // large part of the short ones.
-        let weight = (busy_ns / FULL_WEIGHT_NS).min(1.0);
-        let mean = match calls {
-            0 => item_ns,
-            calls => mean + (item_ns - mean) * weight / (f64::from(calls) + weight),
-        };
-        self.observed.item_ns.store(mean.to_bits(), Ordering::Relaxed);
-        self.observed.calls.store((calls + 1).min(MEMORY - 1), Ordering::Relaxed);
+        self.observed.add(n, busy_ns);
         self.apply();
     }
 
     /// Recomputes `serial_below` when the item time has moved by more than a tenth.
     fn apply(&self) {
-        let Some(facts) = self.facts() else { return };
-        let applied = f64::from_bits(self.observed.applied_ns.load(Ordering::Relaxed));
+        let Some(facts) = self.facts_of_all() else { return };
+        let applied = f64::from_bits(self.applied_ns.load(Ordering::Relaxed));
         if (facts.item_ns - applied).abs() <= 0.1 * applied {
             return;
         }
-        self.observed.applied_ns.store(facts.item_ns.to_bits(), Ordering::Relaxed);
+        self.applied_ns.store(facts.item_ns.to_bits(), Ordering::Relaxed);
         let limits = self.limits_by_cores();
         let short = (CHECKPOINT_FROM_NS / facts.item_ns) as usize;
         let parallel = model::break_even_within(short, &facts, &machine::facts(), &limits);
@@ -316,7 +294,7 @@ impl Loop {
         LoopStatus {
             name: self.name,
             profiled: !self.profiled.is_empty(),
-            item_ns: self.facts().map(|facts| facts.item_ns),
+            item_ns: self.facts_of_all().map(|facts| facts.item_ns),
             serial_below: self.serial_below(),
         }
     }
@@ -381,7 +359,7 @@ pub fn force(plan: Option<Force>) {
     force::set(plan);
     for each in loops.iter() {
         each.set_serial_below(each.embedded_serial_below());
-        each.observed.applied_ns.store(0, Ordering::Relaxed);
+        each.applied_ns.store(0, Ordering::Relaxed);
         if plan.is_none() {
             each.apply();
         }

@@ -151,7 +151,7 @@ impl Recorder {
 
     /// Fills in the plan that the model chooses, for calls under verification.
     fn with_prediction(&self, context: Context, n: usize, setting: Setting) -> Setting {
-        let (Setting::Tuned { .. }, Some(facts)) = (setting, context.target.facts()) else {
+        let (Setting::Tuned { .. }, Some(facts)) = (setting, context.target.facts(n)) else {
             return setting;
         };
         let limits = machine::limit_by_pool(context.limits);

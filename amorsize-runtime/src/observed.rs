@@ -1,0 +1,132 @@
+//! What this process has seen of a loop. Each field is updated by itself, without locks: a call that
+//! reads a mean of one moment and a count of the next decides no worse.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A mean forgets calls older than about this many.
+const MEMORY: u32 = 32;
+
+/// Calls from this length on weigh in full.
+const FULL_WEIGHT_NS: f64 = 20_000.0;
+
+/// Sizes are told apart by powers of four.
+const SIZES: usize = 16;
+
+/// No `f64` that is ever stored has these bits.
+const UNSEEN: u64 = u64::MAX;
+
+/// Observed costs of a loop.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    /// Over calls of every size.
+    all: Mean,
+    /// Items of a call with many of them may be dearer, or cheaper, than those of a short one.
+    by_size: [Mean; SIZES],
+    /// Cost of one reduction in nanoseconds, as the bits of an `f64`.
+    reduce_ns: AtomicU64,
+}
+
+impl Observed {
+    pub(crate) const fn new() -> Self {
+        Observed {
+            all: Mean::new(),
+            by_size: [const { Mean::new() }; SIZES],
+            reduce_ns: AtomicU64::new(UNSEEN),
+        }
+    }
+
+    /// Mean item time and number of calls behind it, for calls of about `n` items if there were any.
+    pub(crate) fn item_ns(&self, n: usize) -> Option<(f64, f64)> {
+        self.by_size[size(n)].get().or_else(|| self.item_ns_of_all())
+    }
+
+    /// Mean item time and number of calls behind it, whatever their size.
+    pub(crate) fn item_ns_of_all(&self) -> Option<(f64, f64)> {
+        self.all.get()
+    }
+
+    /// Adds a call of `n` items that took `busy_ns` in all.
+    pub(crate) fn add(&self, n: usize, busy_ns: f64) {
+        let item_ns = busy_ns / n as f64;
+        // Overhead and cold caches make up a large part of short calls.
+        let weight = (busy_ns / FULL_WEIGHT_NS).min(1.0);
+        self.all.add(item_ns, weight);
+        self.by_size[size(n)].add(item_ns, weight);
+    }
+
+    /// What the last reduction that was looked at cost.
+    pub(crate) fn reduce_ns(&self) -> Option<f64> {
+        let bits = self.reduce_ns.load(Ordering::Relaxed);
+        (bits != UNSEEN).then(|| f64::from_bits(bits))
+    }
+
+    pub(crate) fn set_reduce_ns(&self, reduce_ns: f64) {
+        self.reduce_ns.store(reduce_ns.to_bits(), Ordering::Relaxed);
+    }
+}
+
+fn size(n: usize) -> usize {
+    (n.max(1).ilog2() as usize / 2).min(SIZES - 1)
+}
+
+#[derive(Debug)]
+struct Mean {
+    /// The bits of an `f64`.
+    value: AtomicU64,
+    /// At most [`MEMORY`].
+    calls: AtomicU32,
+}
+
+impl Mean {
+    const fn new() -> Self {
+        Mean { value: AtomicU64::new(0), calls: AtomicU32::new(0) }
+    }
+
+    fn get(&self) -> Option<(f64, f64)> {
+        let calls = self.calls.load(Ordering::Relaxed);
+        (calls > 0).then(|| (f64::from_bits(self.value.load(Ordering::Relaxed)), f64::from(calls)))
+    }
+
+    fn add(&self, value: f64, weight: f64) {
+        let (mean, calls) = match self.get() {
+            None => (value, 0.0),
+            Some((mean, calls)) => (mean + (value - mean) * weight / (calls + weight), calls),
+        };
+        self.value.store(mean.to_bits(), Ordering::Relaxed);
+        self.calls.store((calls as u32 + 1).min(MEMORY - 1), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_means_of_their_own() {
+        let observed = Observed::new();
+        assert_eq!(observed.item_ns(4), None);
+        observed.add(4, 4.0 * 7_000.0);
+        observed.add(1_000, 1_000.0 * 300.0);
+        assert_eq!(observed.item_ns(5), Some((7_000.0, 1.0)));
+        assert_eq!(observed.item_ns(700), Some((300.0, 1.0)));
+        assert_eq!(observed.item_ns(1 << 40), Some((3_650.0, 2.0)));
+    }
+
+    #[test]
+    fn short_calls_weigh_less() {
+        let observed = Observed::new();
+        observed.add(1_000, 1_000.0 * 100.0);
+        observed.add(1, 1_000.0);
+        let (mean, calls) = observed.item_ns_of_all().expect("two calls");
+        assert!((100.0..200.0).contains(&mean) && calls == 2.0, "{mean}");
+    }
+
+    #[test]
+    fn old_calls_are_forgotten() {
+        let observed = Observed::new();
+        (0..1_000).for_each(|_| observed.add(10, 10.0 * 1e6));
+        (0..200).for_each(|_| observed.add(10, 10.0 * 1e4));
+        let (mean, _) = observed.item_ns(10).expect("many calls");
+        assert!((mean - 1e4).abs() < 1e4, "{mean}");
+    }
+}
