@@ -232,7 +232,7 @@ impl Loop {
 
     /// Whether a look at what reductions cost would tell something new.
     pub(crate) fn wonders_about_reductions(&self) -> bool {
-        self.profiled.is_empty() && self.observed.reduce_ns().is_none()
+        self.observed.reduce_ns().is_none() && self.profile().is_none()
     }
 
     /// Learns what one reduction cost.

@@ -299,7 +299,9 @@ fn a_loop_below_break_even_never_enters_the_pool() {
     let _in_force = in_force(None);
     CHEAP.adopt(LoopFacts { item_ns: 1.0, item_cv: 0.0, reduce_ns: 10.0, contention: 0.0 });
     let caller = thread::current().id();
-    for _ in 0..2_000 {
+    // Fewer calls than it takes for one to be sampled: however slow this machine is just now, nothing
+    // is learnt.
+    for _ in 0..200 {
         let threads: HashSet<_> =
             (0..100).into_par_iter().tuned(&CHEAP).map(|_: i32| thread::current().id()).collect();
         assert!(threads.is_empty() || threads == HashSet::from([caller]));
