@@ -1,0 +1,81 @@
+//! The variables that users set. Each test runs itself again in a process of its own.
+
+use std::collections::HashSet;
+use std::process::Command;
+use std::thread::{self, ThreadId};
+
+use rayon::prelude::*;
+
+#[amorsize::tune]
+fn threads(n: usize) -> HashSet<ThreadId> {
+    (0..n).into_par_iter().map(|_| spin()).collect()
+}
+
+/// Dear enough for a parallel plan wherever there is more than one core.
+fn spin() -> ThreadId {
+    let mut x = 1_u64;
+    for _ in 0..20_000 {
+        x = std::hint::black_box(x.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    }
+    thread::current().id()
+}
+
+/// Runs the test `name` of this file with `variables` set; in that process, returns true.
+fn in_a_process_with(name: &str, variables: &[(&str, &str)]) -> bool {
+    const INSIDE: &str = "AMORSIZE_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let output = Command::new(std::env::current_exe().expect("a test has a path"))
+        .args(["--exact", name])
+        .env(INSIDE, "1")
+        .env("RAYON_NUM_THREADS", "4")
+        .envs(variables.iter().copied())
+        .output()
+        .expect("a test can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.is_empty(), "the library must not print: {stderr}");
+    false
+}
+
+#[test]
+fn serial_keeps_every_item_on_the_caller() {
+    if in_a_process_with("serial_keeps_every_item_on_the_caller", &[("AMORSIZE", "serial")]) {
+        assert_eq!(threads(500), HashSet::from([thread::current().id()]));
+    }
+}
+
+#[test]
+fn rayon_leaves_every_item_to_the_pool() {
+    if in_a_process_with("rayon_leaves_every_item_to_the_pool", &[("AMORSIZE", "rayon")]) {
+        assert!(!threads(500).contains(&thread::current().id()));
+    }
+}
+
+#[test]
+fn an_upper_limit_of_one_worker_is_serial() {
+    let variables = [("AMORSIZE_MAX_WORKERS", "1")];
+    if in_a_process_with("an_upper_limit_of_one_worker_is_serial", &variables) {
+        assert_eq!(threads(500), HashSet::from([thread::current().id()]));
+    }
+}
+
+#[test]
+fn an_invalid_plan_is_ignored_and_can_be_asked_for() {
+    let variables = [("AMORSIZE", "wrokers=2")];
+    if in_a_process_with("an_invalid_plan_is_ignored_and_can_be_asked_for", &variables) {
+        assert!(!threads(10).is_empty());
+        let invalid = amorsize::invalid_force().expect("the value is invalid").to_string();
+        assert!(invalid.contains("wrokers=2") && invalid.contains("workers=N"), "{invalid}");
+    }
+}
+
+#[test]
+fn a_valid_plan_is_no_complaint() {
+    let variables = [("AMORSIZE", "workers=4,chunk=2")];
+    if in_a_process_with("a_valid_plan_is_no_complaint", &variables) {
+        assert!(!threads(10).is_empty());
+        assert_eq!(amorsize::invalid_force(), None);
+    }
+}
