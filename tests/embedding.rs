@@ -78,7 +78,9 @@ fn profile(loops: &[(&str, f64)]) -> Profile {
     };
     let loops = loops.iter().map(|&(name, item_ns)| (name.to_owned(), entry(item_ns))).collect();
     let mut profile = Profile::default();
-    profile.machines.insert("z80-cpm".to_owned(), Section { facts, loops });
+    profile
+        .machines
+        .insert("z80-cpm".to_owned(), Section { facts, loops, untuned: Default::default() });
     profile
 }
 

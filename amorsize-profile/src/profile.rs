@@ -19,6 +19,9 @@ pub struct Section {
     pub facts: MachineFacts,
     /// What each loop costs there, by the name of the loop.
     pub loops: BTreeMap<String, LoopEntry>,
+    /// Loops that were reached and cannot be tuned, because what they iterate over cannot be
+    /// indexed: the hash of the annotated function's tokens, by the name of the loop.
+    pub untuned: BTreeMap<String, String>,
 }
 
 /// What handing out work costs on a machine class. All times in nanoseconds.

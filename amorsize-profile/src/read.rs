@@ -1,6 +1,7 @@
 //! Reading `amorsize.toml`. Nothing is taken from a file that is not whole: numbers that somebody
 //! cut, merged or edited by hand would tune loops wrongly, and nobody would notice.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -132,7 +133,15 @@ impl<'t> Table<'t> {
     }
 
     fn section(&self, machine: &str) -> Result<Section, ReadError> {
-        self.only(&["checksum", "spawn_ns", "wake_ns", "claim_ns", "reference_ns", "loop"])?;
+        self.only(&[
+            "checksum",
+            "spawn_ns",
+            "wake_ns",
+            "claim_ns",
+            "reference_ns",
+            "loop",
+            "untuned",
+        ])?;
         let loops = self
             .children("loop", "loop")?
             .into_iter()
@@ -146,6 +155,7 @@ impl<'t> Table<'t> {
                 reference_ns: self.measure("reference_ns")?,
             },
             loops,
+            untuned: self.untuned("untuned")?,
         };
         if self.string("checksum")? != section_checksum(machine, &section) {
             return Err(ReadError::damaged(
@@ -158,6 +168,16 @@ impl<'t> Table<'t> {
             ));
         }
         Ok(section)
+    }
+
+    /// The names and hashes in the table at `key`, which may be absent.
+    fn untuned(&self, key: &str) -> Result<BTreeMap<String, String>, ReadError> {
+        let Some(value) = self.entries.get(key) else {
+            return Ok(BTreeMap::new());
+        };
+        let table = self.child(value, format!("`{key}`"))?;
+        let names = table.entries.keys().map(|name| name.get_ref());
+        names.map(|name| Ok((name.to_string(), table.token_hash(name)?))).collect()
     }
 
     fn loop_entry(&self) -> Result<LoopEntry, ReadError> {

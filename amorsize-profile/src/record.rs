@@ -40,8 +40,6 @@ pub struct Call {
     pub setting: Setting,
     /// Wall time of the whole call, in nanoseconds.
     pub wall_ns: u64,
-    /// Processor time of the calling thread, in nanoseconds.
-    pub cpu_ns: u64,
     /// For a serial call that was run in timed blocks: estimated standard deviation of one item's
     /// time in nanoseconds.
     pub item_sd_ns: Option<f64>,
@@ -61,6 +59,11 @@ pub enum Record {
     },
     /// An observed call.
     Call(Call),
+    /// A loop that was reached and cannot be tuned, because what it iterates over cannot be indexed.
+    Untuned {
+        /// The loop's name.
+        name: String,
+    },
 }
 
 /// What separates the fields of a line.
@@ -77,7 +80,8 @@ impl Record {
     ///
     /// ```text
     /// machine  workers  spawn_ns  wake_ns  claim_ns  reference_ns  class
-    /// call  setting  items  wall_ns  cpu_ns  item_sd_ns  name
+    /// call  setting  items  wall_ns  item_sd_ns  name
+    /// untuned  name
     /// ```
     ///
     /// The setting is `serial`, `rayon`, `parallel:WORKERS:CHUNK` or
@@ -86,7 +90,7 @@ impl Record {
     pub fn to_line(&self) -> String {
         let name = match self {
             Record::Machine { class, .. } => class,
-            Record::Call(call) => &call.name,
+            Record::Call(Call { name, .. }) | Record::Untuned { name } => name,
         };
         // Room for what the other fields usually take, so that the line rarely moves.
         let mut line = String::with_capacity(name.len() + 96);
@@ -103,6 +107,7 @@ impl Record {
         match kind {
             "machine" => machine_from(fields),
             "call" => Call::from_fields(fields).map(Record::Call),
+            "untuned" => unescape(fields).map(|name| Record::Untuned { name }),
             _ => None,
         }
     }
@@ -119,13 +124,14 @@ impl Record {
                 )
             }
             Record::Call(call) => {
-                let Call { items, setting, wall_ns, cpu_ns, .. } = call;
-                write!(line, "call\t{setting}\t{items}\t{wall_ns}\t{cpu_ns}\t")?;
+                let Call { items, setting, wall_ns, .. } = call;
+                write!(line, "call\t{setting}\t{items}\t{wall_ns}\t")?;
                 match call.item_sd_ns {
                     Some(item_sd_ns) => write!(line, "{item_sd_ns:?}\t"),
                     None => write!(line, "{NOT_MEASURED}\t"),
                 }
             }
+            Record::Untuned { .. } => line.write_str("untuned\t"),
         }
     }
 }
@@ -165,12 +171,11 @@ fn machine_from(fields: &str) -> Option<Record> {
 
 impl Call {
     fn from_fields(fields: &str) -> Option<Self> {
-        let mut fields = fields.splitn(6, SEPARATOR);
+        let mut fields = fields.splitn(5, SEPARATOR);
         Some(Self {
             setting: Setting::from_field(fields.next()?)?,
             items: fields.next()?.parse().ok()?,
             wall_ns: fields.next()?.parse().ok()?,
-            cpu_ns: fields.next()?.parse().ok()?,
             item_sd_ns: match fields.next()? {
                 NOT_MEASURED => None,
                 number => Some(finite(number)?),
@@ -260,7 +265,6 @@ mod tests {
             items: 1000,
             setting: Setting::Serial,
             wall_ns: 123_456,
-            cpu_ns: 120_000,
             item_sd_ns: Some(12.5),
         })
     }
@@ -293,7 +297,7 @@ mod tests {
     fn a_line_can_be_read_by_people() {
         assert_eq!(
             call("stats::count").to_line(),
-            "call\tserial\t1000\t123456\t120000\t12.5\tstats::count"
+            "call\tserial\t1000\t123456\t12.5\tstats::count"
         );
         assert_eq!(
             machine("x86_64-linux-amd-19h").to_line(),
@@ -362,10 +366,10 @@ mod tests {
                 items: any(),
                 setting,
                 wall_ns: any(),
-                cpu_ns: any(),
                 item_sd_ns,
             }));
             assert_round_trip(&Record::Machine { class: "b".to_owned(), workers, facts });
+            assert_round_trip(&Record::Untuned { name: "c".to_owned() });
         }
     }
 
@@ -374,18 +378,18 @@ mod tests {
         for line in [
             "",
             "call",
-            "note\tserial\t1\t2\t3\t-\tname",
-            "call\tserial\t1\t2\t3\t-",
-            "call\tserial\t-1\t2\t3\t-\tname",
-            "call\tserial:1\t1\t2\t3\t-\tname",
-            "call\tparallel:2\t1\t2\t3\t-\tname",
-            "call\tparallel:2:3:4\t1\t2\t3\t-\tname",
-            "call\ttuned:2:3\t1\t2\t3\t-\tname",
-            "call\tserial\t1\t2\t3\tNaN\tname",
-            "call\tserial\t1\t2\t3\tinf\tname",
-            "call\tserial\t1\t2\t3\t-\tname\twith a tab",
-            "call\tserial\t1\t2\t3\t-\tunknown \\escape",
-            "call\tserial\t1\t2\t3\t-\tunfinished \\",
+            "note\tserial\t1\t2\t-\tname",
+            "call\tserial\t1\t2\t-",
+            "call\tserial\t-1\t2\t-\tname",
+            "call\tserial:1\t1\t2\t-\tname",
+            "call\tparallel:2\t1\t2\t-\tname",
+            "call\tparallel:2:3:4\t1\t2\t-\tname",
+            "call\ttuned:2:3\t1\t2\t-\tname",
+            "call\tserial\t1\t2\tNaN\tname",
+            "call\tserial\t1\t2\tinf\tname",
+            "call\tserial\t1\t2\t-\tname\twith a tab",
+            "call\tserial\t1\t2\t-\tunknown \\escape",
+            "call\tserial\t1\t2\t-\tunfinished \\",
             "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\tNaN\t1.0\tclass",
         ] {

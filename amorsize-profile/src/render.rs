@@ -127,6 +127,12 @@ fn write_body(text: &mut String, machine: &str, section: &Section) -> fmt::Resul
         writeln!(text, "\n[machine.{machine}.loop.{}]", quoted(name))?;
         write_loop(text, entry)?;
     }
+    if !section.untuned.is_empty() {
+        writeln!(text, "\n[machine.{machine}.untuned]")?;
+    }
+    for (name, tokens) in &section.untuned {
+        writeln!(text, "{} = {}", quoted(name), quoted(tokens))?;
+    }
     Ok(())
 }
 
@@ -210,10 +216,12 @@ pub(crate) mod tests {
                 ("a \"quoted\" näme\\ ü\t\u{7f}\n#2".to_owned(), never),
             ]
             .into(),
+            untuned: [("source_stats::group".to_owned(), "0123456789abcdef".to_owned())].into(),
         };
         let arm = Section {
             facts: MachineFacts { spawn_ns: 180.5, ..facts },
             loops: [("source_stats::count::tokens".to_owned(), entry)].into(),
+            untuned: Default::default(),
         };
         Profile {
             machines: [
@@ -236,7 +244,7 @@ pub(crate) mod tests {
 format = 1
 
 [machine."x86_64-linux-amd-19h"]
-checksum = "0fcedd7cb77abd50"
+checksum = "dbf71374234bfe57"
 spawn_ns = 210.0
 wake_ns = 3200.0
 claim_ns = 41.0
@@ -250,6 +258,9 @@ item_ns = 15300.0
 item_cv = 1.42
 reduce_ns = 310.0
 contention = 0.031
+
+[machine."x86_64-linux-amd-19h".untuned]
+"source_stats::group" = "0123456789abcdef"
 
 # end of amorsize.toml
 "#,

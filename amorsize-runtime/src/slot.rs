@@ -83,7 +83,11 @@ pub trait Untuned<I> {
 
 impl<I> Untuned<I> for Kind<I> {
     #[inline]
-    fn __tune(self, _: &'static Loop) -> I {
+    fn __tune(self, target: &'static Loop) -> I {
+        #[cfg(feature = "record")]
+        crate::record::note_untuned(target);
+        #[cfg(not(feature = "record"))]
+        let _ = target;
         self.0
     }
 }

@@ -95,7 +95,7 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
                 package.name,
                 counted(loops.len(), "loop"),
                 counted(scan.functions.len(), "annotated function"),
-                counted(profile.machines.len(), "machine class").replace("classs", "classes"),
+                counted(profile.machines.len(), "machine section"),
             ),
         );
         return Ok(true);
@@ -112,12 +112,9 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
 pub(crate) fn findings(scan: &Scan, profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, alternatives) in &scan.functions {
-        let measured: Vec<&str> = profile
-            .machines
-            .values()
-            .flat_map(|section| &section.loops)
+        let measured: Vec<&str> = entries(profile)
             .filter(|(entry, _)| base_name(entry) == name)
-            .map(|(_, entry)| entry.tokens.as_str())
+            .map(|(_, tokens)| tokens)
             .collect();
         let matches = |function: &Function| measured.contains(&function.tokens.as_str());
         let Some(first) = alternatives.first() else {
@@ -134,16 +131,24 @@ pub(crate) fn findings(scan: &Scan, profile: &Profile) -> Vec<Finding> {
             findings.push(Finding::Edited { name: name.clone(), place });
         }
     }
-    for (name, entry) in profile.machines.values().flat_map(|section| &section.loops) {
-        let orphan = Finding::Orphan { name: name.clone() };
+    for (name, tokens) in entries(profile) {
+        let orphan = Finding::Orphan { name: name.to_owned() };
         if scan.function_of(name).is_none()
-            && entry.tokens != tokens::of_unseen()
+            && tokens != tokens::of_unseen()
             && !findings.contains(&orphan)
         {
             findings.push(orphan);
         }
     }
     findings
+}
+
+/// Name and token hash of every loop in the profile, tuned or not.
+fn entries(profile: &Profile) -> impl Iterator<Item = (&str, &str)> {
+    profile.machines.values().flat_map(|section| {
+        let tuned = section.loops.iter().map(|(name, entry)| (name, &entry.tokens));
+        tuned.chain(&section.untuned).map(|(name, tokens)| (name.as_str(), tokens.as_str()))
+    })
 }
 
 #[cfg(test)]

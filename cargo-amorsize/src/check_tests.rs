@@ -37,6 +37,7 @@ fn profile(sections: &[(&str, &[(&str, &str)])]) -> Profile {
     let section = |loops: &[(&str, &str)]| Section {
         facts,
         loops: loops.iter().map(|(name, tokens)| (name.to_string(), entry(tokens))).collect(),
+        untuned: BTreeMap::new(),
     };
     let machines: BTreeMap<String, Section> =
         sections.iter().map(|(class, loops)| (class.to_string(), section(loops))).collect();
@@ -63,6 +64,16 @@ fn edited_missing_and_orphaned_are_told_apart() {
             Finding::Orphan { name: "a::h".into() },
         ]
     );
+}
+
+#[test]
+fn a_loop_that_cannot_be_tuned_is_known_all_the_same() {
+    let scan = scan(&[function("a::f", "1", false, false), function("a::g", "2", false, false)]);
+    let mut profile = profile(&[("m", &[])]);
+    let untuned = &mut profile.machines.get_mut("m").expect("just made").untuned;
+    untuned.extend([("a::f", "1"), ("a::g", "1")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+    let place = "src/lib.rs:3".to_owned();
+    assert_eq!(findings(&scan, &profile), [Finding::Edited { name: "a::g".into(), place }]);
 }
 
 #[test]

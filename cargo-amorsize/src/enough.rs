@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::observations::{Observations, SizeClass, dominant, size_classes};
-use crate::scan::base_name;
 use crate::stats::uncertainty;
 use crate::tail::Tail;
 
@@ -48,9 +47,7 @@ pub(crate) fn to_verify(tail: &Tail, verified: &[String]) -> bool {
 }
 
 fn is_quiet(tail: &Tail, expected: &[String]) -> bool {
-    let all = expected
-        .iter()
-        .all(|function| tail.seen.loops.keys().any(|name| base_name(name) == function));
+    let all = expected.iter().all(|function| tail.seen.has_reached(function));
     tail.seen.calls() > 0 && tail.last_news.elapsed() >= if all { QUIET } else { LONG_QUIET }
 }
 
@@ -92,7 +89,6 @@ mod tests {
                     items: 100,
                     setting: *setting,
                     wall_ns: 5_000,
-                    cpu_ns: 5_000,
                     item_sd_ns: None,
                 }));
             }

@@ -33,7 +33,7 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     {
         term::warning(&format!("{} was edited after it was measured", function.place()));
     }
-    let workers = options.workers.map_or_else(cores, usize::from);
+    let workers = options.workers.map_or_else(amorsize_runtime::usable_cores, usize::from);
     let len = options.len.unwrap_or(entry.plan.items as usize);
     let explanation =
         Explanation::new(&name, class, entry, &section.facts, workers, len, &attribute);
@@ -41,10 +41,6 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
         term::result(&line);
     }
     Ok(())
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn no_section(package: &Package, profile: &amorsize_profile::Profile, options: &Explain) -> Error {

@@ -70,7 +70,7 @@ impl Measurement {
                 Some((name.clone(), self.entry(measured, item, &facts)?))
             })
             .collect();
-        Section { facts, loops }
+        Section { facts, loops, untuned: BTreeMap::new() }
     }
 
     /// What a reviewer sees of a loop with these facts.

@@ -43,7 +43,6 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                     items,
                     setting,
                     wall_ns,
-                    cpu_ns: wall_ns,
                     item_sd_ns: (setting == Setting::Serial)
                         .then_some(truth.item_ns * truth.item_cv),
                 }));

@@ -39,22 +39,34 @@ fn table(scan: &Scan, profile: &Profile, section: Option<&Section>) -> Table {
     let headings = ["items", "item", "plan", "gain", "parallel from", "state"];
     let mut table = Table::new("loop", &headings);
     let loops = section.map(|section| &section.loops);
+    let untuned: BTreeSet<&str> = section
+        .into_iter()
+        .flat_map(|section| section.untuned.keys().map(String::as_str))
+        .collect();
     let measured: BTreeSet<&str> =
         loops.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    let unmeasured = scan
-        .functions
-        .keys()
-        .map(String::as_str)
-        .filter(|function| !measured.iter().any(|name| base_name(name) == *function));
-    let names: BTreeSet<&str> = measured.iter().copied().chain(unmeasured).collect();
+    let unmeasured = scan.functions.keys().map(String::as_str).filter(|function| {
+        !measured.iter().chain(&untuned).any(|name| base_name(name) == *function)
+    });
+    let names: BTreeSet<&str> =
+        measured.iter().chain(&untuned).copied().chain(unmeasured).collect();
     for name in names {
         let entry = loops.and_then(|loops| loops.get(name));
-        table.row(name, cells(entry, state(&findings, name, entry.is_some())), Vec::new());
+        table.row(
+            name,
+            cells(entry, state(&findings, name, entry.is_some(), untuned.contains(name))),
+            Vec::new(),
+        );
     }
     table
 }
 
-fn state(findings: &[Finding], loop_name: &str, is_measured: bool) -> &'static str {
+fn state(
+    findings: &[Finding],
+    loop_name: &str,
+    is_measured: bool,
+    is_untuned: bool,
+) -> &'static str {
     let of_loop = findings.iter().find(|finding| match finding {
         Finding::Edited { name, .. } | Finding::Missing { name, .. } => {
             name == base_name(loop_name)
@@ -66,6 +78,7 @@ fn state(findings: &[Finding], loop_name: &str, is_measured: bool) -> &'static s
         Some(Finding::Missing { .. }) => "missing",
         Some(Finding::Orphan { .. }) => "orphaned",
         None if is_measured => "fresh",
+        None if is_untuned => "untuned",
         None => "unmeasured",
     }
 }

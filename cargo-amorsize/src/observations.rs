@@ -1,9 +1,10 @@
 //! What recording processes have seen, grouped by loop and number of items.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amorsize_profile::{Call, MachineFacts, Record, Setting};
 
+use crate::scan::base_name;
 use crate::stats::{median, uncertainty};
 
 /// Everything observed so far.
@@ -12,6 +13,8 @@ pub(crate) struct Observations {
     pub(crate) machines: Vec<Machine>,
     /// Calls by the name of the loop.
     pub(crate) loops: BTreeMap<String, Vec<Call>>,
+    /// Names of loops that were reached and cannot be tuned.
+    pub(crate) untuned: BTreeSet<String>,
     /// Lines that were no records.
     pub(crate) strange_lines: usize,
 }
@@ -30,10 +33,16 @@ impl Observations {
             Record::Machine { class, workers, facts } => {
                 self.machines.push(Machine { class, workers, facts });
             }
+            Record::Untuned { name } => _ = self.untuned.insert(name),
             // A call without items tells nothing about items.
             Record::Call(call) if call.items == 0 => {}
             Record::Call(call) => self.loops.entry(call.name.clone()).or_default().push(call),
         }
+    }
+
+    /// Whether any loop of the function was reached.
+    pub(crate) fn has_reached(&self, function: &str) -> bool {
+        self.loops.keys().chain(&self.untuned).any(|name| base_name(name) == function)
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -96,8 +105,6 @@ pub(crate) struct SizeClass {
     pub(crate) tuned_plan: Option<(u32, u64)>,
     /// Standard deviations of one item's time, in ns.
     pub(crate) item_sd: Vec<f64>,
-    /// Processor time divided by wall time of serial calls.
-    pub(crate) cpu_shares: Vec<f64>,
 }
 
 /// The calls of a size class with one number of workers and about one number of pieces.
@@ -153,9 +160,7 @@ fn size_class(calls: &[&Call]) -> SizeClass {
             Setting::Serial => {
                 class.serial.push(wall);
                 class.item_sd.extend(call.item_sd_ns);
-                if call.wall_ns > 0 {
-                    class.cpu_shares.push(call.cpu_ns as f64 / call.wall_ns as f64);
-                }
+                if call.wall_ns > 0 {}
             }
             Setting::Rayon => class.rayon.push(wall),
             Setting::Parallel { workers, chunk } => {
@@ -204,7 +209,7 @@ mod tests {
     use super::*;
 
     fn call(items: u64, setting: Setting, wall_ns: u64) -> Call {
-        Call { name: "a::f".into(), items, setting, wall_ns, cpu_ns: wall_ns, item_sd_ns: None }
+        Call { name: "a::f".into(), items, setting, wall_ns, item_sd_ns: None }
     }
 
     #[test]

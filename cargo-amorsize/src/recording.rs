@@ -1,6 +1,5 @@
 //! Records the benches of a package, and its tests if functions are left that no bench reached.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::build::{What, build};
@@ -11,7 +10,7 @@ use crate::observations::{Observations, dominant, size_classes};
 use crate::progress::counted;
 use crate::project::{self, Features};
 use crate::run::Mode;
-use crate::scan::{Function, Scan, base_name};
+use crate::scan::{Function, Scan};
 use crate::session::{Reached, Session};
 use crate::tail::Tail;
 use crate::tune::Job;
@@ -146,6 +145,5 @@ pub(crate) fn expected(scan: &Scan) -> Vec<String> {
 }
 
 fn unreached(scan: &Scan, seen: &Observations) -> Vec<String> {
-    let reached: BTreeSet<&str> = seen.loops.keys().map(|name| base_name(name)).collect();
-    expected(scan).into_iter().filter(|name| !reached.contains(name.as_str())).collect()
+    expected(scan).into_iter().filter(|name| !seen.has_reached(name)).collect()
 }

@@ -86,7 +86,6 @@ mod tests {
             items: 8,
             setting: Setting::Serial,
             wall_ns: 80,
-            cpu_ns: 80,
             item_sd_ns: None,
         };
         let line = Record::Call(call).to_line();

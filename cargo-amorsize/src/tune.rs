@@ -1,7 +1,7 @@
 //! `cargo amorsize tune`: build, record, fit, verify, write. Nothing is written before the last step,
 //! so whatever goes wrong leaves the old profile as it was.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use amorsize_profile::{LoopFacts, Profile, Section};
@@ -16,7 +16,7 @@ use crate::observations::Observations;
 use crate::progress::counted;
 use crate::project::{self, Project, folder_of, profile_path};
 use crate::recording::{self, Recording};
-use crate::scan::{Scan, base_name};
+use crate::scan::Scan;
 use crate::verdict::{self, Verified};
 use crate::verification::Verification;
 use crate::{check, manifest, process, profile, term, tokens};
@@ -130,8 +130,9 @@ impl Job<'_> {
         self.warn_of_load(recording.load.max(noise::share_since(before)), old_section.is_some());
 
         process::check_interrupted()?;
+        self.note_untuned(&mut section, old_section, &recording.seen);
         self.write(&class, section, &measurement)?;
-        self.name_unreached(&measurement);
+        self.name_unreached(&recording.seen);
         Ok(())
     }
 
@@ -203,6 +204,7 @@ impl Job<'_> {
                 section
                     .loops
                     .retain(|name, entry| entry.tokens == tokens::of_unseen() || !gone(name));
+                section.untuned.retain(|name, _| !gone(name));
             }
         })?;
         let path = profile_path(self.package);
@@ -282,15 +284,26 @@ impl Job<'_> {
         }
     }
 
-    fn name_unreached(&self, measurement: &Measurement) {
-        let reached: BTreeSet<&str> =
-            measurement.loops.keys().map(|name| base_name(name)).collect();
+    /// Writes down the loops that were reached and cannot be tuned, so that `check` does not miss
+    /// them, and says which they are.
+    fn note_untuned(&self, section: &mut Section, old: Option<&Section>, seen: &Observations) {
+        let own = |name: &String| Some((name.clone(), self.source(name)?.tokens));
+        let new: BTreeMap<_, _> = seen.untuned.iter().filter_map(own).collect();
+        for name in new.keys() {
+            term::status("Untuned", &format!("{name}: what it iterates over cannot be indexed"));
+        }
+        section.untuned = old.map(|old| old.untuned.clone()).unwrap_or_default();
+        section.untuned.retain(|name, _| !section.loops.contains_key(name));
+        section.untuned.extend(new);
+    }
+
+    fn name_unreached(&self, seen: &Observations) {
         let mut unreached = 0;
         for (name, functions) in &self.scan.functions {
             let Some(function) = functions.iter().find(|function| !function.auxiliary) else {
                 continue;
             };
-            if !reached.contains(name.as_str()) {
+            if !seen.has_reached(name) {
                 let why = if function.conditional { ", which is under a #[cfg]" } else { "" };
                 term::warning(&format!("no run reached {name} ({}){why}", function.place()));
                 unreached += 1;

@@ -31,7 +31,6 @@ fn calls(items: u64, serial_ns: u64, parallel_ns: u64, verified: bool) -> Observ
                 items,
                 setting,
                 wall_ns,
-                cpu_ns: wall_ns,
                 item_sd_ns: None,
             }));
         }

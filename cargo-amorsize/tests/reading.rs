@@ -17,7 +17,8 @@ fn profile(name: &str, tokens: &str) -> String {
     };
     let facts =
         MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 900.0 };
-    let section = Section { facts, loops: [(name.to_owned(), entry)].into() };
+    let section =
+        Section { facts, loops: [(name.to_owned(), entry)].into(), untuned: Default::default() };
     Profile { machines: [("x86_64-linux-test".to_owned(), section)].into() }
         .render("cargo amorsize tune -p demo")
 }

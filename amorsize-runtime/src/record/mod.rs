@@ -8,7 +8,7 @@
 mod experiment;
 mod serial;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -41,11 +41,22 @@ enum Mode {
     Verify,
 }
 
+/// Notes that a loop was reached and cannot be tuned.
+pub(crate) fn note_untuned(target: &'static Loop) {
+    let Some(recorder) = recorder() else { return };
+    let mut untuned = recorder.untuned.lock().unwrap_or_else(PoisonError::into_inner);
+    if untuned.insert(target.name()) {
+        recorder.append(&Record::Untuned { name: target.name().to_owned() });
+    }
+}
+
 pub(crate) struct Recorder {
     mode: Mode,
     file: Mutex<File>,
     /// By loop name and binary order of magnitude of the number of items.
     experiments: Mutex<HashMap<(&'static str, u32), Experiment>>,
+    /// Loops that were noted already.
+    untuned: Mutex<HashSet<&'static str>>,
     seed: u64,
     /// What one look at the clock adds to a measurement, in nanoseconds.
     clock_ns: u64,
@@ -79,6 +90,7 @@ impl Recorder {
             mode,
             file: Mutex::new(file),
             experiments: Mutex::new(HashMap::new()),
+            untuned: Mutex::new(HashSet::new()),
             seed: seed.unwrap_or(1),
             clock_ns: clock_cost(),
             profile,
@@ -199,9 +211,12 @@ impl Recorder {
         item_sd_ns: Option<f64>,
     ) {
         let name = name.to_owned();
-        let call =
-            Record::Call(Call { name, items, setting, wall_ns, cpu_ns: wall_ns, item_sd_ns });
-        let line = call.to_line() + "\n";
+        let call = Record::Call(Call { name, items, setting, wall_ns, item_sd_ns });
+        self.append(&call);
+    }
+
+    fn append(&self, record: &Record) {
+        let line = record.to_line() + "\n";
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         // A full disk loses observations; the program under measurement goes on.
         let _ = file.write_all(line.as_bytes());

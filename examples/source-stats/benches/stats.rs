@@ -38,9 +38,7 @@ impl Case<'_> {
     fn calls_per_round(&self) -> u32 {
         let time = self.times[0].max(Duration::from_nanos(1));
         let calls = TIME_PER_ROUND.as_nanos() / time.as_nanos();
-        u32::try_from(calls)
-            .unwrap_or(u32::MAX)
-            .clamp(1, CALLS_PER_ROUND)
+        u32::try_from(calls).unwrap_or(u32::MAX).clamp(1, CALLS_PER_ROUND)
     }
 
     fn median(&self) -> Duration {
@@ -67,12 +65,7 @@ impl<'a> Cases<'a> {
             let call = Box::new(move || {
                 black_box(call(black_box(&items[..length])));
             });
-            self.0.push(Case {
-                function,
-                length,
-                call,
-                times: Vec::new(),
-            });
+            self.0.push(Case { function, length, call, times: Vec::new() });
         }
     }
 }
@@ -91,35 +84,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let uses = identifiers::uses(&sources, &frequencies);
 
     let mut cases = Cases::default();
-    cases.add("sources::read", &locations, |some| {
-        sources::read(some).map(|read| read.len()).ok()
-    });
+    cases.add("sources::read", &locations, |some| sources::read(some).map(|read| read.len()).ok());
     cases.add("stats::analyse", &sources, stats::analyse);
     cases.add("stats::line_count", &sources, stats::line_count);
     cases.add("stats::token_count", &stats, stats::token_count);
     cases.add("stats::files_with_long_functions", &stats, |some| {
         stats::files_with_long_functions(some, 100)
     });
-    cases.add("stats::bytes_per_token", &sources, |some| {
-        stats::bytes_per_token(some, &stats)
-    });
-    cases.add(
-        "identifiers::frequencies",
-        &sources,
-        identifiers::frequencies,
-    );
-    cases.add("identifiers::uses", &sources, |some| {
-        identifiers::uses(some, &frequencies)
-    });
-    cases.add("identifiers::scores", &uses, |some| {
-        identifiers::scores(some, sources.len())
-    });
+    cases.add("stats::bytes_per_token", &sources, |some| stats::bytes_per_token(some, &stats));
+    cases.add("identifiers::frequencies", &sources, identifiers::frequencies);
+    cases.add("identifiers::uses", &sources, |some| identifiers::uses(some, &frequencies));
+    cases.add("identifiers::scores", &uses, |some| identifiers::scores(some, sources.len()));
     cases.add("identifiers::lengths", &identifiers, identifiers::lengths);
-    cases.add(
-        "identifiers::camel_case_count",
-        &identifiers,
-        identifiers::camel_case_count,
-    );
+    cases.add("identifiers::camel_case_count", &identifiers, identifiers::camel_case_count);
     cases.add("lines::comparable", &sources, lines::comparable);
     cases.add("lines::fingerprints", &comparable, lines::fingerprints);
     cases.add("lines::repeated", &fingerprints, lines::repeated);
@@ -131,17 +108,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut out = io::stdout().lock();
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
-    writeln!(
-        out,
-        "{} files of {} packages, {bytes} bytes",
-        sources.len(),
-        packages.len()
-    )?;
-    writeln!(
-        out,
-        "{:<34} {:>8} {:>14} {:>8}",
-        "function", "n", "median", "calls"
-    )?;
+    writeln!(out, "{} files of {} packages, {bytes} bytes", sources.len(), packages.len())?;
+    writeln!(out, "{:<34} {:>8} {:>14} {:>8}", "function", "n", "median", "calls")?;
     for case in &cases {
         let median = format!("{:.2?}", case.median());
         writeln!(
@@ -161,9 +129,9 @@ fn budget() -> Result<Duration, Box<dyn std::error::Error>> {
         return Ok(Duration::ZERO);
     }
     let seconds = match std::env::var("SOURCE_STATS_SECONDS") {
-        Ok(seconds) => seconds
-            .parse()
-            .map_err(|_| "SOURCE_STATS_SECONDS must be a number of seconds")?,
+        Ok(seconds) => {
+            seconds.parse().map_err(|_| "SOURCE_STATS_SECONDS must be a number of seconds")?
+        }
         Err(_) => SECONDS,
     };
     Ok(Duration::try_from_secs_f64(seconds)?)

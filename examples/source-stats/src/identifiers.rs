@@ -44,9 +44,7 @@ pub const LONGEST: usize = 40;
 pub fn frequencies(sources: &[Source]) -> Frequencies<'_> {
     sources
         .par_iter()
-        .fold(HashMap::new, |merged, source| {
-            merge(merged, in_file(&source.text))
-        })
+        .fold(HashMap::new, |merged, source| merge(merged, in_file(&source.text)))
         .reduce(HashMap::new, merge)
 }
 
@@ -55,11 +53,7 @@ pub fn frequencies(sources: &[Source]) -> Frequencies<'_> {
 pub fn ranked<'a>(frequencies: &Frequencies<'a>) -> Vec<Identifier<'a>> {
     let mut identifiers: Vec<_> = frequencies
         .iter()
-        .map(|(&name, &(occurrences, files))| Identifier {
-            name,
-            occurrences,
-            files,
-        })
+        .map(|(&name, &(occurrences, files))| Identifier { name, occurrences, files })
         .collect();
     identifiers
         .par_sort_unstable_by_key(|identifier| (Reverse(identifier.occurrences), identifier.name));
@@ -122,10 +116,7 @@ pub fn lengths(identifiers: &[Identifier<'_>]) -> Vec<u64> {
             }
             counts
         })
-        .reduce(
-            || vec![0; LONGEST + 1],
-            |a, b| a.iter().zip(&b).map(|(a, b)| a + b).collect(),
-        )
+        .reduce(|| vec![0; LONGEST + 1], |a, b| a.iter().zip(&b).map(|(a, b)| a + b).collect())
 }
 
 /// How many names are written in `UpperCamelCase`, as types are.
@@ -213,17 +204,8 @@ mod tests {
     #[test]
     fn uses_are_ordered_by_file_and_name() {
         let sources = sources(&["b a b", "", "b"]);
-        let usage = |name, file, occurrences, files| Use {
-            name,
-            file,
-            occurrences,
-            files,
-        };
-        let expected = [
-            usage("a", 0, 1, 1),
-            usage("b", 0, 2, 2),
-            usage("b", 2, 1, 2),
-        ];
+        let usage = |name, file, occurrences, files| Use { name, file, occurrences, files };
+        let expected = [usage("a", 0, 1, 1), usage("b", 0, 2, 2), usage("b", 2, 1, 2)];
         assert_eq!(uses(&sources, &frequencies(&sources)), expected);
     }
 

@@ -50,11 +50,7 @@ pub struct Token<'a> {
 pub fn tokens(source: &str) -> Tokens<'_> {
     // A shebang line is not Rust; `#![` opens an inner attribute, which is.
     let shebang = source.starts_with("#!") && !source[2..].trim_start().starts_with('[');
-    let rest = if shebang {
-        source.find('\n').map_or("", |end| &source[end..])
-    } else {
-        source
-    };
+    let rest = if shebang { source.find('\n').map_or("", |end| &source[end..]) } else { source };
     Tokens { rest }
 }
 
@@ -68,9 +64,7 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        let rest = self
-            .rest
-            .trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let rest = self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         let first = rest.chars().next()?;
         let (kind, length) = match first {
             '/' if rest.starts_with("//") => (Kind::Comment, rest.find('\n').unwrap_or(rest.len())),
@@ -126,10 +120,7 @@ fn quoted(rest: &str, open: usize, quote: u8) -> usize {
 /// Length of the raw string whose hashes start at `hashes_at`, or `None` where none starts there.
 fn raw_string(rest: &str, hashes_at: usize) -> Option<usize> {
     let bytes = rest.as_bytes();
-    let hashes = bytes[hashes_at..]
-        .iter()
-        .take_while(|&&byte| byte == b'#')
-        .count();
+    let hashes = bytes[hashes_at..].iter().take_while(|&&byte| byte == b'#').count();
     let open = hashes_at + hashes;
     if bytes.get(open) != Some(&b'"') {
         return None;
@@ -176,8 +167,7 @@ fn word(rest: &str) -> (Kind, usize) {
 
 /// Length of the name that `rest` starts with.
 fn name(rest: &str) -> usize {
-    rest.find(|c: char| !continues_name(c))
-        .unwrap_or(rest.len())
+    rest.find(|c: char| !continues_name(c)).unwrap_or(rest.len())
 }
 
 /// Length of a number: `1_000`, `0xff_u8`, `1.5e-3f64`; the dots of `1..2` and `1.max(2)` are not part of it.
@@ -196,9 +186,7 @@ fn number(rest: &str) -> usize {
         }
     }
     // `1e` or `2.5e` was read like a name; the sign and digits of its exponent follow. `1usize-1` has none.
-    let digits = bytes[..end - 1]
-        .iter()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'_' | b'.'));
+    let digits = bytes[..end - 1].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'_' | b'.'));
     let exponent = digits
         && matches!(bytes[end - 1], b'e' | b'E')
         && matches!(bytes.get(end), Some(b'+' | b'-'));
@@ -232,10 +220,7 @@ mod tests {
     use super::*;
 
     fn texts(source: &str, kind: Kind) -> Vec<&str> {
-        tokens(source)
-            .filter(|token| token.kind == kind)
-            .map(|token| token.text)
-            .collect()
+        tokens(source).filter(|token| token.kind == kind).map(|token| token.text).collect()
     }
 
     #[test]
@@ -252,60 +237,40 @@ mod tests {
 
     #[test]
     fn block_comments_nest() {
-        assert_eq!(
-            texts("a /* 1 /* 2 */ 3 */ b", Kind::Comment),
-            ["/* 1 /* 2 */ 3 */"]
-        );
+        assert_eq!(texts("a /* 1 /* 2 */ 3 */ b", Kind::Comment), ["/* 1 /* 2 */ 3 */"]);
         assert_eq!(texts("/*/ still open", Kind::Comment), ["/*/ still open"]);
         assert_eq!(texts("/**/ x", Kind::Identifier), ["x"]);
     }
 
     #[test]
     fn comments_inside_strings_are_text() {
-        assert_eq!(
-            texts(r#"f("// no", "/* no */")"#, Kind::Text),
-            [r#""// no""#, r#""/* no */""#]
-        );
+        assert_eq!(texts(r#"f("// no", "/* no */")"#, Kind::Text), [r#""// no""#, r#""/* no */""#]);
         assert!(texts(r#"f("// no")"#, Kind::Comment).is_empty());
     }
 
     #[test]
     fn strings_end_at_an_unescaped_quote() {
         assert_eq!(texts(r#""a\"b" c"#, Kind::Text), [r#""a\"b""#]);
-        assert_eq!(
-            texts(r#"b"\\" c"C" b'\'' "#, Kind::Text),
-            [r#"b"\\""#, r#"c"C""#, r"b'\''"]
-        );
+        assert_eq!(texts(r#"b"\\" c"C" b'\'' "#, Kind::Text), [r#"b"\\""#, r#"c"C""#, r"b'\''"]);
     }
 
     #[test]
     fn raw_strings_end_at_as_many_hashes_as_they_open_with() {
         let source = r####"x(r#"a "quoted" b"#, br##"a"# b"##, r"\", cr"c")"####;
-        let expected = [
-            r##"r#"a "quoted" b"#"##,
-            r###"br##"a"# b"##"###,
-            r#"r"\""#,
-            r#"cr"c""#,
-        ];
+        let expected = [r##"r#"a "quoted" b"#"##, r###"br##"a"# b"##"###, r#"r"\""#, r#"cr"c""#];
         assert_eq!(texts(source, Kind::Text), expected);
     }
 
     #[test]
     fn a_raw_identifier_is_one_name() {
-        assert_eq!(
-            texts("let r#match = r + br;", Kind::Identifier),
-            ["r#match", "r", "br"]
-        );
+        assert_eq!(texts("let r#match = r + br;", Kind::Identifier), ["r#match", "r", "br"]);
     }
 
     #[test]
     fn characters_are_told_from_lifetimes() {
         let source =
             "fn f<'a>(x: &'a str, y: &'static u8) { 'outer: loop { '\\''; 'x'; 'é'; b'a' } }";
-        assert_eq!(
-            texts(source, Kind::Lifetime),
-            ["'a", "'a", "'static", "'outer"]
-        );
+        assert_eq!(texts(source, Kind::Lifetime), ["'a", "'a", "'static", "'outer"]);
         assert_eq!(texts(source, Kind::Text), ["'\\''", "'x'", "'é'", "b'a'"]);
     }
 
@@ -351,10 +316,7 @@ mod tests {
     #[test]
     fn unterminated_literals_end_with_the_text() {
         for source in ["\"a\\", "r#\"a\"", "/* a", "'\\", "b'"] {
-            assert_eq!(
-                tokens(source).map(|token| token.text).collect::<String>(),
-                source
-            );
+            assert_eq!(tokens(source).map(|token| token.text).collect::<String>(), source);
         }
     }
 }

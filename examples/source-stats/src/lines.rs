@@ -11,10 +11,7 @@ const SHORTEST_BYTES: usize = 16;
 #[must_use]
 #[amorsize::tune]
 pub fn comparable(sources: &[Source]) -> Vec<&str> {
-    sources
-        .par_iter()
-        .flat_map_iter(|source| comparable_in(&source.text))
-        .collect()
+    sources.par_iter().flat_map_iter(|source| comparable_in(&source.text)).collect()
 }
 
 /// The fingerprint of each line, in their order.
@@ -33,17 +30,12 @@ pub fn fingerprints(lines: &[&str]) -> Vec<u64> {
 #[must_use]
 #[amorsize::tune]
 pub fn repeated(sorted: &[u64]) -> usize {
-    sorted
-        .par_windows(2)
-        .filter(|pair| pair[0] == pair[1])
-        .count()
+    sorted.par_windows(2).filter(|pair| pair[0] == pair[1]).count()
 }
 
 /// The lines of one file that are worth comparing.
 pub(crate) fn comparable_in(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| line.len() >= SHORTEST_BYTES)
+    text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_BYTES)
 }
 
 /// FNV-1a, 64 bits: the same on every machine and in every run.
@@ -60,11 +52,7 @@ mod tests {
     #[test]
     fn short_lines_and_indentation_are_left_out() {
         let text = "    pub fn repeated() {\n    }\n\n\tpub fn repeated() {\n".to_owned();
-        let source = Source {
-            package: "p-1.0.0".to_owned(),
-            path: "src/lib.rs".to_owned(),
-            text,
-        };
+        let source = Source { package: "p-1.0.0".to_owned(), path: "src/lib.rs".to_owned(), text };
         assert_eq!(comparable(&[source]), ["pub fn repeated() {"; 2]);
     }
 
@@ -72,11 +60,7 @@ mod tests {
     fn fingerprints_are_fnv_1a() {
         assert_eq!(
             fingerprints(&["", "a", "foobar"]),
-            [
-                0xcbf2_9ce4_8422_2325,
-                0xaf63_dc4c_8601_ec8c,
-                0x8594_4171_f739_67e8,
-            ]
+            [0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c, 0x8594_4171_f739_67e8,]
         );
     }
 

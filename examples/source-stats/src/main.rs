@@ -36,23 +36,14 @@ fn main() -> ExitCode {
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let mut options = Options {
-        top: 10,
-        manifest,
-        help: false,
-    };
+    let mut options = Options { top: 10, manifest, help: false };
     while let Some(argument) = arguments.next() {
-        let mut value = || {
-            arguments
-                .next()
-                .ok_or_else(|| format!("{argument} needs a value"))
-        };
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--top" => {
                 let top = value()?;
-                options.top = top
-                    .parse()
-                    .map_err(|_| format!("--top needs a number, not `{top}`"))?;
+                options.top =
+                    top.parse().map_err(|_| format!("--top needs a number, not `{top}`"))?;
             }
             "--manifest-path" => options.manifest = value()?.into(),
             "-h" | "--help" => options.help = true,

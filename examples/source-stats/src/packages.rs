@@ -40,11 +40,7 @@ pub fn group(sources: &[Source]) -> Vec<Package<'_>> {
             let mut fingerprints: Vec<u64> = lines.map(fingerprint).collect();
             fingerprints.sort_unstable();
             fingerprints.dedup();
-            Package {
-                name: &files[0].package,
-                files: files.len(),
-                fingerprints,
-            }
+            Package { name: &files[0].package, files: files.len(), fingerprints }
         })
         .collect()
 }
@@ -62,11 +58,7 @@ pub fn pairs<'a>(packages: &[Package<'a>]) -> Vec<Pair<'a>> {
                 second: second.name,
                 shared_lines: common(&first.fingerprints, &second.fingerprints),
             };
-            packages[at + 1..]
-                .iter()
-                .map(pair)
-                .filter(|pair| pair.shared_lines > 0)
-                .collect()
+            packages[at + 1..].iter().map(pair).filter(|pair| pair.shared_lines > 0).collect()
         })
         .collect();
     let mut pairs = rows.concat();
@@ -103,10 +95,7 @@ mod tests {
         };
         let sources = [
             source("a-1.0.0", "use std::collections::HashMap;\n"),
-            source(
-                "a-1.0.0",
-                "use std::collections::HashMap;\n    use std::path::PathBuf;\n",
-            ),
+            source("a-1.0.0", "use std::collections::HashMap;\n    use std::path::PathBuf;\n"),
             source("b-1.0.0", "use std::path::PathBuf;\n"),
             source("c-1.0.0", ""),
         ];
@@ -115,15 +104,8 @@ mod tests {
             .iter()
             .map(|package| (package.name, package.files, package.fingerprints.len()))
             .collect();
-        assert_eq!(
-            sizes,
-            [("a-1.0.0", 2, 2), ("b-1.0.0", 1, 1), ("c-1.0.0", 1, 0)]
-        );
-        let shared = Pair {
-            first: "a-1.0.0",
-            second: "b-1.0.0",
-            shared_lines: 1,
-        };
+        assert_eq!(sizes, [("a-1.0.0", 2, 2), ("b-1.0.0", 1, 1), ("c-1.0.0", 1, 0)]);
+        let shared = Pair { first: "a-1.0.0", second: "b-1.0.0", shared_lines: 1 };
         assert_eq!(pairs(&packages), [shared]);
     }
 
@@ -134,16 +116,10 @@ mod tests {
             files: 1,
             fingerprints: fingerprints.to_vec(),
         };
-        let packages = [
-            package("a", &[1]),
-            package("b", &[1, 2]),
-            package("c", &[1, 2]),
-        ];
+        let packages = [package("a", &[1]), package("b", &[1, 2]), package("c", &[1, 2])];
         let found = pairs(&packages);
-        let names: Vec<_> = found
-            .iter()
-            .map(|pair| (pair.first, pair.second, pair.shared_lines))
-            .collect();
+        let names: Vec<_> =
+            found.iter().map(|pair| (pair.first, pair.second, pair.shared_lines)).collect();
         assert_eq!(names, [("b", "c", 2), ("a", "b", 1), ("a", "c", 1)]);
     }
 }

@@ -106,19 +106,11 @@ impl<'a> Report<'a> {
         self.stats.iter().for_each(|stats| total += *stats);
 
         heading(out, "Largest files")?;
-        writeln!(
-            out,
-            "{:>8} {:>8} {:>8} {:>8}  file",
-            "code", "comment", "blank", "longest"
-        )?;
+        writeln!(out, "{:>8} {:>8} {:>8} {:>8}  file", "code", "comment", "blank", "longest")?;
         let row = |out: &mut dyn Write, stats: &Stats, name: &str| {
             let lines = stats.lines;
             let (code, comment, blank) = (lines.code, lines.comment, lines.blank);
-            writeln!(
-                out,
-                "{code:>8} {comment:>8} {blank:>8} {:>8}  {name}",
-                stats.longest_function
-            )
+            writeln!(out, "{code:>8} {comment:>8} {blank:>8} {:>8}  {name}", stats.longest_function)
         };
         for (source, stats) in files.into_iter().take(top) {
             row(out, stats, &shortened(&source.to_string(), 43))?;
@@ -129,17 +121,9 @@ impl<'a> Report<'a> {
     fn write_tokens(&self, out: &mut impl Write) -> io::Result<()> {
         heading(out, "Tokens")?;
         for kind in Kind::ALL {
-            let count: u64 = self
-                .stats
-                .iter()
-                .map(|stats| stats.tokens[kind as usize])
-                .sum();
+            let count: u64 = self.stats.iter().map(|stats| stats.tokens[kind as usize]).sum();
             let share = 100.0 * count as f64 / self.tokens.max(1) as f64;
-            writeln!(
-                out,
-                "{count:>10}  {share:>4.1} %  {}",
-                format!("{kind:?}").to_lowercase()
-            )?;
+            writeln!(out, "{count:>10}  {share:>4.1} %  {}", format!("{kind:?}").to_lowercase())?;
         }
         Ok(())
     }
@@ -156,22 +140,13 @@ impl<'a> Report<'a> {
         writeln!(out)?;
         writeln!(out, "{:>10}  most frequent", "uses")?;
         for identifier in self.identifiers.iter().take(top) {
-            writeln!(
-                out,
-                "{:>10}  {}",
-                identifier.occurrences,
-                shortened(identifier.name, 68)
-            )?;
+            writeln!(out, "{:>10}  {}", identifier.occurrences, shortened(identifier.name, 68))?;
         }
         writeln!(out)?;
         writeln!(out, "{:>10}  most characteristic of a file", "score")?;
         for (usage, score) in self.characteristic.iter().take(top) {
             let file = shortened(&self.sources[usage.file].to_string(), 35);
-            writeln!(
-                out,
-                "{score:>10.3}  {:<30}  {file}",
-                shortened(usage.name, 30)
-            )?;
+            writeln!(out, "{score:>10.3}  {:<30}  {file}", shortened(usage.name, 30))?;
         }
         Ok(())
     }
@@ -214,10 +189,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// Index of the highest count, the first of several.
 fn most_frequent(counts: &[u64]) -> usize {
-    let highest = counts
-        .iter()
-        .enumerate()
-        .max_by_key(|&(index, &count)| (count, Reverse(index)));
+    let highest = counts.iter().enumerate().max_by_key(|&(index, &count)| (count, Reverse(index)));
     highest.map_or(0, |(index, _)| index)
 }
 
@@ -234,9 +206,7 @@ mod tests {
     #[test]
     fn a_report_about_nothing_can_be_printed() {
         let mut out = Vec::new();
-        Report::new(&[])
-            .write(&mut out, 10)
-            .expect("memory can be written to");
+        Report::new(&[]).write(&mut out, 10).expect("memory can be written to");
         assert!(out.starts_with(b"         0 packages\n"));
     }
 

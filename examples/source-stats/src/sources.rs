@@ -122,9 +122,7 @@ fn metadata(manifest: &Path) -> Result<Metadata, Error> {
         command.other_options(options.iter().map(ToString::to_string).collect::<Vec<_>>());
         command.exec()
     };
-    ask(&["--offline", &platform])
-        .or_else(|_| ask(&[&platform]))
-        .map_err(Error::Metadata)
+    ask(&["--offline", &platform]).or_else(|_| ask(&[&platform])).map_err(Error::Metadata)
 }
 
 fn host() -> Result<String, Error> {
@@ -186,11 +184,7 @@ fn list(
             list(root, &path, package, locations)?;
         } else if kind.is_file() && path.ends_with(".rs") {
             let (package, file) = (package.to_owned(), entry.path());
-            locations.push(Location {
-                package,
-                path,
-                file,
-            });
+            locations.push(Location { package, path, file });
         }
     }
     Ok(())

@@ -45,40 +45,28 @@ impl AddAssign for Stats {
 #[must_use]
 #[amorsize::tune]
 pub fn analyse(sources: &[Source]) -> Vec<Stats> {
-    sources
-        .par_iter()
-        .map(|source| Stats::of(&source.text))
-        .collect()
+    sources.par_iter().map(|source| Stats::of(&source.text)).collect()
 }
 
 /// How many lines the files have together, without looking at their tokens.
 #[must_use]
 #[amorsize::tune]
 pub fn line_count(sources: &[Source]) -> usize {
-    sources
-        .par_iter()
-        .map(|source| source.text.lines().count())
-        .sum()
+    sources.par_iter().map(|source| source.text.lines().count()).sum()
 }
 
 /// How many tokens the files have together.
 #[must_use]
 #[amorsize::tune]
 pub fn token_count(stats: &[Stats]) -> u64 {
-    stats
-        .par_iter()
-        .map(|file| file.tokens.iter().sum::<u64>())
-        .sum()
+    stats.par_iter().map(|file| file.tokens.iter().sum::<u64>()).sum()
 }
 
 /// How many files hold a function longer than `lines`.
 #[must_use]
 #[amorsize::tune]
 pub fn files_with_long_functions(stats: &[Stats], lines: u64) -> usize {
-    stats
-        .par_iter()
-        .filter(|file| file.longest_function > lines)
-        .count()
+    stats.par_iter().filter(|file| file.longest_function > lines).count()
 }
 
 /// Bytes of source per token of each file; 0 for a file without tokens.
@@ -171,16 +159,12 @@ impl OpenFunctions {
             "(" | "[" => self.depth += 1,
             "{" => {
                 // Braces in a signature lie in its parentheses or brackets; a body opens where `fn` stood.
-                self.open
-                    .extend(self.declared.take_if(|(_, depth)| *depth == self.depth));
+                self.open.extend(self.declared.take_if(|(_, depth)| *depth == self.depth));
                 self.depth += 1;
             }
             ")" | "]" | "}" => {
                 self.depth = self.depth.saturating_sub(1);
-                let closed = self
-                    .open
-                    .last()
-                    .is_some_and(|(_, depth)| *depth == self.depth);
+                let closed = self.open.last().is_some_and(|(_, depth)| *depth == self.depth);
                 if closed {
                     return self.open.pop().map(|(start, _)| line - start + 1);
                 }
@@ -206,19 +190,12 @@ mod tests {
 
     fn source(text: &str) -> Source {
         let (package, path) = ("p-1.0.0".to_owned(), "src/lib.rs".to_owned());
-        Source {
-            package,
-            path,
-            text: text.to_owned(),
-        }
+        Source { package, path, text: text.to_owned() }
     }
 
     #[test]
     fn a_line_with_code_and_comment_is_code() {
-        assert_eq!(
-            lines("let a = 1; // one\n/* two */ let b = 2;\n"),
-            (2, 0, 0)
-        );
+        assert_eq!(lines("let a = 1; // one\n/* two */ let b = 2;\n"), (2, 0, 0));
     }
 
     #[test]
@@ -228,47 +205,26 @@ mod tests {
 
     #[test]
     fn the_kinds_of_lines_add_up_to_all_lines() {
-        for text in [
-            "",
-            "\n",
-            "\n\n  \n",
-            "x",
-            "x\n",
-            "x\n\n",
-            "\n// c\n\nx \n ",
-            include_str!("stats.rs"),
-        ] {
+        for text in
+            ["", "\n", "\n\n  \n", "x", "x\n", "x\n\n", "\n// c\n\nx \n ", include_str!("stats.rs")]
+        {
             let (code, comment, blank) = lines(text);
-            assert_eq!(
-                code + comment + blank,
-                text.lines().count() as u64,
-                "{text:?}"
-            );
+            assert_eq!(code + comment + blank, text.lines().count() as u64, "{text:?}");
         }
     }
 
     #[test]
     fn the_longest_function_reaches_from_fn_to_its_closing_brace() {
         let longest = |text: &str| Stats::of(text).longest_function;
-        assert_eq!(
-            longest("fn a() {}\n\nfn b(x: [u8; 2])\n-> u8\n{\n    if x { 1 }\n}\n"),
-            5
-        );
-        assert_eq!(
-            longest("trait T {\n    fn a();\n    const C: fn() = { x };\n}\n"),
-            0
-        );
+        assert_eq!(longest("fn a() {}\n\nfn b(x: [u8; 2])\n-> u8\n{\n    if x { 1 }\n}\n"), 5);
+        assert_eq!(longest("trait T {\n    fn a();\n    const C: fn() = { x };\n}\n"), 0);
         assert_eq!(longest("fn outer() {\n    fn inner() {\n    }\n}\n"), 4);
         assert_eq!(longest("fn unfinished() {\n\n"), 0);
     }
 
     #[test]
     fn totals_are_sums_of_the_files() {
-        let sources = [
-            source("fn f() { 1 + 2 }\n"),
-            source(""),
-            source("// note\nx"),
-        ];
+        let sources = [source("fn f() { 1 + 2 }\n"), source(""), source("// note\nx")];
         let stats = analyse(&sources);
         assert_eq!(line_count(&sources), 3);
         assert_eq!(token_count(&stats), 9 + 2);
@@ -276,14 +232,7 @@ mod tests {
         assert_eq!(bytes_per_token(&sources, &stats), [17.0 / 9.0, 0.0, 4.5]);
         let mut total = Stats::default();
         stats.iter().for_each(|file| total += *file);
-        assert_eq!(
-            total.lines,
-            Lines {
-                code: 2,
-                comment: 1,
-                blank: 0
-            }
-        );
+        assert_eq!(total.lines, Lines { code: 2, comment: 1, blank: 0 });
         assert_eq!(total.tokens.iter().sum::<u64>(), token_count(&stats));
     }
 }

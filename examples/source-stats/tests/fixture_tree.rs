@@ -20,10 +20,8 @@ fn source_stats(arguments: &[&str]) -> Output {
 #[test]
 fn sources_of_the_package_and_its_dependencies_are_read_in_order() {
     let sources = sources::load(&manifest()).expect("the fixture can be read");
-    let files: Vec<_> = sources
-        .iter()
-        .map(|source| (source.package.as_str(), source.path.as_str()))
-        .collect();
+    let files: Vec<_> =
+        sources.iter().map(|source| (source.package.as_str(), source.path.as_str())).collect();
     assert_eq!(
         files,
         [
@@ -40,23 +38,13 @@ fn the_numbers_of_the_fixture_are_right() {
     let stats = stats::analyse(&sources);
     let lines: Vec<_> = stats
         .iter()
-        .map(|file| {
-            (
-                file.lines.code,
-                file.lines.comment,
-                file.lines.blank,
-                file.longest_function,
-            )
-        })
+        .map(|file| (file.lines.code, file.lines.comment, file.lines.blank, file.longest_function))
         .collect();
     assert_eq!(lines, [(6, 3, 2, 5), (5, 1, 1, 0), (4, 2, 0, 3)]);
     assert_eq!(stats::line_count(&sources), 24);
 
     let ranked = identifiers::ranked(&identifiers::frequencies(&sources));
-    assert_eq!(
-        (ranked[0].name, ranked[0].occurrences, ranked[0].files),
-        ("Cube", 6, 3)
-    );
+    assert_eq!((ranked[0].name, ranked[0].occurrences, ranked[0].files), ("Cube", 6, 3));
 
     let packages = packages::group(&sources);
     let pairs = packages::pairs(&packages);
@@ -70,9 +58,7 @@ fn the_number_of_threads_does_not_change_the_report() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         pool.expect("a pool of few threads").install(|| {
             let mut out = Vec::new();
-            Report::new(&sources)
-                .write(&mut out, 10)
-                .expect("memory can be written to");
+            Report::new(&sources).write(&mut out, 10).expect("memory can be written to");
             String::from_utf8(out).expect("the report is text")
         })
     };
@@ -85,21 +71,13 @@ fn the_number_of_threads_does_not_change_the_report() {
 fn the_report_is_at_most_80_columns_wide() {
     // Its own dependencies have longer names and larger numbers than the fixture.
     let output = source_stats(&["--top", "1000"]);
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report = String::from_utf8(output.stdout).expect("the report is text");
     for line in report.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     assert!(
-        report.contains(concat!(
-            "source-stats-",
-            env!("CARGO_PKG_VERSION"),
-            "/src/lexer.rs"
-        )),
+        report.contains(concat!("source-stats-", env!("CARGO_PKG_VERSION"), "/src/lexer.rs")),
         "{report}"
     );
 }
@@ -109,16 +87,9 @@ fn top_limits_the_lists() {
     let manifest = manifest();
     let manifest = manifest.to_str().expect("the path is text");
     let output = source_stats(&["--manifest-path", manifest, "--top", "1"]);
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report = String::from_utf8(output.stdout).expect("the report is text");
-    assert!(
-        report.contains("         2 packages\n         3 files"),
-        "{report}"
-    );
+    assert!(report.contains("         2 packages\n         3 files"), "{report}");
     assert!(report.contains("app-0.1.0/src/main.rs"), "{report}");
     assert!(!report.contains("cube.rs"), "{report}");
 }
@@ -129,18 +100,12 @@ fn errors_go_to_stderr_and_fail() {
         (&["--top", "many"][..], "--top needs a number, not `many`"),
         (&["--top"], "--top needs a value"),
         (&["--bottom"], "unexpected argument `--bottom`"),
-        (
-            &["--manifest-path", "nowhere/Cargo.toml"],
-            "failed to list packages",
-        ),
+        (&["--manifest-path", "nowhere/Cargo.toml"], "failed to list packages"),
     ] {
         let output = source_stats(arguments);
         assert!(!output.status.success());
         assert!(output.stdout.is_empty());
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            error.starts_with("error: ") && error.contains(message),
-            "{error}"
-        );
+        assert!(error.starts_with("error: ") && error.contains(message), "{error}");
     }
 }
