@@ -1,6 +1,8 @@
 //! `cargo amorsize check`: do the profile and the annotated functions belong together? Reads both,
 //! builds nothing, and asks for no section of the present machine.
 
+use std::collections::BTreeSet;
+
 use amorsize_profile::Profile;
 use cargo_metadata::Package;
 
@@ -86,8 +88,7 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
     let profile = profile.unwrap_or_default();
     let findings = findings(&scan, &profile);
     if findings.is_empty() {
-        let loops: std::collections::BTreeSet<&String> =
-            profile.machines.values().flat_map(|section| section.loops.keys()).collect();
+        let loops: BTreeSet<&str> = entries(&profile).map(|(name, _)| name).collect();
         term::status(
             "Fresh",
             &format!(

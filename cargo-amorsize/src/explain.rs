@@ -16,6 +16,26 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     let profile = profile::require(package)?;
     let found = section(&profile, options.machine.as_deref());
     let (class, section) = found.ok_or_else(|| no_section(package, &profile, options))?;
+    // The options of the attribute bound the plan. Sources that cannot be scanned have their own
+    // command to complain; here they only leave the options unknown.
+    let scan = Scan::of(package).unwrap_or_default();
+    let functions = scan.function_of(&name).unwrap_or_default();
+    let warn_if_edited = |tokens: &str| {
+        if let Some(function) = functions.first()
+            && functions.iter().all(|function| function.tokens != tokens)
+        {
+            term::warning(&format!("{} was edited after it was measured", function.place()));
+        }
+    };
+    if let Some(tokens) = section.untuned.get(&name) {
+        warn_if_edited(tokens);
+        term::result(&term::heading(&name));
+        term::result(
+            "not tuned: what this loop iterates over cannot be indexed, so it cannot be cut",
+        );
+        term::result("into chunks of a planned size; every call runs as rayon runs it");
+        return Ok(());
+    }
     let Some(entry) = section.loops.get(&name) else {
         return Err(Error::NoSuchLoop {
             wanted: format!("{name}` measured on `{class}"),
@@ -23,16 +43,8 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
             near: None,
         });
     };
-    // The options of the attribute bound the plan. Sources that cannot be scanned have their own
-    // command to complain; here they only leave the options unknown.
-    let scan = Scan::of(package).unwrap_or_default();
-    let function = scan.function_of(&name).and_then(<[_]>::first);
-    let attribute = function.map(|function| function.options.clone()).unwrap_or_default();
-    if let Some(function) = function
-        && !scan.function_of(&name).is_some_and(|all| all.iter().any(|f| f.tokens == entry.tokens))
-    {
-        term::warning(&format!("{} was edited after it was measured", function.place()));
-    }
+    warn_if_edited(&entry.tokens);
+    let attribute = functions.first().map(|function| function.options.clone()).unwrap_or_default();
     let workers = options.workers.map_or_else(amorsize_runtime::usable_cores, usize::from);
     let len = options.len.unwrap_or(entry.plan.items as usize);
     let explanation =
@@ -62,7 +74,8 @@ fn find<'a>(project: &'a Project, wanted: &str) -> Result<(&'a Package, String)>
     for package in project.packages() {
         match profile::load(package)? {
             Some(profile) => {
-                for name in profile.machines.values().flat_map(|section| section.loops.keys()) {
+                let sections = profile.machines.values();
+                for name in sections.flat_map(|s| s.loops.keys().chain(s.untuned.keys())) {
                     if !known.iter().any(|(_, other)| other == name) {
                         known.push((package, name.clone()));
                     }

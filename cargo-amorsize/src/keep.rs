@@ -5,6 +5,8 @@
 //! the plans that follow from it are predicted, by the new facts, to be worse by more than the
 //! noise.
 
+use std::collections::BTreeMap;
+
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
 use amorsize_runtime::model::{self, Plan};
 
@@ -59,6 +61,21 @@ pub(crate) fn merged(
         }
     }
     section
+}
+
+/// Notes in `section` which loops cannot be tuned: those `seen`, with the token hashes of their
+/// functions, and the `old` ones that this time were not reached. Such a loop has no numbers.
+pub(crate) fn note_untuned(
+    section: &mut Section,
+    old: Option<&Section>,
+    measurement: &Measurement,
+    seen: BTreeMap<String, String>,
+) {
+    let is_tuned = |name: &String| measurement.loops.contains_key(name);
+    section.loops.retain(|name, _| is_tuned(name) || !seen.contains_key(name));
+    section.untuned = old.map(|old| old.untuned.clone()).unwrap_or_default();
+    section.untuned.extend(seen);
+    section.untuned.retain(|name, _| !is_tuned(name));
 }
 
 /// Puts old entries back into `section` where what was changed decides no better, or wherever they
@@ -138,8 +155,6 @@ pub(crate) fn is_kept(old: Option<&Section>, name: &str, entry: &LoopEntry) -> b
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::fit::Source;
     use crate::observations::{Machine, SettingTimes};
@@ -208,6 +223,31 @@ mod tests {
         let new = merged(Some(&old), &measurement(104.0, machine, "b"), |_| true, true);
         assert_eq!(new.loops["demo::f"].tokens, "b".repeat(16));
         assert_eq!(new.facts, old.facts);
+    }
+
+    #[test]
+    fn a_loop_is_tuned_or_untuned_as_it_was_last_reached() {
+        let measurement = measurement(100.0, MACHINE, "a");
+        let untuned = |names: &[&str]| -> BTreeMap<String, String> {
+            names.iter().map(|name| ((*name).to_owned(), "a".repeat(16))).collect()
+        };
+        let mut old = merged(None, &measurement, |_| true, true);
+        old.loops.insert("demo::was_tuned".into(), old.loops["demo::f"].clone());
+        old.untuned = untuned(&["demo::f", "demo::rare"]);
+
+        let mut new = merged(Some(&old), &measurement, |_| true, true);
+        note_untuned(
+            &mut new,
+            Some(&old),
+            &measurement,
+            untuned(&["demo::f#2", "demo::was_tuned"]),
+        );
+        assert_eq!(new.loops.keys().collect::<Vec<_>>(), ["demo::f"]);
+        assert_eq!(new.untuned, untuned(&["demo::f#2", "demo::rare", "demo::was_tuned"]));
+
+        let mut again = merged(Some(&new), &measurement, |_| true, true);
+        note_untuned(&mut again, Some(&new), &measurement, untuned(&["demo::f#2"]));
+        assert_eq!(again, new);
     }
 
     #[test]

@@ -38,35 +38,25 @@ fn table(scan: &Scan, profile: &Profile, section: Option<&Section>) -> Table {
     let findings = check::findings(scan, profile);
     let headings = ["items", "item", "plan", "gain", "parallel from", "state"];
     let mut table = Table::new("loop", &headings);
-    let loops = section.map(|section| &section.loops);
-    let untuned: BTreeSet<&str> = section
+    let reached: BTreeSet<&str> = section
         .into_iter()
-        .flat_map(|section| section.untuned.keys().map(String::as_str))
+        .flat_map(|section| section.loops.keys().chain(section.untuned.keys()))
+        .map(String::as_str)
         .collect();
-    let measured: BTreeSet<&str> =
-        loops.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    let unmeasured = scan.functions.keys().map(String::as_str).filter(|function| {
-        !measured.iter().chain(&untuned).any(|name| base_name(name) == *function)
-    });
-    let names: BTreeSet<&str> =
-        measured.iter().chain(&untuned).copied().chain(unmeasured).collect();
+    let unreached = scan
+        .functions
+        .keys()
+        .map(String::as_str)
+        .filter(|function| !reached.iter().any(|name| base_name(name) == *function));
+    let names: BTreeSet<&str> = reached.iter().copied().chain(unreached).collect();
     for name in names {
-        let entry = loops.and_then(|loops| loops.get(name));
-        table.row(
-            name,
-            cells(entry, state(&findings, name, entry.is_some(), untuned.contains(name))),
-            Vec::new(),
-        );
+        let entry = section.and_then(|section| section.loops.get(name));
+        table.row(name, cells(entry, state(&findings, section, name)), Vec::new());
     }
     table
 }
 
-fn state(
-    findings: &[Finding],
-    loop_name: &str,
-    is_measured: bool,
-    is_untuned: bool,
-) -> &'static str {
+fn state(findings: &[Finding], section: Option<&Section>, loop_name: &str) -> &'static str {
     let of_loop = findings.iter().find(|finding| match finding {
         Finding::Edited { name, .. } | Finding::Missing { name, .. } => {
             name == base_name(loop_name)
@@ -77,8 +67,8 @@ fn state(
         Some(Finding::Edited { .. }) => "edited",
         Some(Finding::Missing { .. }) => "missing",
         Some(Finding::Orphan { .. }) => "orphaned",
-        None if is_measured => "fresh",
-        None if is_untuned => "untuned",
+        None if section.is_some_and(|section| section.loops.contains_key(loop_name)) => "fresh",
+        None if section.is_some_and(|section| section.untuned.contains_key(loop_name)) => "untuned",
         None => "unmeasured",
     }
 }

@@ -40,6 +40,11 @@ impl Observations {
         }
     }
 
+    /// Whether no loop was reached, be it tuned or not.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.loops.is_empty() && self.untuned.is_empty()
+    }
+
     /// Whether any loop of the function was reached.
     pub(crate) fn has_reached(&self, function: &str) -> bool {
         self.loops.keys().chain(&self.untuned).any(|name| base_name(name) == function)
@@ -160,7 +165,6 @@ fn size_class(calls: &[&Call]) -> SizeClass {
             Setting::Serial => {
                 class.serial.push(wall);
                 class.item_sd.extend(call.item_sd_ns);
-                if call.wall_ns > 0 {}
             }
             Setting::Rayon => class.rayon.push(wall),
             Setting::Parallel { workers, chunk } => {

@@ -63,6 +63,7 @@ impl Session<'_> {
                 let share = left / (turn.len() - position) as u32;
                 let executable = &programs[index];
                 let before = calls_by_loop(tail);
+                let untuned_before = tail.seen.untuned.len();
                 if round == 0 {
                     let what = format!("{} ({})", self.package.name, executable.title);
                     progress.suspend(|| term::status(self.mode.word(), &what));
@@ -76,9 +77,10 @@ impl Session<'_> {
                         let now = calls_by_loop(tail);
                         let new = now.difference(&before).map(|(name, _)| name.clone());
                         let new: BTreeSet<String> = new.collect();
+                        let is_empty = new.is_empty() && tail.seen.untuned.len() == untuned_before;
                         match outcome {
                             Outcome::Finished if !new.is_empty() => again.push(index),
-                            Outcome::TimeUp if new.is_empty() && round == 0 => {
+                            Outcome::TimeUp if is_empty && round == 0 => {
                                 progress.suspend(|| self.note_empty(executable, share));
                                 stopped_empty.get_or_insert((index, share));
                             }
@@ -95,7 +97,7 @@ impl Session<'_> {
         drop(progress);
         match (failed, stopped_empty) {
             (Some(error), _) => Err(error),
-            (None, Some((index, share))) if tail.seen.calls() == 0 => Err(Error::Hung {
+            (None, Some((index, share))) if tail.seen.is_empty() => Err(Error::Hung {
                 package: self.package.name.to_string(),
                 target: programs[index].title.clone(),
                 seconds: share.as_secs_f64(),

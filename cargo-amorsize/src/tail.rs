@@ -51,13 +51,7 @@ impl Tail {
             for line in String::from_utf8_lossy(&complete).lines() {
                 match Record::from_line(line) {
                     Some(record) => {
-                        if let Record::Call(call) = &record {
-                            self.last_call = Instant::now();
-                            let size = (call.name.clone(), quarter_octave(call.items));
-                            if call.items > 0 && self.known.insert(size) {
-                                self.last_news = Instant::now();
-                            }
-                        }
+                        self.note_news(&record);
                         self.seen.add(record);
                     }
                     None if line.trim().is_empty() => {}
@@ -66,6 +60,21 @@ impl Tail {
             }
         }
         Ok(())
+    }
+
+    fn note_news(&mut self, record: &Record) {
+        let is_new = match record {
+            Record::Machine { .. } => false,
+            Record::Untuned { name } => !self.seen.untuned.contains(name),
+            Record::Call(call) => {
+                self.last_call = Instant::now();
+                let size = (call.name.clone(), quarter_octave(call.items));
+                call.items > 0 && self.known.insert(size)
+            }
+        };
+        if is_new {
+            self.last_news = Instant::now();
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use cargo_metadata::Package;
 use crate::cli::Tune;
 use crate::error::{Error, Result};
 use crate::fit::{Measurement, Source, spread};
-use crate::keep::{is_kept, merged, restore};
+use crate::keep::{self, is_kept, merged, restore};
 use crate::noise::{self, Ticks};
 use crate::observations::Observations;
 use crate::progress::counted;
@@ -130,9 +130,13 @@ impl Job<'_> {
         self.warn_of_load(recording.load.max(noise::share_since(before)), old_section.is_some());
 
         process::check_interrupted()?;
-        self.note_untuned(&mut section, old_section, &recording.seen);
-        self.write(&class, section, &measurement)?;
-        self.name_unreached(&recording.seen);
+        let untuned = self.untuned(seen);
+        keep::note_untuned(&mut section, old_section, &measurement, untuned.clone());
+        self.write(&class, section)?;
+        for name in untuned.keys() {
+            term::status("Untuned", &format!("{name}: cannot be indexed, so rayon runs it"));
+        }
+        self.name_unreached(seen);
         Ok(())
     }
 
@@ -189,22 +193,20 @@ impl Job<'_> {
 
     fn measurement(&self, seen: &Observations) -> Result<Measurement> {
         Measurement::new(seen, |name| self.source(name))
-            .filter(|measurement| !measurement.loops.is_empty())
+            .filter(|measurement| !measurement.loops.is_empty() || !self.untuned(seen).is_empty())
             .ok_or_else(|| self.nothing_reached())
     }
 
     /// Merges the section into the profile and prepares Cargo.toml.
-    fn write(&self, class: &str, section: Section, measurement: &Measurement) -> Result<()> {
-        let gone = |name: &str| {
-            self.scan.function_of(name).is_none() && !measurement.loops.contains_key(name)
+    fn write(&self, class: &str, section: Section) -> Result<()> {
+        let stays = |name: &str, tokens: &str| {
+            tokens == tokens::of_unseen() || self.scan.function_of(name).is_some()
         };
         let written = profile::update(self.package, |profile| {
             profile.machines.insert(class.to_owned(), section);
             for section in profile.machines.values_mut() {
-                section
-                    .loops
-                    .retain(|name, entry| entry.tokens == tokens::of_unseen() || !gone(name));
-                section.untuned.retain(|name, _| !gone(name));
+                section.loops.retain(|name, entry| stays(name, &entry.tokens));
+                section.untuned.retain(|name, tokens| stays(name, tokens));
             }
         })?;
         let path = profile_path(self.package);
@@ -284,17 +286,11 @@ impl Job<'_> {
         }
     }
 
-    /// Writes down the loops that were reached and cannot be tuned, so that `check` does not miss
-    /// them, and says which they are.
-    fn note_untuned(&self, section: &mut Section, old: Option<&Section>, seen: &Observations) {
+    /// The loops of this package that were reached and cannot be tuned, with the hashes of their
+    /// functions.
+    fn untuned(&self, seen: &Observations) -> BTreeMap<String, String> {
         let own = |name: &String| Some((name.clone(), self.source(name)?.tokens));
-        let new: BTreeMap<_, _> = seen.untuned.iter().filter_map(own).collect();
-        for name in new.keys() {
-            term::status("Untuned", &format!("{name}: what it iterates over cannot be indexed"));
-        }
-        section.untuned = old.map(|old| old.untuned.clone()).unwrap_or_default();
-        section.untuned.retain(|name, _| !section.loops.contains_key(name));
-        section.untuned.extend(new);
+        seen.untuned.iter().filter_map(own).collect()
     }
 
     fn name_unreached(&self, seen: &Observations) {

@@ -123,6 +123,35 @@ fn a_decision_is_explained_by_any_end_of_the_loop_s_name() {
 }
 
 #[test]
+fn a_loop_that_cannot_be_tuned_is_fresh_listed_and_explained_until_it_is_edited() {
+    let fixture = measured();
+    let path = fixture.path("amorsize.toml");
+    let mut profile = Profile::load(&path).expect("a whole profile").expect("a profile");
+    let section = profile.machines.values_mut().next().expect("a section");
+    section.loops.clear();
+    section.untuned.insert("demo::squares".to_owned(), tokens(&fixture));
+    fixture.write("amorsize.toml", &profile.render("cargo amorsize tune -p demo"));
+
+    let ran = fixture.run("check").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("Fresh demo: 1 loop in"), "{}", ran.stderr);
+    let ran = fixture.run("list").expect_code(exit_codes::OK);
+    let squares = ran.stdout.lines().find(|line| line.contains("demo::squares"));
+    assert!(squares.is_some_and(|line| line.ends_with("untuned")), "{}", ran.stdout);
+    let ran = fixture.run("explain squares").expect_code(exit_codes::OK);
+    assert!(ran.stdout.contains("demo::squares\nnot tuned: "), "{}", ran.stdout);
+    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
+    assert!(!ran.stderr.contains("edited"), "{}", ran.stderr);
+
+    fixture.write("src/lib.rs", &LIBRARY.replace("mul(n)", "add(n)"));
+    let ran = fixture.run("check").expect_code(exit_codes::PROFILE_STALE);
+    assert_eq!(ran.stdout, "edited    demo::squares  src/lib.rs:5\n");
+    let ran = fixture.run("list").expect_code(exit_codes::OK);
+    assert!(ran.stdout.contains("edited"), "{}", ran.stdout);
+    let ran = fixture.run("explain squares").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("src/lib.rs:5 was edited"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_typo_in_a_loop_s_name_is_met_with_the_right_one() {
     let fixture = measured();
     fixture.run("explain sqares").expect_error(

@@ -45,6 +45,65 @@ fn a_package_is_tuned_and_its_profile_is_fresh_at_once() {
     fixture.run("explain squares").expect_code(exit_codes::OK);
 }
 
+/// One loop that can be tuned and one that cannot.
+const BOTH: &str = "
+use rayon::prelude::*;
+
+#[amorsize::tune]
+pub fn runs(numbers: &[u64]) -> u64 {
+    let runs = numbers.par_chunk_by(|a, b| a / 64 == b / 64).count() as u64;
+    numbers.par_iter().map(|&n| n ^ runs).sum()
+}
+";
+
+#[test]
+fn loops_that_cannot_be_tuned_count_as_reached_and_make_way_for_ones_that_can() {
+    let setup = "let numbers: Vec<u64> = (0..100_000).collect();";
+    let fixture = package("both", &bench(setup, "both::runs(black_box(&numbers))"));
+    fixture.write("src/lib.rs", BOTH);
+    fixture.write("tests/all.rs", "");
+    let section = || {
+        let profile = Profile::load(&fixture.path("amorsize.toml")).expect("a whole profile");
+        profile.expect("a profile").machines.into_values().next().expect("a section")
+    };
+    let names = |names: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+        names.map(|name| name.trim_start_matches("both::").to_owned()).collect()
+    };
+
+    // Only what cannot be tuned: nothing to fit, yet nothing is missing either.
+    let only = BOTH.replace("numbers.par_iter().map(|&n| n ^ runs).sum()", "runs");
+    fixture.write("src/lib.rs", &only);
+    let ran = fixture.run("tune --time-limit 20 --force").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("Untuned both::runs: cannot be indexed"), "{}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("no run reached") && !ran.stderr.contains("tests"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.stdout, "");
+    assert_eq!(names(&mut section().untuned.keys()), ["runs"]);
+    fixture.run("check").expect_code(exit_codes::OK);
+    let ran = fixture.run("tune --time-limit 20 --force").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("Unchanged"), "{}", ran.stderr);
+
+    // Both kinds in one function.
+    fixture.write("src/lib.rs", BOTH);
+    let ran = fixture.run("tune --time-limit 6 --force").expect_code(exit_codes::OK);
+    assert!(!ran.stderr.contains("no run reached"), "{}", ran.stderr);
+    assert_eq!(names(&mut section().untuned.keys()), ["runs"]);
+    assert_eq!(names(&mut section().loops.keys()), ["runs#2"]);
+    fixture.run("check").expect_code(exit_codes::OK);
+
+    // What could not be tuned can be now.
+    fixture.write(
+        "src/lib.rs",
+        &BOTH.replace("par_chunk_by(|a, b| a / 64 == b / 64)", "par_chunks(64)"),
+    );
+    fixture.run("tune --time-limit 6 --force").expect_code(exit_codes::OK);
+    assert_eq!(names(&mut section().loops.keys()), ["runs", "runs#2"]);
+    assert!(section().untuned.is_empty());
+}
+
 #[test]
 fn a_virtual_workspace_with_a_renamed_optional_dependency_is_tuned_member_by_member() {
     let renamed = "[package]\nname = \"mine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\

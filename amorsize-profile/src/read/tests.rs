@@ -69,6 +69,7 @@ fn any_name_comes_back_as_it_was() {
         let mut renamed = section.clone();
         let entry = renamed.loops.pop_first().unwrap().1;
         renamed.loops.insert(name.to_owned(), entry);
+        renamed.untuned.insert(name.to_owned(), "0123456789abcdef".to_owned());
         profile.machines.insert(name.to_owned(), renamed);
         assert_eq!(Profile::parse(&profile.render("tune")).unwrap(), profile, "{name:?}");
     }
@@ -258,6 +259,18 @@ fn every_kind_of_damage_is_said_with_its_line() {
             "amorsize.toml:12: loop \"source_stats::count::tokens\": `tokens` is not 16 lowercase \
              hexadecimal digits",
         ),
+        (
+            "= \"0123456789abcdef\"",
+            "= 1",
+            "amorsize.toml:46: `untuned`: `source_stats::group` is a whole number, not a string",
+        ),
+        (
+            "0123456789abcdef",
+            "0123456789abcde",
+            "amorsize.toml:46: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
+             digits",
+        ),
+        ("180.5", "180.5\nuntuned = []", "amorsize.toml:7: `untuned` is an array, not a table"),
         (
             "[machine.\"aarch64-macos-apple\"]\n",
             "[machine]\nx = 1\n[machine.\"aarch64-macos-apple\"]\n",
