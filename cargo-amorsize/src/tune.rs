@@ -126,7 +126,12 @@ impl Job<'_> {
         }
         let rows = &verified.rows;
         verdict::note_speedups(&mut section, rows, |name, entry| is_kept(old_section, name, entry));
-        verdict::print(rows, &section, &verified.mended, self.verbose);
+        // A plan that was mended is news only if the entry was not put back.
+        let mut mended = verified.mended;
+        mended.retain(|name| {
+            section.loops.get(name).is_some_and(|entry| !is_kept(old_section, name, entry))
+        });
+        verdict::print(rows, &section, &mended, self.verbose);
         self.warn_of_load(recording.load.max(noise::share_since(before)), old_section.is_some());
 
         process::check_interrupted()?;
