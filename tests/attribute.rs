@@ -129,6 +129,18 @@ fn generic_functions_are_tuned() {
     });
 }
 
+#[amorsize::tune]
+fn with_inner_attributes(xs: &[u32]) -> u32 {
+    #![allow(unused_variables)]
+    let unused = 1;
+    xs.par_iter().sum()
+}
+
+#[test]
+fn inner_attributes_stay_first() {
+    under_every_plan(|| assert_eq!(with_inner_attributes(&[1, 2]), 3));
+}
+
 /// Has methods with rayon's names that have nothing to do with rayon.
 struct Parser;
 

@@ -1,6 +1,6 @@
 //! From the annotated function to the tuned one.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::Error;
 
@@ -41,7 +41,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     }
     let statics = (0..body.loops).map(|index| loop_static(function, options, &embedded, index));
     let expansion = expansion(options);
-    let body_tokens = body.tokens;
+    let (inner_attributes, statements) = split_inner_attributes(body.tokens);
     let imports = (body.loops > 0).then(|| {
         quote! {
             #[allow(unused_imports)]
@@ -49,12 +49,27 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
         }
     });
     let tuned = function.with_body(quote! {
+        #inner_attributes
         #imports
         #(#statics)*
-        #body_tokens
+        #statements
     });
     let error = error.map(|error| error.to_compile_error());
     quote!(#error #tuned)
+}
+
+/// Splits a body into its leading `#![…]`, which must stay first, and the rest.
+fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
+    let tokens: Vec<TokenTree> = body.into_iter().collect();
+    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
+    let attributes = tokens
+        .chunks_exact(3)
+        .take_while(|three| {
+            is(&three[0], '#') && is(&three[1], '!') && matches!(three[2], TokenTree::Group(_))
+        })
+        .count();
+    let (attributes, statements) = tokens.split_at(3 * attributes);
+    (attributes.iter().cloned().collect(), statements.iter().cloned().collect())
 }
 
 /// The path of what expansions may use.
