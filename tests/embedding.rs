@@ -68,8 +68,7 @@ impl Package {
 
 /// A profile with loops of the given item times, on a machine class that exists nowhere.
 fn profile(loops: &[(&str, f64)]) -> Profile {
-    let facts =
-        MachineFacts { spawn_ns: 100.0, wake_ns: 2_000.0, claim_ns: 30.0, reference_ns: 2_700.0 };
+    let facts = MachineFacts::from_array([100.0, 500.0, 2_000.0, 9_000.0, 50_000.0, 30.0, 2_700.0]);
     let entry = |item_ns| LoopEntry {
         tokens: "0123456789abcdef".to_owned(),
         facts: LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.01 },
@@ -139,7 +138,7 @@ fn a_colleagues_warm_clone_embeds_the_first_profile_it_pulls() {
     let later = package.run();
     assert!(later.contains("colleague::second::total false"), "{later}");
     assert!(later.contains("colleague::first::total false"), "{later}");
-    assert!(later.contains("colleague::first::total#2 true 80"), "{later}");
+    assert!(later.contains("colleague::first::total#2 true 200"), "{later}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use amorsize_profile::{FILE_NAME, LoopEntry, MachineFacts, Profile, ReadError};
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 /// The package's profile as far as one function needs it.
@@ -65,7 +65,8 @@ fn literal(
     machine: &MachineFacts,
     entry: &LoopEntry,
 ) -> TokenStream {
-    let MachineFacts { spawn_ns, wake_ns, claim_ns, reference_ns } = *machine;
+    let machine_names = MachineFacts::NAMES.map(|name| Ident::new(name, Span::call_site()));
+    let machine_numbers = machine.to_array();
     let amorsize_profile::LoopFacts { item_ns, item_cv, reduce_ns, contention } = entry.facts;
     let parallel_from = match entry.parallel_from {
         // A length beyond what this target can address is never reached.
@@ -80,10 +81,7 @@ fn literal(
             name: #name,
             class: #class,
             machine: #expansion::MachineFacts {
-                spawn_ns: #spawn_ns,
-                wake_ns: #wake_ns,
-                claim_ns: #claim_ns,
-                reference_ns: #reference_ns,
+                #(#machine_names: #machine_numbers,)*
             },
             item: #expansion::LoopFacts {
                 item_ns: #item_ns,

@@ -25,16 +25,86 @@ pub struct Section {
 }
 
 /// What handing out work costs on a machine class. All times in nanoseconds.
+///
+/// A helper is *hot* while its thread, after work, still looks for more, and *cold* once the thread
+/// sleeps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MachineFacts {
-    /// The caller's cost of handing one helper to the pool.
+    /// The caller's cost of handing one hot helper to the pool.
     pub spawn_ns: f64,
     /// The delay from there until the helper runs.
     pub wake_ns: f64,
+    /// The caller's cost of handing one cold helper to the pool.
+    pub cold_spawn_ns: f64,
+    /// The delay from there until the helper runs.
+    pub cold_wake_ns: f64,
+    /// How long a helper stays hot.
+    pub hot_for_ns: f64,
     /// The cost of taking one chunk.
     pub claim_ns: f64,
     /// The time of Amorsize's reference loop, by which item times are scaled between machines.
     pub reference_ns: f64,
+}
+
+impl MachineFacts {
+    /// The names of the numbers, in the order in which files hold them.
+    pub const NAMES: [&'static str; 7] = [
+        "spawn_ns",
+        "wake_ns",
+        "cold_spawn_ns",
+        "cold_wake_ns",
+        "hot_for_ns",
+        "claim_ns",
+        "reference_ns",
+    ];
+
+    /// The numbers, in the order of [`NAMES`](Self::NAMES).
+    #[must_use]
+    pub fn to_array(self) -> [f64; 7] {
+        [
+            self.spawn_ns,
+            self.wake_ns,
+            self.cold_spawn_ns,
+            self.cold_wake_ns,
+            self.hot_for_ns,
+            self.claim_ns,
+            self.reference_ns,
+        ]
+    }
+
+    /// The facts with these numbers, in the order of [`NAMES`](Self::NAMES).
+    #[must_use]
+    pub fn from_array(numbers: [f64; 7]) -> Self {
+        let [spawn_ns, wake_ns, cold_spawn_ns, cold_wake_ns, hot_for_ns, claim_ns, reference_ns] =
+            numbers;
+        MachineFacts {
+            spawn_ns,
+            wake_ns,
+            cold_spawn_ns,
+            cold_wake_ns,
+            hot_for_ns,
+            claim_ns,
+            reference_ns,
+        }
+    }
+
+    /// Of each number the median over several measurements, which a few disturbed ones do not move;
+    /// `None` without any.
+    #[must_use]
+    pub fn median(measurements: &[MachineFacts]) -> Option<Self> {
+        let middle = measurements.len() / 2;
+        let median = |index: usize| {
+            let mut numbers: Vec<f64> =
+                measurements.iter().map(|facts| facts.to_array()[index]).collect();
+            numbers.sort_by(f64::total_cmp);
+            numbers.get(middle).copied()
+        };
+        let mut medians = [0.0; 7];
+        for (index, number) in medians.iter_mut().enumerate() {
+            *number = median(index)?;
+        }
+        Some(Self::from_array(medians))
+    }
 }
 
 /// What one loop costs per item and per piece. All times in nanoseconds.

@@ -133,27 +133,18 @@ impl<'t> Table<'t> {
     }
 
     fn section(&self, machine: &str) -> Result<Section, ReadError> {
-        self.only(&[
-            "checksum",
-            "spawn_ns",
-            "wake_ns",
-            "claim_ns",
-            "reference_ns",
-            "loop",
-            "untuned",
-        ])?;
+        self.only(&[&["checksum", "loop", "untuned"], &MachineFacts::NAMES[..]].concat())?;
         let loops = self
             .children("loop", "loop")?
             .into_iter()
             .map(|(name, table)| Ok((name.to_owned(), table.loop_entry()?)))
             .collect::<Result<_, ReadError>>()?;
+        let mut facts = [0.0; MachineFacts::NAMES.len()];
+        for (name, number) in MachineFacts::NAMES.iter().zip(&mut facts) {
+            *number = self.measure(name)?;
+        }
         let section = Section {
-            facts: MachineFacts {
-                spawn_ns: self.measure("spawn_ns")?,
-                wake_ns: self.measure("wake_ns")?,
-                claim_ns: self.measure("claim_ns")?,
-                reference_ns: self.measure("reference_ns")?,
-            },
+            facts: MachineFacts::from_array(facts),
             loops,
             untuned: self.untuned("untuned")?,
         };

@@ -38,6 +38,8 @@ pub struct Call {
     pub items: u64,
     /// How it was run.
     pub setting: Setting,
+    /// How many helpers were hot when it began.
+    pub hot: u32,
     /// Wall time of the whole call, in nanoseconds.
     pub wall_ns: u64,
     /// For a serial call that was run in timed blocks: estimated standard deviation of one item's
@@ -79,12 +81,12 @@ impl Record {
     /// is escaped:
     ///
     /// ```text
-    /// machine  workers  spawn_ns  wake_ns  claim_ns  reference_ns  class
-    /// call  setting  items  wall_ns  item_sd_ns  name
+    /// machine  workers  NUMBERS  class
+    /// call  setting  items  hot  wall_ns  item_sd_ns  name
     /// untuned  name
     /// ```
     ///
-    /// The setting is `serial`, `rayon`, `parallel:WORKERS:CHUNK` or
+    /// The numbers of a machine are those of [`MachineFacts::NAMES`]. The setting is `serial`, `rayon`, `parallel:WORKERS:CHUNK` or
     /// `tuned:WORKERS:CHUNK:PREDICTED_NS`; `-` stands for no `item_sd_ns`.
     #[must_use]
     pub fn to_line(&self) -> String {
@@ -116,16 +118,13 @@ impl Record {
     fn write_fields(&self, line: &mut String) -> fmt::Result {
         match self {
             Record::Machine { workers, facts, .. } => {
-                let MachineFacts { spawn_ns, wake_ns, claim_ns, reference_ns } = facts;
+                write!(line, "machine\t{workers}\t")?;
                 // `Debug` of a float uses an exponent where plain digits would be many.
-                write!(
-                    line,
-                    "machine\t{workers}\t{spawn_ns:?}\t{wake_ns:?}\t{claim_ns:?}\t{reference_ns:?}\t"
-                )
+                facts.to_array().iter().try_for_each(|number| write!(line, "{number:?}\t"))
             }
             Record::Call(call) => {
-                let Call { items, setting, wall_ns, .. } = call;
-                write!(line, "call\t{setting}\t{items}\t{wall_ns}\t")?;
+                let Call { items, setting, hot, wall_ns, .. } = call;
+                write!(line, "call\t{setting}\t{items}\t{hot}\t{wall_ns}\t")?;
                 match call.item_sd_ns {
                     Some(item_sd_ns) => write!(line, "{item_sd_ns:?}\t"),
                     None => write!(line, "{NOT_MEASURED}\t"),
@@ -156,25 +155,23 @@ pub fn read_records(text: &str) -> (Vec<Record>, usize) {
 }
 
 fn machine_from(fields: &str) -> Option<Record> {
-    let mut fields = fields.splitn(6, SEPARATOR);
-    Some(Record::Machine {
-        workers: fields.next()?.parse().ok()?,
-        facts: MachineFacts {
-            spawn_ns: finite(fields.next()?)?,
-            wake_ns: finite(fields.next()?)?,
-            claim_ns: finite(fields.next()?)?,
-            reference_ns: finite(fields.next()?)?,
-        },
-        class: unescape(fields.next()?)?,
-    })
+    let mut fields = fields.splitn(2 + MachineFacts::NAMES.len(), SEPARATOR);
+    let workers = fields.next()?.parse().ok()?;
+    let mut facts = [0.0; MachineFacts::NAMES.len()];
+    for number in &mut facts {
+        *number = finite(fields.next()?)?;
+    }
+    let class = unescape(fields.next()?)?;
+    Some(Record::Machine { class, workers, facts: MachineFacts::from_array(facts) })
 }
 
 impl Call {
     fn from_fields(fields: &str) -> Option<Self> {
-        let mut fields = fields.splitn(5, SEPARATOR);
+        let mut fields = fields.splitn(6, SEPARATOR);
         Some(Self {
             setting: Setting::from_field(fields.next()?)?,
             items: fields.next()?.parse().ok()?,
+            hot: fields.next()?.parse().ok()?,
             wall_ns: fields.next()?.parse().ok()?,
             item_sd_ns: match fields.next()? {
                 NOT_MEASURED => None,
@@ -264,6 +261,7 @@ mod tests {
             name: name.to_owned(),
             items: 1000,
             setting: Setting::Serial,
+            hot: 3,
             wall_ns: 123_456,
             item_sd_ns: Some(12.5),
         })
@@ -273,12 +271,7 @@ mod tests {
         Record::Machine {
             class: class.to_owned(),
             workers: 16,
-            facts: MachineFacts {
-                spawn_ns: 210.0,
-                wake_ns: 3200.25,
-                claim_ns: 41.0,
-                reference_ns: 950.0,
-            },
+            facts: MachineFacts::from_array([210.0, 640.0, 2e3, 3200.25, 5e4, 41.0, 950.0]),
         }
     }
 
@@ -297,11 +290,11 @@ mod tests {
     fn a_line_can_be_read_by_people() {
         assert_eq!(
             call("stats::count").to_line(),
-            "call\tserial\t1000\t123456\t12.5\tstats::count"
+            "call\tserial\t1000\t3\t123456\t12.5\tstats::count"
         );
         assert_eq!(
             machine("x86_64-linux-amd-19h").to_line(),
-            "machine\t16\t210.0\t3200.25\t41.0\t950.0\tx86_64-linux-amd-19h"
+            "machine\t16\t210.0\t640.0\t2000.0\t3200.25\t50000.0\t41.0\t950.0\tx86_64-linux-amd-19h"
         );
     }
 
@@ -355,16 +348,13 @@ mod tests {
             };
             let mut float = || Some(f64::from_bits(any())).filter(|number| number.is_finite());
             let item_sd_ns = float();
-            let facts = MachineFacts {
-                spawn_ns: float().unwrap_or(f64::MAX),
-                wake_ns: float().unwrap_or(f64::MIN_POSITIVE),
-                claim_ns: float().unwrap_or(5e-324),
-                reference_ns: float().unwrap_or(-0.0),
-            };
+            let facts = [f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0, 1e15, 1e16, 0.1];
+            let facts = MachineFacts::from_array(facts.map(|other| float().unwrap_or(other)));
             assert_round_trip(&Record::Call(Call {
                 name: "a".to_owned(),
                 items: any(),
                 setting,
+                hot: any() as u32,
                 wall_ns: any(),
                 item_sd_ns,
             }));
@@ -378,20 +368,23 @@ mod tests {
         for line in [
             "",
             "call",
-            "note\tserial\t1\t2\t-\tname",
-            "call\tserial\t1\t2\t-",
-            "call\tserial\t-1\t2\t-\tname",
-            "call\tserial:1\t1\t2\t-\tname",
-            "call\tparallel:2\t1\t2\t-\tname",
-            "call\tparallel:2:3:4\t1\t2\t-\tname",
-            "call\ttuned:2:3\t1\t2\t-\tname",
-            "call\tserial\t1\t2\tNaN\tname",
-            "call\tserial\t1\t2\tinf\tname",
-            "call\tserial\t1\t2\t-\tname\twith a tab",
-            "call\tserial\t1\t2\t-\tunknown \\escape",
-            "call\tserial\t1\t2\t-\tunfinished \\",
-            "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\tclass",
-            "machine\t4\t1.0\t1.0\tNaN\t1.0\tclass",
+            "note\tserial\t1\t0\t2\t-\tname",
+            "call\tserial\t1\t0\t2\t-",
+            "call\tserial\t1\t2\t-\tname",
+            "call\tserial\t-1\t0\t2\t-\tname",
+            "call\tserial\t1\t-1\t2\t-\tname",
+            "call\tserial:1\t1\t0\t2\t-\tname",
+            "call\tparallel:2\t1\t0\t2\t-\tname",
+            "call\tparallel:2:3:4\t1\t0\t2\t-\tname",
+            "call\ttuned:2:3\t1\t0\t2\t-\tname",
+            "call\tserial\t1\t0\t2\tNaN\tname",
+            "call\tserial\t1\t0\t2\tinf\tname",
+            "call\tserial\t1\t0\t2\t-\tname\twith a tab",
+            "call\tserial\t1\t0\t2\t-\tunknown \\escape",
+            "call\tserial\t1\t0\t2\t-\tunfinished \\",
+            "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\tclass",
+            "machine\t4\t1.0\t1.0\tNaN\t1.0\t1.0\t1.0\t1.0\tclass",
+            "machine\t4\t1.0\t1.0\t1.0\t1.0\tclass",
         ] {
             assert_eq!(Record::from_line(line), None, "{line:?}");
         }

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{LoopEntry, Profile, Section, checksum};
+use crate::{LoopEntry, MachineFacts, Profile, Section, checksum};
 
 /// The only format that this version reads and writes.
 pub(crate) const FORMAT: u64 = 1;
@@ -55,15 +55,7 @@ impl Profile {
     pub fn rounded(&self) -> Profile {
         let mut profile = self.clone();
         for section in profile.machines.values_mut() {
-            let facts = &mut section.facts;
-            for number in [
-                &mut facts.spawn_ns,
-                &mut facts.wake_ns,
-                &mut facts.claim_ns,
-                &mut facts.reference_ns,
-            ] {
-                *number = rounded(*number);
-            }
+            section.facts = MachineFacts::from_array(section.facts.to_array().map(rounded));
             for entry in section.loops.values_mut() {
                 for number in [
                     &mut entry.facts.item_ns,
@@ -118,11 +110,9 @@ fn section_body(machine: &str, section: &Section) -> String {
 }
 
 fn write_body(text: &mut String, machine: &str, section: &Section) -> fmt::Result {
-    let facts = &section.facts;
-    writeln!(text, "spawn_ns = {}", Exact(facts.spawn_ns))?;
-    writeln!(text, "wake_ns = {}", Exact(facts.wake_ns))?;
-    writeln!(text, "claim_ns = {}", Exact(facts.claim_ns))?;
-    writeln!(text, "reference_ns = {}", Exact(facts.reference_ns))?;
+    for (name, number) in MachineFacts::NAMES.iter().zip(section.facts.to_array()) {
+        writeln!(text, "{name} = {}", Exact(number))?;
+    }
     for (name, entry) in &section.loops {
         writeln!(text, "\n[machine.{machine}.loop.{}]", quoted(name))?;
         write_loop(text, entry)?;
@@ -191,7 +181,7 @@ fn rounded(number: f64) -> f64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{LoopFacts, MachineFacts, ReviewedPlan};
+    use crate::{LoopFacts, ReviewedPlan};
 
     /// A profile of two machines with odd names in it.
     pub(crate) fn two_sections() -> Profile {
@@ -208,7 +198,7 @@ pub(crate) mod tests {
         };
         let never = LoopEntry { parallel_from: None, ..entry.clone() };
         let facts =
-            MachineFacts { spawn_ns: 210.0, wake_ns: 3200.0, claim_ns: 41.0, reference_ns: 950.0 };
+            MachineFacts::from_array([210.0, 640.0, 2_100.0, 3_200.0, 50_000.0, 41.0, 950.0]);
         let amd = Section {
             facts,
             loops: [
@@ -244,9 +234,12 @@ pub(crate) mod tests {
 format = 1
 
 [machine."x86_64-linux-amd-19h"]
-checksum = "dbf71374234bfe57"
+checksum = "b2734a5ae0e4639c"
 spawn_ns = 210.0
-wake_ns = 3200.0
+wake_ns = 640.0
+cold_spawn_ns = 2100.0
+cold_wake_ns = 3200.0
+hot_for_ns = 50000.0
 claim_ns = 41.0
 reference_ns = 950.0
 

@@ -10,10 +10,10 @@ use rayon::iter::plumbing::{
 
 use crate::crew::{self, Division, Run};
 use crate::force::{self, Force};
-use crate::loops::{CHECKPOINT_FROM_NS, Loop};
+use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
-use crate::pool::RayonPool;
+use crate::pool::{self, RayonPool};
 
 /// One call in this many that take the fast path is measured all the same.
 const SAMPLE_EVERY: u32 = 256;
@@ -31,9 +31,6 @@ const CHECKPOINT_SHARE: f64 = 0.01;
 /// decide anything.
 const WORTH_DECIDING_NS: f64 = 1_500.0;
 
-/// Items this many times dearer than known are a reason to decide again.
-const SURPRISE: f64 = 1.5;
-
 /// Carries a consumer and its loop into `with_producer`.
 pub(crate) struct Call<C> {
     pub(crate) consumer: C,
@@ -47,9 +44,13 @@ impl<T, C: Consumer<T>> ProducerCallback<T> for Call<C> {
     #[inline]
     fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
         let run = Run { producer, consumer: self.consumer, len: self.len };
-        let short = run.len < self.target.serial_below() && run.len <= run.producer.max_len();
+        let serial = self.target.serial();
+        let short = serial.is_untimed(run.len) && run.len <= run.producer.max_len();
         if short && !sample_is_due() {
             return run.fold();
+        }
+        if serial.is_certain(run.len) {
+            return run_timed(self.target, run);
         }
         decide_and_run(self.target, run)
     }
@@ -67,6 +68,20 @@ fn sample_is_due() -> bool {
             calls.get() % SAMPLE_EVERY == 0
         })
         .unwrap_or(false)
+}
+
+/// Runs on the caller and learns from it if it took longer than known.
+#[inline(never)]
+pub(crate) fn run_timed<P, C>(target: &Loop, run: Run<P, C>) -> C::Result
+where
+    P: Producer,
+    C: Consumer<P::Item>,
+{
+    let (len, max_len) = (run.len, run.producer.max_len());
+    let start = Instant::now();
+    let result = run.fold_within(max_len);
+    target.observe_serial(len, start.elapsed().as_nanos() as f64);
+    result
 }
 
 #[inline(never)]
@@ -140,13 +155,16 @@ impl Context {
             return Paced::start(self, 0.0).run(run, 1);
         };
         let machine = machine::facts_for(run.len as f64 * facts.item_ns);
-        let decision = model::decide(run.len, &facts, &machine, &self.limits);
+        let hot = pool::hot_helpers(machine.hot_for_ns);
+        let decision = model::decide(run.len, &facts, &machine, &self.limits, hot);
         match decision.plan {
             Plan::Serial => {
+                if decision.serial_ns < CHECKPOINT_FROM_NS {
+                    return run_timed(self.target, run);
+                }
                 // A long run learns soon whether the items are as cheap as they are said to be, unless
                 // putting its two parts together costs more than that is worth.
-                let checked = decision.serial_ns >= CHECKPOINT_FROM_NS
-                    && decision.serial_ns * CHECKPOINT_SHARE > facts.reduce_ns;
+                let checked = decision.serial_ns * CHECKPOINT_SHARE > facts.reduce_ns;
                 let first = if checked { run.len / 4 } else { run.len };
                 Paced::start(self, facts.item_ns).run(run, first)
             }
@@ -160,10 +178,12 @@ impl Context {
         P: Producer,
         C: Consumer<P::Item>,
     {
-        let pool = machine::limit_by_pool(self.limits);
+        let limits = machine::limit_by_pool(self.limits);
         let plan = match plan {
-            Plan::Parallel { workers, .. } if workers > pool.workers => {
-                model::decide(run.len, facts, &machine::facts(), &pool).plan
+            Plan::Parallel { workers, .. } if workers > limits.workers => {
+                let machine = machine::facts();
+                let hot = pool::hot_helpers(machine.hot_for_ns);
+                model::decide(run.len, facts, &machine, &limits, hot).plan
             }
             plan => plan,
         };
@@ -187,6 +207,7 @@ impl Context {
         let len = run.len;
         let division = Division { workers, chunk, max_len: self.max_len };
         let (result, shift) = crew::fold(run, division, &RayonPool);
+        pool::note_use(workers - 1);
         if shift.reductions > 0 {
             self.target.observe_reduction(shift.reducing_ns as f64 / shift.reductions as f64);
         }
@@ -221,8 +242,9 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize) -> Option<usize>
         return None;
     }
     let facts = target.facts(len)?;
-    let limits = target.limits_by_cores();
-    match model::decide(len, &facts, &machine::facts(), &limits).plan {
+    let (machine, limits) = (machine::facts(), target.limits_by_cores());
+    let hot = pool::hot_helpers(machine.hot_for_ns);
+    match model::decide(len, &facts, &machine, &limits, hot).plan {
         Plan::Serial => Some(len),
         Plan::Parallel { chunk, .. } => Some(chunk),
     }
@@ -273,7 +295,8 @@ impl Paced {
         }
         let facts = target.facts_with(item_ns);
         let machine = machine::facts_for(item_ns * rest.len as f64);
-        let right = match model::decide(rest.len, &facts, &machine, &limits).plan {
+        let hot = pool::hot_helpers(machine.hot_for_ns);
+        let right = match model::decide(rest.len, &facts, &machine, &limits, hot).plan {
             Plan::Serial => {
                 let block_ns = (elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS);
                 self.run(rest, (block_ns / item_ns) as usize)

@@ -23,7 +23,7 @@ pub use force::{Force, InvalidForce};
 pub use loops::{
     Loop, LoopStatus, Options, Profiled, force, invalid_force, loops, select, warm_up,
 };
-pub use machine::{class as machine_class, measure as measure_machine, usable_cores};
+pub use machine::{class as machine_class, measure_often as measure_machine, usable_cores};
 pub use stage::{Stage, Staged};
 pub use tuned::{Tune, Tuned};
 

@@ -9,16 +9,27 @@ use crate::force::{self, Force, InvalidForce};
 use crate::machine;
 use crate::model::{self, Limits};
 use crate::observed::Observed;
+use crate::pool;
 
-/// Serial calls predicted to take less run without a checkpoint: three looks at the clock and two
-/// decisions, some 150 ns, would cost more than 2 % of them.
-pub(crate) const CHECKPOINT_FROM_NS: f64 = 8_000.0;
+/// Calls predicted to take less run serially without a look at the clock: two looks, when neither
+/// their code nor their data is in the caches, would cost more than 2 % of them.
+const TIMED_FROM_NS: f64 = 20_000.0;
+
+/// Serial calls predicted to take less run without a decision and a checkpoint. Code and data for
+/// these are often no longer in the caches; they then take a microsecond or two.
+pub(crate) const CHECKPOINT_FROM_NS: f64 = 50_000.0;
+
+/// Items this many times dearer than known are a reason to decide again.
+pub(crate) const SURPRISE: f64 = 1.5;
 
 /// Calls shorter than this say little about their items: looking at the clock takes up to a tenth.
 const OBSERVABLE_NS: f64 = 500.0;
 
 /// As many observed calls weigh as much as the profile.
 const PROFILE_WEIGHT: f64 = 8.0;
+
+/// Fewer items than pay with hot helpers never pay.
+const HOT: usize = usize::MAX;
 
 /// An observed item time this many times off the profile, either way, is not blended with it.
 const IMPLAUSIBLE: f64 = 4.0;
@@ -90,11 +101,15 @@ const fn equal(a: &str, b: &str) -> bool {
 /// Made by `#[amorsize::tune]`, one static per loop.
 #[derive(Debug)]
 pub struct Loop {
-    /// Calls of fewer items run at once, on the caller, without another thought. Zero until the
-    /// first call, while a plan is forced, and while the process records.
-    serial_below: AtomicUsize,
-    /// What `serial_below` is when nothing keeps it at zero.
-    planned_below: AtomicUsize,
+    /// What every call is compared with. Zero until the first call, while a plan is forced, and while
+    /// the process records.
+    serial: SerialBelow,
+    /// The item time for which this was computed, as the bits of an `f64`.
+    applied_ns: AtomicU64,
+    /// Whether the last serial call that was timed took longer than known.
+    surprised: AtomicBool,
+    /// What `serial` is when nothing keeps it at zero.
+    planned: SerialBelow,
     name: &'static str,
     options: Options,
     profiled: &'static [Profiled],
@@ -102,8 +117,47 @@ pub struct Loop {
     /// What the profile says about the loop on this machine, once that has been asked for.
     facts: OnceLock<Option<LoopFacts>>,
     observed: Observed,
-    /// The item time for which `serial_below` was computed, as the bits of an `f64`.
-    applied_ns: AtomicU64,
+}
+
+/// Numbers of items below which a call runs serially without a decision. Each is stored by itself: a
+/// mixture of two states does no harm.
+#[derive(Debug)]
+pub(crate) struct SerialBelow {
+    /// At once, on the caller, without another thought.
+    untimed: AtomicUsize,
+    /// Between two looks at the clock.
+    timed: AtomicUsize,
+    /// The same while no helper is hot.
+    timed_when_cold: AtomicUsize,
+}
+
+impl SerialBelow {
+    const fn new() -> Self {
+        SerialBelow {
+            untimed: AtomicUsize::new(0),
+            timed: AtomicUsize::new(0),
+            timed_when_cold: AtomicUsize::new(0),
+        }
+    }
+
+    fn set(&self, [untimed, timed, timed_when_cold]: [usize; 3]) {
+        self.untimed.store(untimed, Ordering::Relaxed);
+        self.timed.store(timed, Ordering::Relaxed);
+        self.timed_when_cold.store(timed_when_cold, Ordering::Relaxed);
+    }
+
+    /// Whether a call of `n` items runs without another thought.
+    #[inline]
+    pub(crate) fn is_untimed(&self, n: usize) -> bool {
+        n < self.untimed.load(Ordering::Relaxed)
+    }
+
+    /// Whether it runs serially without a decision.
+    pub(crate) fn is_certain(&self, n: usize) -> bool {
+        n < self.timed.load(Ordering::Relaxed)
+            || (n < self.timed_when_cold.load(Ordering::Relaxed)
+                && pool::hot_helpers(machine::facts().hot_for_ns) == 0)
+    }
 }
 
 /// A loop as the process knows it.
@@ -127,15 +181,16 @@ impl Loop {
     /// A loop with the entries that the profile has for it, all with the same name.
     pub const fn new(name: &'static str, options: Options, profiled: &'static [Profiled]) -> Self {
         Loop {
-            serial_below: AtomicUsize::new(0),
-            planned_below: AtomicUsize::new(0),
+            serial: SerialBelow::new(),
+            applied_ns: AtomicU64::new(0),
+            surprised: AtomicBool::new(false),
+            planned: SerialBelow::new(),
             name,
             options,
             profiled,
             active: AtomicBool::new(false),
             facts: OnceLock::new(),
             observed: Observed::new(),
-            applied_ns: AtomicU64::new(0),
         }
     }
 
@@ -150,8 +205,14 @@ impl Loop {
     }
 
     #[inline]
-    pub(crate) fn serial_below(&self) -> usize {
-        self.serial_below.load(Ordering::Relaxed)
+    pub(crate) fn serial(&self) -> &SerialBelow {
+        &self.serial
+    }
+
+    /// What calls would be compared with if the process did not record.
+    #[cfg(feature = "record")]
+    pub(crate) fn planned(&self) -> &SerialBelow {
+        &self.planned
     }
 
     /// Prepares the loop for its first call.
@@ -163,7 +224,7 @@ impl Loop {
         let mut loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.active.load(Ordering::Acquire) {
             loops.push(self);
-            self.set_serial_below(self.embedded_serial_below());
+            self.set_serial_below([self.embedded_serial_below(), 0, 0]);
             self.active.store(true, Ordering::Release);
         }
     }
@@ -171,20 +232,14 @@ impl Loop {
     /// The smallest value over the profile's machines, so that programs whose calls stay below it
     /// never ask which machine they are on.
     fn embedded_serial_below(&self) -> usize {
-        let short = |entry: &Profiled| (CHECKPOINT_FROM_NS / entry.item.item_ns) as usize;
+        let short = |entry: &Profiled| (TIMED_FROM_NS / entry.item.item_ns) as usize;
         self.profiled.iter().map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0)
     }
 
-    fn set_serial_below(&self, n: usize) {
-        let fast = force::current().is_none() && !recording();
-        self.planned_below.store(n, Ordering::Relaxed);
-        self.serial_below.store(if fast { n } else { 0 }, Ordering::Relaxed);
-    }
-
-    /// What the fast path compares with in a process that does not record.
-    #[cfg(feature = "record")]
-    pub(crate) fn planned_below(&self) -> usize {
-        self.planned_below.load(Ordering::Relaxed)
+    fn set_serial_below(&self, below: [usize; 3]) {
+        let decides = force::current().is_none() && !recording();
+        self.planned.set(below);
+        self.serial.set(if decides { below } else { [0; 3] });
     }
 
     /// What calls of `n` items cost here, as far as profile and observation tell; `None` if the loop
@@ -252,9 +307,8 @@ impl Loop {
         }
         if busy_ns < OBSERVABLE_NS {
             // Too short to tell the item time, but long enough to tell that no fork is worth it.
-            let planned = self.planned_below.load(Ordering::Relaxed);
-            if n >= planned && self.observed.item_ns_of_all().is_none() {
-                self.set_serial_below(n + 1);
+            if !self.planned.is_untimed(n) && self.observed.item_ns_of_all().is_none() {
+                self.set_serial_below([n + 1; 3]);
             }
             return;
         }
@@ -262,7 +316,20 @@ impl Loop {
         self.apply();
     }
 
-    /// Recomputes `serial_below` when the item time has moved by more than a tenth.
+    /// Learns from a serial call without a decision if it and the one before took longer than known. One
+    /// alone may have been interrupted.
+    pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
+        let known_ns = f64::from_bits(self.applied_ns.load(Ordering::Relaxed)) * n as f64;
+        let surprise = busy_ns > SURPRISE * known_ns;
+        let before = self.surprised.load(Ordering::Relaxed);
+        if surprise && before {
+            self.observe(n, busy_ns);
+        } else if surprise != before {
+            self.surprised.store(surprise, Ordering::Relaxed);
+        }
+    }
+
+    /// Recomputes the thresholds when the item time has moved by more than a tenth.
     fn apply(&self) {
         let Some(facts) = self.facts_of_all() else { return };
         let applied = f64::from_bits(self.applied_ns.load(Ordering::Relaxed));
@@ -270,10 +337,13 @@ impl Loop {
             return;
         }
         self.applied_ns.store(facts.item_ns.to_bits(), Ordering::Relaxed);
-        let limits = self.limits_by_cores();
+        let (machine, limits) = (machine::facts(), self.limits_by_cores());
         let short = (CHECKPOINT_FROM_NS / facts.item_ns) as usize;
-        let parallel = model::break_even_within(short, &facts, &machine::facts(), &limits);
-        self.set_serial_below(parallel.unwrap_or(short));
+        let serial_below =
+            |hot| model::break_even_within(short, &facts, &machine, &limits, hot).unwrap_or(short);
+        let timed = serial_below(HOT);
+        let untimed = timed.min((TIMED_FROM_NS / facts.item_ns) as usize);
+        self.set_serial_below([untimed, timed, serial_below(0)]);
     }
 
     /// The limits on workers as far as they can be told without a pool.
@@ -295,7 +365,7 @@ impl Loop {
             name: self.name,
             profiled: !self.profiled.is_empty(),
             item_ns: self.facts_of_all().map(|facts| facts.item_ns),
-            serial_below: self.serial_below(),
+            serial_below: self.serial.untimed.load(Ordering::Relaxed),
         }
     }
 }
@@ -358,7 +428,7 @@ pub fn force(plan: Option<Force>) {
     let loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
     force::set(plan);
     for each in loops.iter() {
-        each.set_serial_below(each.embedded_serial_below());
+        each.set_serial_below([each.embedded_serial_below(), 0, 0]);
         each.applied_ns.store(0, Ordering::Relaxed);
         if plan.is_none() {
             each.apply();

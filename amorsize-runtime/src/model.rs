@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Helper `i` of the `w − 1` starts at `Lᵢ = i·spawn + wake`; all workers are then busy until the
-//! work runs out, which gives the quotient. `slow(w) = 1 + a·(w − 1)` is the linear term of the
+//! work runs out, which gives the quotient. Helpers that are still hot from earlier work go first;
+//! the others have the costs of cold ones. `slow(w) = 1 + a·(w − 1)` is the linear term of the
 //! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk. Each
 //! worker reduces its own pieces, then the results meet in pairs: hence the last term.
 
@@ -120,11 +121,17 @@ pub struct Decision {
     pub limited_by: Option<Bound>,
 }
 
-/// Predicts the time of `n` items under `plan`.
-pub fn predict(n: usize, plan: Plan, item: &LoopFacts, machine: &MachineFacts) -> Terms {
+/// Predicts the time of `n` items under `plan` when `hot` helpers are hot.
+pub fn predict(
+    n: usize,
+    plan: Plan,
+    item: &LoopFacts,
+    machine: &MachineFacts,
+    hot: usize,
+) -> Terms {
     match plan {
         Plan::Serial => Terms { items: n as f64 * item.item_ns, ..Terms::default() },
-        Plan::Parallel { workers, chunk } => parallel_terms(n, workers, chunk, item, machine),
+        Plan::Parallel { workers, chunk } => parallel_terms(n, workers, chunk, item, machine, hot),
     }
 }
 
@@ -134,6 +141,7 @@ fn parallel_terms(
     chunk: usize,
     item: &LoopFacts,
     machine: &MachineFacts,
+    hot: usize,
 ) -> Terms {
     let n = n as f64;
     let chunk = (chunk as f64).max(1.0);
@@ -141,20 +149,48 @@ fn parallel_terms(
     let helpers = (workers as f64 - 1.0).min(pieces - 1.0).max(0.0);
     let w = helpers + 1.0;
     let work = n * item.item_ns;
-    let late = machine.spawn_ns * helpers * (helpers + 1.0) / 2.0 + machine.wake_ns * helpers;
-    let chunk_time = chunk * item.item_ns * (1.0 + item.contention * helpers);
+    let start = Start::of(helpers, hot as f64, machine);
     // Of equal chunks, the last ones end half a chunk apart on average, but never further apart than
-    // the workers started.
-    let offset = (0.5 * chunk_time).min(machine.spawn_ns + machine.wake_ns);
-    let spread = UNEVEN * chunk_time + variation(chunk, w, item);
+    // the workers started. Without contention, so that all terms are linear in what a fit looks for.
+    let offset = (0.5 * chunk * item.item_ns).min(start.last);
+    let slowed = chunk * item.item_ns * (1.0 + item.contention * helpers);
+    let spread = UNEVEN * slowed + variation(chunk, w, item);
     Terms {
         items: work / w,
         slowdown: work * item.contention * helpers / w,
-        spawn: machine.spawn_ns * helpers / w,
-        wake: late / w,
+        spawn: start.spawning / w,
+        wake: start.late / w,
         claim: machine.claim_ns * pieces / w,
         reduce: item.reduce_ns * (pieces / w - 1.0 + w.log2()).max(0.0),
         tail: (offset + spread) * helpers / w,
+    }
+}
+
+/// How helpers come to a call.
+struct Start {
+    /// The caller's time for handing them to the pool.
+    spawning: f64,
+    /// How late they are, in all.
+    late: f64,
+    /// How late the last one is.
+    last: f64,
+}
+
+impl Start {
+    /// Of `helpers`, `hot` of which are hot if there are so many.
+    fn of(helpers: f64, hot: f64, machine: &MachineFacts) -> Self {
+        let hot = hot.min(helpers);
+        let cold = helpers - hot;
+        // The spawns before each of `count` helpers and its own: 1 + 2 + … + count.
+        let spawns = |count: f64| count * (count + 1.0) / 2.0;
+        let hot_spawning = machine.spawn_ns * hot;
+        let spawning = hot_spawning + machine.cold_spawn_ns * cold;
+        let hot_late = machine.spawn_ns * spawns(hot) + machine.wake_ns * hot;
+        let cold_late = hot_spawning * cold
+            + machine.cold_spawn_ns * spawns(cold)
+            + machine.cold_wake_ns * cold;
+        let wake = if cold > 0.0 { machine.cold_wake_ns } else { machine.wake_ns };
+        Start { spawning, late: hot_late + cold_late, last: spawning + wake }
     }
 }
 
@@ -165,17 +201,23 @@ fn variation(chunk: f64, w: f64, item: &LoopFacts) -> f64 {
     item.item_cv * item.item_ns * (chunk * 2.0 * w.ln()).sqrt()
 }
 
-/// The cheapest plan for a call of `n` items.
+/// The cheapest plan for a call of `n` items when `hot` helpers are hot.
 ///
 /// Never returns a plan that is predicted to take longer than a serial run. Facts that are not
 /// finite or not positive lead to a serial plan.
-pub fn decide(n: usize, item: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> Decision {
-    let serial = predict(n, Plan::Serial, item, machine);
+pub fn decide(
+    n: usize,
+    item: &LoopFacts,
+    machine: &MachineFacts,
+    limits: &Limits,
+    hot: usize,
+) -> Decision {
+    let serial = predict(n, Plan::Serial, item, machine, hot);
     let mut best =
         Decision { plan: Plan::Serial, terms: serial, serial_ns: serial.total(), limited_by: None };
-    // Any helper costs a spawn and a wake; what it can save is less than the serial time. Written so
-    // that NaN leads to a serial plan.
-    let pays = best.serial_ns > machine.spawn_ns + machine.wake_ns;
+    // What a helper can save is less than the serial time. Written so that NaN leads to a serial
+    // plan.
+    let pays = best.serial_ns > first_helper_ns(machine, hot);
     if !(pays && best.serial_ns.is_finite()) {
         return best;
     }
@@ -185,7 +227,7 @@ pub fn decide(n: usize, item: &LoopFacts, machine: &MachineFacts, limits: &Limit
         if chunk >= n {
             break;
         }
-        let terms = parallel_terms(n, workers, chunk, item, machine);
+        let terms = parallel_terms(n, workers, chunk, item, machine, hot);
         let total = terms.total();
         // Candidates come in increasing order of workers, so asking for a real gain prefers fewer.
         if total * EQUAL_WITHIN < best_ns {
@@ -204,6 +246,11 @@ pub fn decide(n: usize, item: &LoopFacts, machine: &MachineFacts, limits: &Limit
         };
     }
     best
+}
+
+/// When the first helper can start.
+fn first_helper_ns(machine: &MachineFacts, hot: usize) -> f64 {
+    Start::of(1.0, hot as f64, machine).last
 }
 
 /// The worker counts worth comparing: all small ones, then steps of an eighth, then the limit.
@@ -246,9 +293,14 @@ pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineF
 
 /// The smallest number of items from which [`decide`] chooses a parallel plan; `None` when there is
 /// none up to 2⁴⁸ items.
-pub fn break_even(item: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> Option<usize> {
+pub fn break_even(
+    item: &LoopFacts,
+    machine: &MachineFacts,
+    limits: &Limits,
+    hot: usize,
+) -> Option<usize> {
     let most = usize::try_from(1_u64 << 48).unwrap_or(usize::MAX);
-    break_even_within(most, item, machine, limits)
+    break_even_within(most, item, machine, limits, hot)
 }
 
 /// [`break_even`] if it is at most `most` items: dearer the farther away it may be.
@@ -257,13 +309,14 @@ pub fn break_even_within(
     item: &LoopFacts,
     machine: &MachineFacts,
     limits: &Limits,
+    hot: usize,
 ) -> Option<usize> {
-    let parallel = |n: usize| decide(n, item, machine, limits).plan != Plan::Serial;
+    let parallel = |n: usize| decide(n, item, machine, limits, hot).plan != Plan::Serial;
     if most < 2 || !parallel(most) {
         return None;
     }
     // Below this a serial run ends before a helper starts, see `decide`.
-    let never = (machine.spawn_ns + machine.wake_ns) / item.item_ns;
+    let never = first_helper_ns(machine, hot) / item.item_ns;
     let (mut below, mut above) = ((never as usize).clamp(1, most - 1), most);
     while above - below > 1 {
         let middle = below + (above - below) / 2;
@@ -280,8 +333,18 @@ pub fn break_even_within(
 mod tests {
     use super::*;
 
-    const MACHINE: MachineFacts =
-        MachineFacts { spawn_ns: 200.0, wake_ns: 3_000.0, claim_ns: 50.0, reference_ns: 1_000.0 };
+    const MACHINE: MachineFacts = MachineFacts {
+        spawn_ns: 200.0,
+        wake_ns: 3_000.0,
+        cold_spawn_ns: 5_000.0,
+        cold_wake_ns: 20_000.0,
+        hot_for_ns: 50_000.0,
+        claim_ns: 50.0,
+        reference_ns: 1_000.0,
+    };
+
+    /// All helpers are hot.
+    const HOT: usize = usize::MAX;
 
     fn items(item_ns: f64) -> LoopFacts {
         LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.02 }
@@ -290,9 +353,9 @@ mod tests {
     #[test]
     fn a_tiny_loop_stays_serial_and_a_large_one_does_not() {
         let limits = Limits::cores(8);
-        assert_eq!(decide(100, &items(1.0), &MACHINE, &limits).plan, Plan::Serial);
+        assert_eq!(decide(100, &items(1.0), &MACHINE, &limits, HOT).plan, Plan::Serial);
         assert!(matches!(
-            decide(100_000, &items(100.0), &MACHINE, &limits).plan,
+            decide(100_000, &items(100.0), &MACHINE, &limits, HOT).plan,
             Plan::Parallel { workers: 8, .. }
         ));
     }
@@ -303,10 +366,12 @@ mod tests {
             for n in [0, 1, 2, 3, 10, 1_000, 1 << 20, usize::MAX] {
                 for item_ns in [0.0, 0.5, 10.0, 1e6, 1e300, f64::NAN, f64::INFINITY] {
                     let limits = Limits::cores(workers);
-                    let decision = decide(n, &items(item_ns), &MACHINE, &limits);
-                    if let Plan::Parallel { workers: chosen, chunk } = decision.plan {
-                        assert!(decision.terms.total() < decision.serial_ns);
-                        assert!((2..=workers).contains(&chosen) && (1..n).contains(&chunk));
+                    for hot in [0, 1, 7, HOT] {
+                        let decision = decide(n, &items(item_ns), &MACHINE, &limits, hot);
+                        if let Plan::Parallel { workers: chosen, chunk } = decision.plan {
+                            assert!(decision.terms.total() < decision.serial_ns);
+                            assert!((2..=workers).contains(&chosen) && (1..n).contains(&chunk));
+                        }
                     }
                 }
             }
@@ -314,11 +379,32 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_pays_with_hot_helpers_may_not_pay_with_cold_ones() {
+        let (item, limits) = (items(1_000.0), Limits::cores(2));
+        assert_ne!(decide(20, &item, &MACHINE, &limits, 1).plan, Plan::Serial);
+        assert_eq!(decide(20, &item, &MACHINE, &limits, 0).plan, Plan::Serial);
+        assert_ne!(decide(100, &item, &MACHINE, &limits, 0).plan, Plan::Serial);
+    }
+
+    #[test]
+    fn every_hot_helper_saves_time() {
+        let plan = Plan::Parallel { workers: 5, chunk: 10 };
+        let time = |hot| predict(1_000, plan, &items(1_000.0), &MACHINE, hot).total();
+        assert!((0..4).all(|hot| time(hot) > time(hot + 1)));
+        assert_eq!(time(4), time(HOT));
+        // Two hot helpers and two cold ones, term by term.
+        let terms = predict(1_000, plan, &items(1_000.0), &MACHINE, 2);
+        assert_eq!(terms.spawn, (2.0 * 200.0 + 2.0 * 5_000.0) / 5.0);
+        let late = [200.0 + 3_000.0, 400.0 + 3_000.0, 5_400.0 + 20_000.0, 10_400.0 + 20_000.0];
+        assert_eq!(terms.wake, late.iter().sum::<f64>() / 5.0);
+    }
+
+    #[test]
     fn dearer_items_never_raise_the_break_even() {
         let limits = Limits::cores(4);
         let mut last = usize::MAX;
         for item_ns in [1.0, 3.0, 10.0, 100.0, 1e3, 1e5, 1e7] {
-            let at = break_even(&items(item_ns), &MACHINE, &limits).expect("parallel pays");
+            let at = break_even(&items(item_ns), &MACHINE, &limits, HOT).expect("parallel pays");
             assert!(at <= last, "{item_ns} ns: {at} > {last}");
             last = at;
         }
@@ -327,16 +413,16 @@ mod tests {
 
     #[test]
     fn one_worker_is_always_serial() {
-        assert_eq!(break_even(&items(1e6), &MACHINE, &Limits::cores(1)), None);
+        assert_eq!(break_even(&items(1e6), &MACHINE, &Limits::cores(1), HOT), None);
     }
 
     #[test]
     fn limits_on_the_chunk_are_kept_and_the_smaller_one_wins() {
         let limits = Limits { min_chunk: 64, max_chunk: 8, ..Limits::cores(4) };
-        let plan = decide(10_000, &items(1e4), &MACHINE, &limits).plan;
+        let plan = decide(10_000, &items(1e4), &MACHINE, &limits, HOT).plan;
         assert!(matches!(plan, Plan::Parallel { chunk: 64, .. }), "{plan:?}");
         let single = Limits { max_chunk: 1, ..Limits::cores(4) };
-        let plan = decide(10_000, &items(1e4), &MACHINE, &single).plan;
+        let plan = decide(10_000, &items(1e4), &MACHINE, &single, HOT).plan;
         assert!(matches!(plan, Plan::Parallel { chunk: 1, .. }), "{plan:?}");
     }
 
@@ -352,9 +438,9 @@ mod tests {
     #[test]
     fn the_decision_says_what_limited_the_workers() {
         let heavy = items(1e6);
-        let by_cores = decide(1_000, &heavy, &MACHINE, &Limits::cores(2));
+        let by_cores = decide(1_000, &heavy, &MACHINE, &Limits::cores(2), HOT);
         assert_eq!(by_cores.limited_by, Some(Bound::Cores));
-        let by_items = decide(3, &heavy, &MACHINE, &Limits::cores(8));
+        let by_items = decide(3, &heavy, &MACHINE, &Limits::cores(8), HOT);
         assert_eq!(by_items.limited_by, Some(Bound::Items));
     }
 }

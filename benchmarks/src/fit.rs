@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::estimate::median;
 use crate::interleave::interleave;
-use crate::peer::{Peer, unseen};
+use crate::peer::{HOT, Peer, unseen};
 
 /// Chunks per worker, and pieces per thread for `with_min_len`.
 const PIECES_PER_WORKER: [usize; 5] = [1, 4, 16, 64, 256];
@@ -115,7 +115,7 @@ fn squared_error(sweep: &Sweep, facts: LoopFacts, machine: &MachineFacts) -> f64
     let error = |(peer, measured_ns): &(Peer, f64)| match *peer {
         Peer::Plan { workers, chunk: Some(chunk), .. } => {
             let plan = Plan::Parallel { workers, chunk };
-            let predicted_ns = predict(sweep.n, plan, &facts, machine).total();
+            let predicted_ns = predict(sweep.n, plan, &facts, machine, HOT).total();
             (predicted_ns / measured_ns).ln().powi(2)
         }
         _ => 0.0,
@@ -144,8 +144,7 @@ mod tests {
 
     #[test]
     fn facts_that_made_a_sweep_are_found_again() {
-        let machine =
-            MachineFacts { spawn_ns: 200.0, wake_ns: 3_000.0, claim_ns: 50.0, reference_ns: 1.0 };
+        let machine = MachineFacts::from_array([200.0, 3e3, 2e3, 2e4, 5e4, 50.0, 1.0]);
         let truth = LoopFacts { item_ns: 100.0, item_cv: 0.3, reduce_ns: 300.0, contention: 0.1 };
         let target = unseen();
         let sweep = |n: usize| Sweep {
@@ -157,7 +156,7 @@ mod tests {
                 .map(|(workers, chunk)| {
                     let plan = Plan::Parallel { workers, chunk };
                     let peer = Peer::Plan { workers, chunk: Some(chunk), target };
-                    (peer, predict(n, plan, &truth, &machine).total())
+                    (peer, predict(n, plan, &truth, &machine, HOT).total())
                 })
                 .collect(),
             min_lens: Vec::new(),

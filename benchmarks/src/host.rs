@@ -6,7 +6,6 @@ use amorsize::expansion::MachineFacts;
 use amorsize_runtime::{machine_class, measure_machine};
 use serde::Serialize;
 
-use crate::estimate::median;
 use crate::table::time;
 
 /// The machine.
@@ -17,6 +16,9 @@ pub(crate) struct Host {
     threads: usize,
     spawn_ns: f64,
     wake_ns: f64,
+    cold_spawn_ns: f64,
+    cold_wake_ns: f64,
+    hot_for_ns: f64,
     claim_ns: f64,
 }
 
@@ -28,22 +30,16 @@ impl Host {
             threads: rayon::current_num_threads(),
             spawn_ns: machine.spawn_ns,
             wake_ns: machine.wake_ns,
+            cold_spawn_ns: machine.cold_spawn_ns,
+            cold_wake_ns: machine.cold_wake_ns,
+            hot_for_ns: machine.hot_for_ns,
             claim_ns: machine.claim_ns,
         }
     }
 
-    /// The costs of this machine, each the median of several measurements.
+    /// The costs of this machine.
     pub(crate) fn machine() -> MachineFacts {
-        let measured: Vec<MachineFacts> = (0..15).map(|_| measure_machine()).collect();
-        let middle = |field: fn(&MachineFacts) -> f64| {
-            median(&measured.iter().map(field).collect::<Vec<_>>())
-        };
-        MachineFacts {
-            spawn_ns: middle(|facts| facts.spawn_ns),
-            wake_ns: middle(|facts| facts.wake_ns),
-            claim_ns: middle(|facts| facts.claim_ns),
-            reference_ns: middle(|facts| facts.reference_ns),
-        }
+        measure_machine()
     }
 }
 
@@ -51,12 +47,15 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{}, {} threads; spawn {}, wake {}, claim {}",
+            "{}, {} threads; spawn {}, wake {}, claim {}; cold after {}: spawn {}, wake {}",
             self.class,
             self.threads,
             time(self.spawn_ns),
             time(self.wake_ns),
             time(self.claim_ns),
+            time(self.hot_for_ns),
+            time(self.cold_spawn_ns),
+            time(self.cold_wake_ns),
         )
     }
 }

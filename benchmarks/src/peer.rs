@@ -64,6 +64,9 @@ impl Peer {
     }
 }
 
+/// All helpers are hot: rounds follow each other closely.
+pub(crate) const HOT: usize = usize::MAX;
+
 /// A loop that nobody has seen. Loops live as long as the process, so each one is leaked.
 pub(crate) fn unseen() -> &'static Loop {
     Box::leak(Box::new(Loop::new("unseen", Options::NONE, &[])))
@@ -77,7 +80,7 @@ pub(crate) fn profiled(item: LoopFacts, machine: MachineFacts) -> &'static Loop 
         class: machine_class(),
         machine,
         item,
-        parallel_from: model::break_even(&item, &machine, &limits).unwrap_or(usize::MAX),
+        parallel_from: model::break_even(&item, &machine, &limits, HOT).unwrap_or(usize::MAX),
     };
     let entries = Box::leak(Box::new([entry]));
     Box::leak(Box::new(Loop::new("profiled", Options::NONE, entries)))
@@ -86,7 +89,7 @@ pub(crate) fn profiled(item: LoopFacts, machine: MachineFacts) -> &'static Loop 
 /// The plan that a profile with these facts leads to, as tables show it.
 pub(crate) fn planned(n: usize, item: &LoopFacts, machine: &MachineFacts) -> String {
     let limits = Limits::cores(rayon::current_num_threads());
-    match model::decide(n, item, machine, &limits).plan {
+    match model::decide(n, item, machine, &limits, HOT).plan {
         model::Plan::Serial => "serial".to_owned(),
         model::Plan::Parallel { workers, chunk } => format!("{workers}×{chunk}"),
     }

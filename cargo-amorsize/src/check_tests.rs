@@ -33,7 +33,7 @@ fn profile(sections: &[(&str, &[(&str, &str)])]) -> Profile {
         parallel_from: None,
         plan: ReviewedPlan { items: 1, workers: 1, chunk: 1, speedup: 1.0 },
     };
-    let facts = MachineFacts { spawn_ns: 1.0, wake_ns: 1.0, claim_ns: 1.0, reference_ns: 1.0 };
+    let facts = MachineFacts::from_array([1.0; 7]);
     let section = |loops: &[(&str, &str)]| Section {
         facts,
         loops: loops.iter().map(|(name, tokens)| (name.to_string(), entry(tokens))).collect(),

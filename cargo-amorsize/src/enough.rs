@@ -15,7 +15,7 @@ const LONG_QUIET: Duration = Duration::from_secs(6);
 /// all of them, there is nothing to wait for.
 const SILENT: Duration = Duration::from_secs(3);
 
-/// A median whose 95 % interval is this narrow is known; with this many samples it will not become
+/// A time whose 95 % interval is this narrow is known; with this many samples it will not become
 /// much narrower.
 const NARROW: f64 = 0.03;
 const NARROW_FROM: usize = 12;
@@ -96,6 +96,7 @@ mod tests {
                     name: "a::f#2".into(),
                     items: 100,
                     setting: *setting,
+                    hot: 1,
                     wall_ns: 5_000,
                     item_sd_ns: None,
                 }));

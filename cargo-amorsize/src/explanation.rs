@@ -5,10 +5,11 @@ use amorsize_profile::{LoopEntry, MachineFacts};
 use amorsize_runtime::model::{self, Bound, Decision, Limits, Plan, Terms};
 
 use crate::annotation::Options;
-use crate::fit::{limits, workers_and_chunk};
+use crate::fit::{HOT, limits, workers_and_chunk};
 use crate::{term, units};
 
-/// A decision and everything it follows from.
+/// A decision and everything it follows from. Helpers are taken to be hot, except where it is said that
+/// they are cold.
 pub(crate) struct Explanation<'a> {
     name: &'a str,
     class: &'a str,
@@ -17,6 +18,8 @@ pub(crate) struct Explanation<'a> {
     limits: Limits,
     len: usize,
     decision: Decision,
+    /// The decision when all helpers are cold.
+    cold: Decision,
 }
 
 impl<'a> Explanation<'a> {
@@ -30,8 +33,9 @@ impl<'a> Explanation<'a> {
         options: &Options,
     ) -> Self {
         let limits = limits(workers, options);
-        let decision = model::decide(len, &entry.facts, machine, &limits);
-        Explanation { name, class, entry, machine, limits, len, decision }
+        let decide = |hot| model::decide(len, &entry.facts, machine, &limits, hot);
+        let (decision, cold) = (decide(HOT), decide(0));
+        Explanation { name, class, entry, machine, limits, len, decision, cold }
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -56,7 +60,8 @@ impl<'a> Explanation<'a> {
     fn decision_lines(&self) -> Vec<String> {
         let decision = &self.decision;
         let total = decision.terms.total();
-        let mut lines = vec![format!("{} {}", term::heading("decision   "), self.plan_text())];
+        let plan = self.plan_text(decision.plan);
+        let mut lines = vec![format!("{} {plan}", term::heading("decision   "))];
         if decision.plan != Plan::Serial {
             lines.push(format!("            {}", bound_text(decision.limited_by, &self.limits)));
         }
@@ -70,21 +75,34 @@ impl<'a> Explanation<'a> {
                 units::time(decision.serial_ns)
             ),
         });
-        let from = model::break_even(&self.entry.facts, self.machine, &self.limits);
-        lines.push(format!(
-            "{} {}",
-            term::heading("break-even "),
-            match from {
-                Some(n) => format!("parallel from {} items on", units::count(n as u64)),
-                None => "never parallel with these workers".to_owned(),
-            }
-        ));
+        lines.push(format!("{} {}", term::heading("break-even "), self.break_even_text()));
+        if self.limits.workers > 1 {
+            let plan = self.plan_text(self.cold.plan);
+            let total = units::time(self.cold.terms.total());
+            lines.push(format!("{} {plan}", term::heading("when cold  ")));
+            lines.push(format!("            predicted {total}"));
+        }
         lines.push(String::new());
         lines
     }
 
-    fn plan_text(&self) -> String {
-        match self.decision.plan {
+    fn break_even_text(&self) -> String {
+        let from = |hot| model::break_even(&self.entry.facts, self.machine, &self.limits, hot);
+        match (from(HOT), from(0)) {
+            (Some(hot), Some(cold)) => format!(
+                "parallel from {} items on, when cold from {}",
+                units::count(hot as u64),
+                units::count(cold as u64)
+            ),
+            (Some(hot), None) => {
+                format!("parallel from {} items on, when cold never", units::count(hot as u64))
+            }
+            (None, _) => "never parallel with these workers".to_owned(),
+        }
+    }
+
+    fn plan_text(&self, plan: Plan) -> String {
+        match plan {
             Plan::Serial => "serial: the caller runs all items, no pool is entered".to_owned(),
             Plan::Parallel { workers, chunk } => format!(
                 "{}, {} items at a time ({} chunks)",
@@ -128,7 +146,7 @@ impl<'a> Explanation<'a> {
             .into_iter()
             .map(|plan| {
                 let (workers, chunk) = workers_and_chunk(plan, self.len as u64);
-                let ns = model::predict(self.len, plan, &self.entry.facts, self.machine).total();
+                let ns = self.predicted_ns(plan);
                 (ns, units::plan(workers, chunk))
             })
             .collect();
@@ -146,6 +164,10 @@ impl<'a> Explanation<'a> {
         }
         lines.push(String::new());
         lines
+    }
+
+    fn predicted_ns(&self, plan: Plan) -> f64 {
+        model::predict(self.len, plan, &self.entry.facts, self.machine, HOT).total()
     }
 
     /// Plans around the chosen one: serial, other numbers of workers, other chunks.
@@ -198,6 +220,12 @@ impl<'a> Explanation<'a> {
                 units::time(machine.spawn_ns),
                 units::time(machine.wake_ns),
                 units::time(machine.claim_ns)
+            ),
+            format!(
+                "  when cold     spawn {}, wake {}, from {} after a loop on",
+                units::time(machine.cold_spawn_ns),
+                units::time(machine.cold_wake_ns),
+                units::time(machine.hot_for_ns)
             ),
         ]
     }
@@ -272,8 +300,15 @@ mod tests {
 
     use super::*;
 
-    const MACHINE: MachineFacts =
-        MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 1_000.0 };
+    const MACHINE: MachineFacts = MachineFacts {
+        spawn_ns: 300.0,
+        wake_ns: 4_000.0,
+        cold_spawn_ns: 300.0,
+        cold_wake_ns: 4_000.0,
+        hot_for_ns: 50_000.0,
+        claim_ns: 60.0,
+        reference_ns: 1_000.0,
+    };
 
     fn entry(item_ns: f64) -> LoopEntry {
         LoopEntry {

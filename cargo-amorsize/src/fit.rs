@@ -1,7 +1,7 @@
 //! From observations to facts. Pure: records in, a section of the profile out.
 //!
 //! The facts of a loop are those with which the cost model comes nearest to what was observed: the
-//! item time is the median of serial calls at the size where most time was spent; contention and
+//! item time is that of serial calls at the size where most time was spent; contention and
 //! the cost of a piece are what is then left to explain in the parallel calls.
 
 use std::collections::BTreeMap;
@@ -11,11 +11,14 @@ use amorsize_runtime::model::{self, Limits, Plan};
 
 use crate::annotation::Options;
 use crate::observations::{Machine, Observations, SizeClass, dominant, size_classes};
-use crate::stats::{median, quantile};
+use crate::stats::{median, quantile, trimmed_mean};
 
 /// Settings with fewer calls than this say more about chance than about the setting, as long as
 /// there are others.
 const CALLS_PER_SETTING: usize = 3;
+
+/// As many helpers as there are, all of them hot.
+pub(crate) const HOT: usize = usize::MAX;
 
 /// What the sources say about a loop.
 #[derive(Clone, Debug, Default)]
@@ -82,12 +85,13 @@ impl Measurement {
     ) -> Option<LoopEntry> {
         let limits = limits(self.machine.workers as usize, &measured.source.options);
         let class = dominant(&measured.classes)?;
-        let decision = model::decide(class.items as usize, &item, facts, &limits);
+        let hot = class.hot as usize;
+        let decision = model::decide(class.items as usize, &item, facts, &limits, hot);
         let (workers, chunk) = workers_and_chunk(decision.plan, class.items);
         Some(LoopEntry {
             tokens: measured.source.tokens.clone(),
             facts: item,
-            parallel_from: model::break_even(&item, facts, &limits).map(|n| n as u64),
+            parallel_from: model::break_even(&item, facts, &limits, HOT).map(|n| n as u64),
             plan: ReviewedPlan {
                 items: class.items,
                 workers,
@@ -158,11 +162,12 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
                 Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
             let time = |contention: f64, reduce_ns: f64| {
                 let item = LoopFacts { contention, reduce_ns, ..item };
-                model::predict(class.items as usize, plan, &item, machine).total()
+                let hot = setting.hot as usize;
+                model::predict(class.items as usize, plan, &item, machine, hot).total()
             };
             // The model is linear in both, so differences give its coefficients exactly.
             let plain = time(0.0, 0.0);
-            let observed = median(&setting.wall);
+            let observed = trimmed_mean(&setting.wall);
             Row {
                 contention: (time(1.0, 0.0) - plain) / observed,
                 reduce: (time(0.0, 1.0) - plain) / observed,
@@ -214,38 +219,41 @@ fn recorded_speedup(class: &SizeClass, workers: u32, chunk: u64) -> f64 {
         .iter()
         .filter(|setting| setting.workers == workers)
         .min_by(|a, b| distance(a.chunk).total_cmp(&distance(b.chunk)))
-        .map(|setting| median(&class.serial) / median(&setting.wall))
+        .map(|setting| trimmed_mean(&class.serial) / trimmed_mean(&setting.wall))
         .filter(|speedup| speedup.is_finite())
         .unwrap_or(1.0)
 }
 
-/// Raises a loop's contention until the model chooses a serial run for `items` items: one way of
-/// giving up a plan that turned out slower than that.
+/// The items of a call, and how many helpers are hot when it begins.
+pub(crate) type Occasion = (u64, u32);
+
+/// Raises a loop's contention until the model chooses a serial run for a call: one way of giving up a
+/// plan that turned out slower than that.
 pub(crate) fn made_serial_by_contention(
     item: LoopFacts,
-    items: u64,
+    (items, hot): Occasion,
     machine: &MachineFacts,
     limits: &Limits,
 ) -> LoopFacts {
     // From a contention of 1 on no number of workers gains.
     let most = item.contention.max(1.0);
     let raised = |contention| LoopFacts { contention, ..item };
-    let least = least_serial(item.contention, most, raised, items, machine, limits);
+    let least = least_serial(item.contention, most, raised, (items, hot), machine, limits);
     raised(least)
 }
 
-/// Raises the cost of a loop's pieces until the model chooses a serial run for `items` items. More
-/// items may still pay.
+/// Raises the cost of a loop's pieces until the model chooses a serial run for a call. More items may
+/// still pay.
 pub(crate) fn made_serial_by_pieces(
     item: LoopFacts,
-    items: u64,
+    (items, hot): Occasion,
     machine: &MachineFacts,
     limits: &Limits,
 ) -> LoopFacts {
     // A second piece that costs more than the whole run cannot pay.
     let most = item.reduce_ns.max(2.0 * limits.workers as f64 * items as f64 * item.item_ns);
     let raised = |reduce_ns| LoopFacts { reduce_ns, ..item };
-    let least = least_serial(item.reduce_ns, most, raised, items, machine, limits);
+    let least = least_serial(item.reduce_ns, most, raised, (items, hot), machine, limits);
     raised(least)
 }
 
@@ -254,13 +262,14 @@ fn least_serial(
     mut low: f64,
     mut high: f64,
     raised: impl Fn(f64) -> LoopFacts,
-    items: u64,
+    (items, hot): Occasion,
     machine: &MachineFacts,
     limits: &Limits,
 ) -> f64 {
     for _ in 0..40 {
         let middle = (low + high) / 2.0;
-        let plan = model::decide(items as usize, &raised(middle), machine, limits).plan;
+        let facts = raised(middle);
+        let plan = model::decide(items as usize, &facts, machine, limits, hot as usize).plan;
         if plan == Plan::Serial {
             high = middle;
         } else {

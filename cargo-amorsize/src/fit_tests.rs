@@ -5,10 +5,17 @@ use amorsize_profile::{Call, Record, Setting};
 use super::*;
 use crate::stats::SplitMix;
 
-const MACHINE: MachineFacts =
-    MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 1_000.0 };
+const MACHINE: MachineFacts = MachineFacts {
+    spawn_ns: 300.0,
+    wake_ns: 4_000.0,
+    cold_spawn_ns: 2_000.0,
+    cold_wake_ns: 15_000.0,
+    hot_for_ns: 50_000.0,
+    claim_ns: 60.0,
+    reference_ns: 1_000.0,
+};
 
-/// Calls of one size under several settings, each time off by up to `noise`, with an outlier now
+/// Calls of one size under several settings, with all helpers hot and with none, each time off by up to `noise`, with an outlier now
 /// and then as a busy machine has them.
 fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observations {
     let mut random = SplitMix(7);
@@ -16,6 +23,7 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
     seen.add(Record::Machine { class: "test".into(), workers, facts: MACHINE });
     for &items in sizes {
         for round in 0..60 {
+            let hot = if round % 2 == 0 { 0 } else { workers - 1 };
             let mut settings = vec![Setting::Serial];
             for w in 2..=workers {
                 for pieces in [1, 4, 16] {
@@ -32,7 +40,8 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                     }
                     _ => Plan::Serial,
                 };
-                let exact = model::predict(items as usize, plan, &truth, &MACHINE).total();
+                let exact =
+                    model::predict(items as usize, plan, &truth, &MACHINE, hot as usize).total();
                 let mut factor = 1.0 + noise * ((random.next() % 2_001) as f64 / 1_000.0 - 1.0);
                 if round % 17 == 3 {
                     factor *= 6.0;
@@ -42,6 +51,7 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                     name: "demo::f".into(),
                     items,
                     setting,
+                    hot,
                     wall_ns,
                     item_sd_ns: (setting == Setting::Serial)
                         .then_some(truth.item_ns * truth.item_cv),
@@ -116,11 +126,11 @@ fn options_of_the_attribute_bound_the_plan() {
 fn a_plan_that_lost_against_serial_is_given_up() {
     let item = LoopFacts { item_ns: 100.0, item_cv: 0.1, reduce_ns: 10.0, contention: 0.0 };
     let limits = Limits::cores(4);
-    let decide = |item: &LoopFacts| model::decide(10_000, item, &MACHINE, &limits).plan;
+    let decide = |item: &LoopFacts| model::decide(10_000, item, &MACHINE, &limits, 3).plan;
     assert_ne!(decide(&item), Plan::Serial);
     for mended in [
-        made_serial_by_contention(item, 10_000, &MACHINE, &limits),
-        made_serial_by_pieces(item, 10_000, &MACHINE, &limits),
+        made_serial_by_contention(item, (10_000, 3), &MACHINE, &limits),
+        made_serial_by_pieces(item, (10_000, 3), &MACHINE, &limits),
     ] {
         assert_eq!(decide(&mended), Plan::Serial);
         assert_eq!(mended.item_ns, 100.0);

@@ -11,8 +11,8 @@ use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
 use amorsize_runtime::model::{self, Plan};
 
 use crate::fit::{Measured, Measurement, limits};
-use crate::observations::SizeClass;
-use crate::stats::median;
+use crate::observations::{OFTEN, SizeClass};
+use crate::stats::trimmed_mean;
 
 /// Plans that are at most this much slower than the best count as equally good.
 const TOLERANCE: f64 = 0.05;
@@ -108,7 +108,8 @@ pub(crate) fn restore(
 }
 
 /// Whether plans made from the `old` facts are about as fast as plans made from the `new` ones, at
-/// every size that was recorded: as was measured, where both were, or as the new facts predict.
+/// every size and with as many hot helpers as was recorded: as was measured, where both were, or as the
+/// new facts predict.
 fn good_enough(
     measurement: &Measurement,
     measured: &Measured,
@@ -118,34 +119,39 @@ fn good_enough(
     let limits = limits(measurement.machine.workers as usize, &measured.source.options);
     measured.classes.iter().all(|class| {
         let n = class.items as usize;
-        let plan = |(item, machine)| model::decide(n, item, machine, &limits).plan;
-        let (old, new_plan) = (plan(old), plan(new));
         let noise = class.serial_uncertainty();
         let noise = if noise.is_finite() { 2.0 * noise } else { MOST_TOLERANCE };
         let tolerance = (TOLERANCE + noise).min(MOST_TOLERANCE);
         // Far below a microsecond a wrong plan costs less than can be measured.
         let about_as_fast = |old: f64, new: f64| old <= new * (1.0 + tolerance) + NEGLIGIBLE_NS;
-        let predicted = |plan| model::predict(n, plan, new.0, new.1).total();
-        about_as_fast(predicted(old), predicted(new_plan))
-            || measured_time(class, old)
-                .zip(measured_time(class, new_plan))
-                .is_some_and(|(old, new)| about_as_fast(old, new))
+        class.hots().into_iter().all(|hot| {
+            let plan =
+                |(item, machine)| model::decide(n, item, machine, &limits, hot as usize).plan;
+            let predicted = |plan| model::predict(n, plan, new.0, new.1, hot as usize).total();
+            let measured = |plan| measured_time(class, plan, hot);
+            let (old_plan, new_plan) = (plan(old), plan(new));
+            about_as_fast(predicted(old_plan), predicted(new_plan))
+                || measured(old_plan)
+                    .zip(measured(new_plan))
+                    .is_some_and(|(old, new)| about_as_fast(old, new))
+        })
     })
 }
 
 /// What a plan took, by the setting that is nearest to it.
-fn measured_time(class: &SizeClass, plan: Plan) -> Option<f64> {
+fn measured_time(class: &SizeClass, plan: Plan, hot: u32) -> Option<f64> {
     let Plan::Parallel { workers, chunk } = plan else {
-        return Some(median(&class.serial)).filter(|time| time.is_finite());
+        return Some(trimmed_mean(&class.serial)).filter(|time| time.is_finite());
     };
     let distance = |of: u64| ((of as f64) / (chunk as f64)).ln().abs();
     class
         .settings
         .iter()
-        .filter(|setting| setting.workers as usize == workers && setting.wall.len() >= 5)
+        .filter(|setting| setting.workers as usize == workers && setting.wall.len() >= OFTEN)
+        .filter(|setting| setting.hot == hot.min(setting.workers - 1))
         .filter(|setting| distance(setting.chunk) <= 2_f64.ln())
         .min_by(|a, b| distance(a.chunk).total_cmp(&distance(b.chunk)))
-        .map(|setting| median(&setting.wall))
+        .map(|setting| trimmed_mean(&setting.wall))
 }
 
 /// Whether a loop's entry says the same as before.
@@ -159,16 +165,24 @@ mod tests {
     use crate::fit::Source;
     use crate::observations::{Machine, SettingTimes};
 
-    const MACHINE: MachineFacts =
-        MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 1_000.0 };
+    const MACHINE: MachineFacts = MachineFacts {
+        spawn_ns: 300.0,
+        wake_ns: 4_000.0,
+        cold_spawn_ns: 300.0,
+        cold_wake_ns: 4_000.0,
+        hot_for_ns: 50_000.0,
+        claim_ns: 60.0,
+        reference_ns: 1_000.0,
+    };
 
     fn measurement(item_ns: f64, machine: MachineFacts, tokens: &str) -> Measurement {
         let item = LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.02 };
-        let time = |plan| model::predict(2_000, plan, &item, &machine).total();
+        let time = |plan| model::predict(2_000, plan, &item, &machine, 0).total();
         let settings = (2..=4).flat_map(|workers| [10, 40, 160].map(|chunk| (workers, chunk)));
         let settings = settings.map(|(workers, chunk)| SettingTimes {
             workers,
             chunk,
+            hot: 0,
             wall: vec![
                 time(Plan::Parallel { workers: workers as usize, chunk: chunk as usize });
                 20

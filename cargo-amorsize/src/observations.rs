@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use amorsize_profile::{Call, MachineFacts, Record, Setting};
 
 use crate::scan::base_name;
-use crate::stats::{median, uncertainty};
+use crate::stats::{median, trimmed_mean, uncertainty};
+
+/// Calls under one setting from which on what they took is worth something.
+pub(crate) const OFTEN: usize = 5;
 
 /// Everything observed so far.
 #[derive(Clone, Debug, Default)]
@@ -75,18 +78,11 @@ impl Observations {
     /// The machine, as the median over all processes says.
     pub(crate) fn machine(&self) -> Option<Machine> {
         let first = self.machines.first()?;
-        let of = |fact: fn(&MachineFacts) -> f64| {
-            median(&self.machines.iter().map(|machine| fact(&machine.facts)).collect::<Vec<_>>())
-        };
+        let facts: Vec<MachineFacts> = self.machines.iter().map(|machine| machine.facts).collect();
         Some(Machine {
             class: first.class.clone(),
             workers: self.machines.iter().map(|machine| machine.workers).max().unwrap_or(1),
-            facts: MachineFacts {
-                spawn_ns: of(|facts| facts.spawn_ns),
-                wake_ns: of(|facts| facts.wake_ns),
-                claim_ns: of(|facts| facts.claim_ns),
-                reference_ns: of(|facts| facts.reference_ns),
-            },
+            facts: MachineFacts::median(&facts)?,
         })
     }
 }
@@ -100,10 +96,14 @@ pub(crate) struct SizeClass {
     pub(crate) serial: Vec<f64>,
     /// Wall times under stock rayon, in ns.
     pub(crate) rayon: Vec<f64>,
-    /// Wall times by workers and pieces, in ns.
+    /// Wall times by workers, pieces and hot helpers, in ns.
     pub(crate) settings: Vec<SettingTimes>,
+    /// How many helpers were hot before most calls.
+    pub(crate) hot: u32,
     /// Wall times under the plan that is verified, in ns.
     pub(crate) tuned: Vec<f64>,
+    /// Of those the parallel ones, by how many helpers were hot.
+    pub(crate) tuned_parallel: BTreeMap<u32, Vec<f64>>,
     /// What was predicted for those, in ns.
     pub(crate) predicted: Vec<f64>,
     /// The plan that was verified: workers and chunk size of most of those calls.
@@ -112,19 +112,28 @@ pub(crate) struct SizeClass {
     pub(crate) item_sd: Vec<f64>,
 }
 
-/// The calls of a size class with one number of workers and about one number of pieces.
+/// The calls of a size class with one number of workers, about one number of pieces, and one number of
+/// hot helpers.
 #[derive(Clone, Debug)]
 pub(crate) struct SettingTimes {
     pub(crate) workers: u32,
     pub(crate) chunk: u64,
+    pub(crate) hot: u32,
     /// Wall times in ns.
     pub(crate) wall: Vec<f64>,
 }
 
 impl SizeClass {
-    /// Median serial time of one item in ns, where there was a serial call.
+    /// Serial time of one item in ns, where there was a serial call.
     pub(crate) fn item_ns(&self) -> Option<f64> {
-        (!self.serial.is_empty()).then(|| median(&self.serial) / self.items as f64)
+        (!self.serial.is_empty()).then(|| trimmed_mean(&self.serial) / self.items as f64)
+    }
+
+    /// The numbers of hot helpers that occurred often enough to matter, or the most frequent one.
+    pub(crate) fn hots(&self) -> BTreeSet<u32> {
+        let often = self.settings.iter().filter(|setting| setting.wall.len() >= OFTEN);
+        let hots: BTreeSet<u32> = often.map(|setting| setting.hot).collect();
+        if hots.is_empty() { BTreeSet::from([self.hot]) } else { hots }
     }
 
     pub(crate) fn parallel_calls(&self) -> usize {
@@ -135,7 +144,7 @@ impl SizeClass {
         self.serial.len() + self.rayon.len() + self.parallel_calls() + self.tuned.len()
     }
 
-    /// How unsure the serial median is, as a fraction.
+    /// How unsure the serial time is, as a fraction.
     pub(crate) fn serial_uncertainty(&self) -> f64 {
         uncertainty(&self.serial)
     }
@@ -156,9 +165,13 @@ fn size_class(calls: &[&Call]) -> SizeClass {
     sizes.sort_unstable();
     let items = sizes[sizes.len() / 2];
     let mut class = SizeClass { items, ..SizeClass::default() };
-    let mut settings: BTreeMap<(u32, u32), (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    /// Wall times and chunk sizes.
+    type Group = (Vec<f64>, Vec<f64>);
+    let mut settings: BTreeMap<(u32, u32, u32), Group> = BTreeMap::new();
     let mut plans: BTreeMap<(u32, u64), usize> = BTreeMap::new();
+    let mut hots: BTreeMap<u32, usize> = BTreeMap::new();
     for call in calls {
+        *hots.entry(call.hot).or_default() += 1;
         let scale = items as f64 / call.items as f64;
         let wall = call.wall_ns as f64 * scale;
         match call.setting {
@@ -169,13 +182,19 @@ fn size_class(calls: &[&Call]) -> SizeClass {
             Setting::Rayon => class.rayon.push(wall),
             Setting::Parallel { workers, chunk } => {
                 let pieces = call.items.div_ceil(chunk.max(1));
-                let (walls, chunks) =
-                    settings.entry((workers, quarter_octave(pieces))).or_default();
+                // More of them than helpers make no difference.
+                let hot = call.hot.min(workers.saturating_sub(1));
+                let key = (workers, quarter_octave(pieces), hot);
+                let (walls, chunks) = settings.entry(key).or_default();
                 walls.push(wall);
                 chunks.push(chunk as f64 * scale);
             }
             Setting::Tuned { workers, chunk, predicted_ns } => {
                 class.tuned.push(wall);
+                if workers > 1 {
+                    let hot = call.hot.min(workers - 1);
+                    class.tuned_parallel.entry(hot).or_default().push(wall);
+                }
                 class.predicted.push(predicted_ns as f64 * scale);
                 *plans.entry((workers, chunk)).or_default() += 1;
             }
@@ -183,14 +202,20 @@ fn size_class(calls: &[&Call]) -> SizeClass {
     }
     class.settings = settings
         .into_iter()
-        .map(|((workers, _), (wall, chunks))| SettingTimes {
+        .map(|((workers, _, hot), (wall, chunks))| SettingTimes {
             workers,
             chunk: (median(&chunks).round() as u64).max(1),
+            hot,
             wall,
         })
         .collect();
-    class.tuned_plan = plans.into_iter().max_by_key(|(_, count)| *count).map(|(plan, _)| plan);
+    class.tuned_plan = most_frequent(plans);
+    class.hot = most_frequent(hots).unwrap_or(0);
     class
+}
+
+fn most_frequent<T>(counts: BTreeMap<T, usize>) -> Option<T> {
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(what, _)| what)
 }
 
 /// How long a serial run of all calls of a class would take, in ns.
@@ -213,7 +238,7 @@ mod tests {
     use super::*;
 
     fn call(items: u64, setting: Setting, wall_ns: u64) -> Call {
-        Call { name: "a::f".into(), items, setting, wall_ns, item_sd_ns: None }
+        Call { name: "a::f".into(), items, setting, hot: 0, wall_ns, item_sd_ns: None }
     }
 
     #[test]

@@ -94,6 +94,7 @@ mod tests {
             name: "a::f".into(),
             items: 8,
             setting: Setting::Serial,
+            hot: 0,
             wall_ns: 80,
             item_sd_ns: None,
         };

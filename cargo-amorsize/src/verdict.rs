@@ -4,10 +4,12 @@
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
 use amorsize_runtime::model::{self, Limits, Plan};
 
-use crate::fit::{Measurement, facts_of, limits, made_serial_by_contention, made_serial_by_pieces};
+use crate::fit::{
+    Measurement, Occasion, facts_of, limits, made_serial_by_contention, made_serial_by_pieces,
+};
 use crate::observations::{Observations, SizeClass, dominant, size_classes, weight};
 use crate::progress::counted;
-use crate::stats::{Ratio, median, ratio_of_medians};
+use crate::stats::{Ratio, ratio_of_means, trimmed_mean};
 use crate::table::Table;
 use crate::{term, units};
 
@@ -30,6 +32,8 @@ pub(crate) struct Verified {
     /// Tuned divided by serial, and by rayon.
     pub(crate) to_serial: Option<Ratio>,
     pub(crate) to_rayon: Option<Ratio>,
+    /// The calls that ran in parallel, by how many helpers were hot: tuned divided by serial.
+    pub(crate) parallel: Vec<(u32, Option<Ratio>)>,
     /// The size that the profile shows.
     pub(crate) is_dominant: bool,
     /// Which part of the loop's time, were all calls serial, goes to calls of this size.
@@ -44,12 +48,17 @@ impl Verified {
             items: class.items,
             workers,
             chunk,
-            serial: median(&class.serial),
-            rayon: median(&class.rayon),
-            tuned: median(&class.tuned),
-            predicted: median(&class.predicted),
-            to_serial: ratio_of_medians(&class.tuned, &class.serial),
-            to_rayon: ratio_of_medians(&class.tuned, &class.rayon),
+            serial: trimmed_mean(&class.serial),
+            rayon: trimmed_mean(&class.rayon),
+            tuned: trimmed_mean(&class.tuned),
+            predicted: trimmed_mean(&class.predicted),
+            to_serial: ratio_of_means(&class.tuned, &class.serial),
+            to_rayon: ratio_of_means(&class.tuned, &class.rayon),
+            parallel: class
+                .tuned_parallel
+                .iter()
+                .map(|(&hot, tuned)| (hot, ratio_of_means(tuned, &class.serial)))
+                .collect(),
             is_dominant,
             share,
         })
@@ -68,9 +77,21 @@ impl Verified {
     /// A parallel plan that lost to serial where it matters. Sizes that matter little would only make
     /// the plans of the others worse.
     pub(crate) fn is_wrong_plan(&self) -> bool {
-        self.workers > 1
+        !self.parallel.is_empty()
             && self.loses_to_serial()
             && (self.is_dominant || self.share >= SHARE_THAT_MATTERS)
+    }
+
+    /// The calls that ran in parallel.
+    fn parallel_calls(&self) -> Vec<Occasion> {
+        self.parallel.iter().map(|&(hot, _)| (self.items, hot)).collect()
+    }
+
+    /// Those of them that lost; all, where only all together did.
+    fn lost_calls(&self) -> Vec<Occasion> {
+        let lost = self.parallel.iter().filter(|(_, ratio)| ratio.is_some_and(is_slower));
+        let lost: Vec<Occasion> = lost.map(|&(hot, _)| (self.items, hot)).collect();
+        if lost.is_empty() { self.parallel_calls() } else { lost }
     }
 
     pub(crate) fn speedup(&self) -> Option<f64> {
@@ -103,7 +124,11 @@ impl Verified {
 }
 
 fn loses(ratio: Option<Ratio>, difference_ns: f64) -> bool {
-    ratio.is_some_and(|ratio| ratio.low > SAME) && difference_ns > SAME_NS
+    ratio.is_some_and(is_slower) && difference_ns > SAME_NS
+}
+
+fn is_slower(ratio: Ratio) -> bool {
+    ratio.low > SAME
 }
 
 fn percent(ratio: f64) -> String {
@@ -159,12 +184,15 @@ pub(crate) fn mend(
             continue;
         }
         let limits = limits(measurement.machine.workers as usize, &measured.source.options);
-        let is_serial = |item: &LoopFacts, row: &Verified| {
-            model::decide(row.items as usize, item, &machine, &limits).plan == Plan::Serial
-        };
+        let lost: Vec<Occasion> = lost.iter().flat_map(|row| row.lost_calls()).collect();
+        let won: Vec<Occasion> = of_loop
+            .iter()
+            .filter(|row| !row.loses_to_serial())
+            .flat_map(|row| row.parallel_calls())
+            .collect();
         let mut facts = facts_of(&measured.classes, &machine).unwrap_or(entry.facts);
-        if !lost.iter().all(|row| is_serial(&facts, row)) {
-            facts = ruled_out(facts, &lost, &of_loop, &machine, &limits);
+        if !lost.iter().all(|&call| is_serial(call, &facts, &machine, &limits)) {
+            facts = ruled_out(facts, &lost, &won, &machine, &limits);
         }
         if let Some(new) = measurement.entry(measured, facts, &machine) {
             *entry = new;
@@ -184,8 +212,18 @@ pub(crate) fn would_lose(
 ) -> bool {
     rows.iter().filter(|row| row.name == name && row.is_wrong_plan()).any(|row| {
         let limits = Limits::cores(row.workers as usize);
-        model::decide(row.items as usize, facts, machine, &limits).plan != Plan::Serial
+        row.lost_calls().into_iter().any(|call| !is_serial(call, facts, machine, &limits))
     })
+}
+
+/// Whether these facts choose a serial run for a call.
+fn is_serial(
+    (items, hot): Occasion,
+    facts: &LoopFacts,
+    machine: &MachineFacts,
+    limits: &Limits,
+) -> bool {
+    model::decide(items as usize, facts, machine, limits, hot as usize).plan == Plan::Serial
 }
 
 /// Writes the measured speed-ups into the section, except for entries that are `kept` as they were.
@@ -210,28 +248,23 @@ pub(crate) fn note_speedups(
     }
 }
 
-/// Facts with which the plans that lost are serial. Of the two ways, dearer pieces and more
-/// contention, takes the one that leaves more of the plans that won as they are.
+/// Facts with which the calls that lost are serial. Of the two ways, dearer pieces and more
+/// contention, takes the one that leaves more of the calls that won as they are.
 fn ruled_out(
     facts: LoopFacts,
-    lost: &[&Verified],
-    all: &[&Verified],
+    lost: &[Occasion],
+    won: &[Occasion],
     machine: &MachineFacts,
     limits: &Limits,
 ) -> LoopFacts {
     let ways = [made_serial_by_pieces, made_serial_by_contention];
-    let candidates = ways
-        .map(|way| lost.iter().fold(facts, |facts, row| way(facts, row.items, machine, limits)));
-    let is_serial = |facts: &LoopFacts, row: &Verified| {
-        model::decide(row.items as usize, facts, machine, limits).plan == Plan::Serial
-    };
+    let candidates =
+        ways.map(|way| lost.iter().fold(facts, |facts, &call| way(facts, call, machine, limits)));
+    let serial = |facts: &LoopFacts, call: &Occasion| is_serial(*call, facts, machine, limits);
     candidates
         .into_iter()
-        .filter(|facts| lost.iter().all(|row| is_serial(facts, row)))
-        .min_by_key(|facts| {
-            let won = all.iter().filter(|row| row.workers > 1 && !row.loses_to_serial());
-            won.filter(|row| is_serial(facts, row)).count()
-        })
+        .filter(|facts| lost.iter().all(|call| serial(facts, call)))
+        .min_by_key(|facts| won.iter().filter(|call| serial(facts, call)).count())
         .unwrap_or(candidates[1])
 }
 

@@ -6,8 +6,15 @@ use amorsize_profile::{Call, Record, Setting};
 use super::*;
 use crate::fit::Source;
 
-const MACHINE: MachineFacts =
-    MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 1_000.0 };
+const MACHINE: MachineFacts = MachineFacts {
+    spawn_ns: 300.0,
+    wake_ns: 4_000.0,
+    cold_spawn_ns: 2_000.0,
+    cold_wake_ns: 15_000.0,
+    hot_for_ns: 50_000.0,
+    claim_ns: 60.0,
+    reference_ns: 1_000.0,
+};
 
 /// Calls of one size: serial, and on two workers in the time that the caller gives.
 fn calls(items: u64, serial_ns: u64, parallel_ns: u64, verified: bool) -> Observations {
@@ -30,6 +37,7 @@ fn calls(items: u64, serial_ns: u64, parallel_ns: u64, verified: bool) -> Observ
                 name: "a::f".into(),
                 items,
                 setting,
+                hot: 1,
                 wall_ns,
                 item_sd_ns: None,
             }));

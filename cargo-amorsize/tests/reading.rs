@@ -16,7 +16,7 @@ fn profile(name: &str, tokens: &str) -> String {
         plan: ReviewedPlan { items: 20_000, workers: 2, chunk: 500, speedup: 1.8 },
     };
     let facts =
-        MachineFacts { spawn_ns: 300.0, wake_ns: 4_000.0, claim_ns: 60.0, reference_ns: 900.0 };
+        MachineFacts::from_array([300.0, 4_000.0, 3_000.0, 20_000.0, 50_000.0, 60.0, 900.0]);
     let section =
         Section { facts, loops: [(name.to_owned(), entry)].into(), untuned: Default::default() };
     Profile { machines: [("x86_64-linux-test".to_owned(), section)].into() }

@@ -244,30 +244,30 @@ fn every_kind_of_damage_is_said_with_its_line() {
         (
             "workers = 2",
             "workers = 4294967296",
-            "amorsize.toml:14: loop \"source_stats::count::tokens\": `plan`: `workers` is negative \
+            "amorsize.toml:17: loop \"source_stats::count::tokens\": `plan`: `workers` is negative \
              or too large",
         ),
         (
             "parallel_from = 12",
             "parallel_from = \"always\"",
-            "amorsize.toml:13: loop \"source_stats::count::tokens\": `parallel_from` is a string, \
+            "amorsize.toml:16: loop \"source_stats::count::tokens\": `parallel_from` is a string, \
              not a whole number",
         ),
         (
             "89abcdef01234567",
             "89ABCDEF01234567",
-            "amorsize.toml:12: loop \"source_stats::count::tokens\": `tokens` is not 16 lowercase \
+            "amorsize.toml:15: loop \"source_stats::count::tokens\": `tokens` is not 16 lowercase \
              hexadecimal digits",
         ),
         (
             "= \"0123456789abcdef\"",
             "= 1",
-            "amorsize.toml:46: `untuned`: `source_stats::group` is a whole number, not a string",
+            "amorsize.toml:52: `untuned`: `source_stats::group` is a whole number, not a string",
         ),
         (
             "0123456789abcdef",
             "0123456789abcde",
-            "amorsize.toml:46: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
+            "amorsize.toml:52: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
              digits",
         ),
         ("180.5", "180.5\nuntuned = []", "amorsize.toml:7: `untuned` is an array, not a table"),

@@ -1,4 +1,4 @@
-//! Measures what handing out work costs here, in about a millisecond.
+//! Measures what handing out work costs here, in one to two milliseconds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,50 +11,117 @@ use crate::handover::{self, Spawner};
 use crate::machine::ASSUMED;
 use crate::pool::RayonPool;
 
-const ROUNDS: usize = 24;
+/// Starts of a helper right after one another.
+const HOT_ROUNDS: usize = 24;
 /// How long one round waits for its helper.
 const PATIENCE: Duration = Duration::from_micros(200);
 /// When to stop starting rounds.
 const BUDGET: Duration = Duration::from_micros(700);
+/// Pauses after which a helper is started, in microseconds, until it turns out to have been cold.
+const PAUSES_US: [u64; 5] = [10, 20, 40, 80, 160];
+/// After a pause of this length every helper is cold.
+const LONG_PAUSE: Duration = Duration::from_micros(400);
+/// Measurements of which [`measure_often`] takes medians. A pool that was just built behaves oddly for
+/// some ten milliseconds, which must be the smaller part.
+const OFTEN: usize = 31;
 
 /// Measures spawn, wake and claim on the present pool, and the reference loop.
-pub fn measure() -> MachineFacts {
+pub(crate) fn measure() -> MachineFacts {
+    measure_once().unwrap_or_else(without_helpers)
+}
+
+/// The medians of several measurements: one is disturbed easily.
+pub fn measure_often() -> MachineFacts {
+    let measurements: Vec<MachineFacts> = (0..OFTEN).filter_map(|_| measure_once()).collect();
+    MachineFacts::median(&measurements).unwrap_or_else(without_helpers)
+}
+
+/// `None` if helpers do not come: a pool that is busy with other work tells nothing about how fast it
+/// can be.
+fn measure_once() -> Option<MachineFacts> {
     rayon::current_num_threads(); // builds the pool, which is not part of what is measured
-    let (spawn_ns, wake_ns) = spawn_and_wake();
-    let helpers_came = wake_ns < PATIENCE.as_nanos() as f64 / 2.0;
-    MachineFacts {
-        // A pool that is busy with other work tells nothing about how fast it can be.
-        spawn_ns: if helpers_came { spawn_ns } else { ASSUMED.spawn_ns },
-        wake_ns: if helpers_came { wake_ns } else { ASSUMED.wake_ns },
-        claim_ns: claim(),
-        reference_ns: reference(),
+    let (hot, cold) = (start_hot()?, start_after(LONG_PAUSE)?);
+    Some(MachineFacts {
+        spawn_ns: hot.spawn_ns,
+        wake_ns: hot.wake_ns,
+        // A thread that by chance was still awake must not make cold starts look cheap.
+        cold_spawn_ns: cold.spawn_ns.max(hot.spawn_ns),
+        cold_wake_ns: cold.wake_ns.max(hot.wake_ns),
+        hot_for_ns: hot_for_ns(hot, cold),
+        ..without_helpers()
+    })
+}
+
+/// What can be measured without helpers.
+fn without_helpers() -> MachineFacts {
+    MachineFacts { claim_ns: claim(), reference_ns: reference(), ..ASSUMED }
+}
+
+/// How one helper started.
+#[derive(Clone, Copy)]
+struct Start {
+    spawn_ns: f64,
+    wake_ns: f64,
+}
+
+impl Start {
+    fn total_ns(self) -> f64 {
+        self.spawn_ns + self.wake_ns
     }
 }
 
-fn spawn_and_wake() -> (f64, f64) {
-    let (mut spawns, mut wakes) = (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS));
-    let start = Instant::now();
-    while spawns.len() < ROUNDS && (spawns.is_empty() || start.elapsed() < BUDGET) {
-        let started_at = AtomicU64::new(0);
-        let origin = Instant::now();
-        let helper = |_seat| {
-            started_at.store(origin.elapsed().as_nanos() as u64, Ordering::Release);
-        };
-        let spawned_at = handover::share(1, &RayonPool, &helper, || {
-            let spawned_at = origin.elapsed();
-            while started_at.load(Ordering::Acquire) == 0 && origin.elapsed() < PATIENCE {
-                std::hint::spin_loop();
-            }
-            spawned_at.as_nanos() as f64
-        });
-        let started_at = match started_at.into_inner() {
-            0 => PATIENCE.as_nanos() as f64,
-            at => at as f64,
-        };
-        spawns.push(spawned_at);
-        wakes.push((started_at - spawned_at).max(0.0));
+/// The medians over many starts, each right after the one before; `None` if helpers do not come.
+fn start_hot() -> Option<Start> {
+    let begin = Instant::now();
+    let starts: Vec<Start> = (0..HOT_ROUNDS)
+        .take_while(|_| begin.elapsed() < BUDGET)
+        .filter_map(|_| start_one())
+        .collect();
+    let middle = |cost: fn(&Start) -> f64| median(starts.iter().map(cost).collect());
+    (!starts.is_empty()).then(|| Start {
+        spawn_ns: middle(|start| start.spawn_ns),
+        wake_ns: middle(|start| start.wake_ns),
+    })
+}
+
+/// One start after a pause in which the caller spins.
+fn start_after(pause: Duration) -> Option<Start> {
+    let begin = Instant::now();
+    while begin.elapsed() < pause {
+        std::hint::spin_loop();
     }
-    (median(spawns), median(wakes))
+    start_one()
+}
+
+/// The longest pause after which a start takes more like a hot one than like a cold one.
+fn hot_for_ns(hot: Start, cold: Start) -> f64 {
+    let between = (hot.total_ns() + cold.total_ns()) / 2.0;
+    PAUSES_US
+        .into_iter()
+        .map(Duration::from_micros)
+        .take_while(|&pause| start_after(pause).is_some_and(|start| start.total_ns() <= between))
+        .last()
+        .map_or(0.0, |pause| pause.as_nanos() as f64)
+}
+
+/// Starts one helper; `None` if it does not come in time.
+fn start_one() -> Option<Start> {
+    let started_at = AtomicU64::new(0);
+    let origin = Instant::now();
+    let helper = |_seat| {
+        started_at.store(origin.elapsed().as_nanos() as u64, Ordering::Release);
+    };
+    let spawned_at = handover::share(1, &RayonPool, &helper, || {
+        let spawned_at = origin.elapsed();
+        while started_at.load(Ordering::Acquire) == 0 && origin.elapsed() < PATIENCE {
+            std::hint::spin_loop();
+        }
+        spawned_at.as_nanos() as f64
+    });
+    match started_at.into_inner() {
+        0 => None,
+        at => Some(Start { spawn_ns: spawned_at, wake_ns: (at as f64 - spawned_at).max(0.0) }),
+    }
 }
 
 /// The cost of a chunk that its owner offers and takes back: a fold of empty items with one item a
@@ -166,10 +233,9 @@ mod tests {
 
     #[test]
     fn all_costs_are_finite_and_not_negative() {
-        let facts = measure();
-        for cost in [facts.spawn_ns, facts.wake_ns, facts.claim_ns, facts.reference_ns] {
-            assert!(cost.is_finite() && cost >= 0.0, "{facts:?}");
-        }
+        let facts = measure_often();
+        assert!(facts.to_array().iter().all(|cost| cost.is_finite() && *cost >= 0.0), "{facts:?}");
         assert!(facts.reference_ns > 0.0);
+        assert!(facts.spawn_ns <= facts.cold_spawn_ns && facts.wake_ns <= facts.cold_wake_ns);
     }
 }

@@ -7,18 +7,26 @@ mod measure;
 pub use class::class;
 pub use cores::usable_cores;
 pub(crate) use cores::{limit_by_pool, limits_by_cores};
-pub use measure::measure;
+pub(crate) use measure::measure;
+pub use measure::measure_often;
 
 use std::sync::OnceLock;
 
 use amorsize_profile::MachineFacts;
 
-/// Costs assumed until the machine has been measured: a common desktop, rounded up, so that what
-/// goes parallel on their strength is worth it.
-const ASSUMED: MachineFacts =
-    MachineFacts { spawn_ns: 500.0, wake_ns: 8_000.0, claim_ns: 60.0, reference_ns: 0.0 };
+/// Costs assumed until the machine has been measured: a common desktop, rounded so that what goes
+/// parallel on their strength is worth it.
+const ASSUMED: MachineFacts = MachineFacts {
+    spawn_ns: 500.0,
+    wake_ns: 2_000.0,
+    cold_spawn_ns: 8_000.0,
+    cold_wake_ns: 20_000.0,
+    hot_for_ns: 20_000.0,
+    claim_ns: 60.0,
+    reference_ns: 0.0,
+};
 
-/// Serial time from which measuring the machine first, about a millisecond, does not hurt.
+/// Serial time from which measuring the machine first, one to two milliseconds, does not hurt.
 const WORTH_MEASURING_NS: f64 = 20e6;
 
 static FACTS: OnceLock<MachineFacts> = OnceLock::new();

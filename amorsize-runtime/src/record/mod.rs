@@ -15,14 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use amorsize_profile::{Call, MachineFacts, Profile, Record, Setting};
+use amorsize_profile::{Call, Profile, Record, Setting};
 use rayon::iter::plumbing::{Consumer, Producer};
 
 use crate::crew::Run;
-use crate::drive::{Context, run_as_rayon};
+use crate::drive::{Context, run_as_rayon, run_timed};
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Plan};
+use crate::pool;
 use experiment::{Assignment, Experiment};
 use serial::Blocks;
 
@@ -80,7 +81,7 @@ impl Recorder {
         let first = Record::Machine {
             class: machine::class().to_owned(),
             workers: limits.workers as u32,
-            facts: measure_often(),
+            facts: machine::measure_often(),
         };
         writeln!(file, "{}", first.to_line()).ok()?;
         if let Some(section) = profile.machines.get(machine::class()) {
@@ -110,17 +111,19 @@ impl Recorder {
         self.adopt_profile(context.target);
         let key = (name, items.ilog2());
         let assignment = self.with_experiment(key, context, items, Experiment::next);
+        let hot = pool::hot_helpers(machine::facts().hot_for_ns);
         let (result, setting, wall_ns, item_sd_ns) = match assignment {
             Assignment::Settled(setting) => return self.run_as(context, run, setting),
             Assignment::First => {
                 let mut blocks = Blocks::growing();
                 let result = blocks.run_first(context, run);
                 if let Some(rest) = blocks.handed_over {
-                    self.write(name, rest.items, rest.setting, rest.wall_ns, None);
+                    // The serial part took so long that no helper was hot any more.
+                    self.write(name, rest.items, rest.setting, 0, rest.wall_ns, None);
                 }
                 let items = blocks.items() as u64;
                 let (wall_ns, sd) = (blocks.total_ns(), blocks.item_sd_ns());
-                self.write(name, items, Setting::Serial, wall_ns, sd);
+                self.write(name, items, Setting::Serial, hot, wall_ns, sd);
                 let item_ns = wall_ns as f64 / items as f64;
                 self.with_experiment(key, context, items, |e| e.learn_item_time(item_ns));
                 return result;
@@ -131,7 +134,7 @@ impl Recorder {
                 (result, Setting::Serial, blocks.total_ns(), blocks.item_sd_ns())
             }
             Assignment::Run(setting) => {
-                let setting = self.with_prediction(context, run.len, setting);
+                let setting = self.with_prediction(context, run.len, setting, hot);
                 let start = Instant::now();
                 let result = self.run_as(context, run, setting);
                 let wall_ns = start.elapsed().as_nanos() as u64;
@@ -141,7 +144,7 @@ impl Recorder {
         self.with_experiment(key, context, items, |e| {
             e.add(setting, wall_ns as f64 / items as f64)
         });
-        self.write(name, items, setting, wall_ns, item_sd_ns);
+        self.write(name, items, setting, hot, wall_ns, item_sd_ns);
         result
     }
 
@@ -152,22 +155,34 @@ impl Recorder {
     {
         match setting {
             Setting::Serial => context.run_serial(run),
-            Setting::Rayon => run_as_rayon(run),
+            Setting::Rayon => {
+                let result = run_as_rayon(run);
+                pool::note_use(rayon::current_num_threads());
+                result
+            }
             Setting::Parallel { workers, chunk } => {
                 context.run_parallel(run, workers as usize, chunk as usize)
             }
-            Setting::Tuned { .. } if run.len < context.target.planned_below() => run.fold(),
-            Setting::Tuned { .. } => context.run_planned(run),
+            Setting::Tuned { .. } => {
+                let planned = context.target.planned();
+                if planned.is_untimed(run.len) {
+                    run.fold()
+                } else if planned.is_certain(run.len) {
+                    run_timed(context.target, run)
+                } else {
+                    context.run_planned(run)
+                }
+            }
         }
     }
 
     /// Fills in the plan that the model chooses, for calls under verification.
-    fn with_prediction(&self, context: Context, n: usize, setting: Setting) -> Setting {
+    fn with_prediction(&self, context: Context, n: usize, setting: Setting, hot: usize) -> Setting {
         let (Setting::Tuned { .. }, Some(facts)) = (setting, context.target.facts(n)) else {
             return setting;
         };
         let limits = machine::limit_by_pool(context.limits);
-        let decision = model::decide(n, &facts, &machine::facts(), &limits);
+        let decision = model::decide(n, &facts, &machine::facts(), &limits, hot);
         let (workers, chunk) = match decision.plan {
             Plan::Serial => (1, n as u64),
             Plan::Parallel { workers, chunk } => (workers as u32, chunk as u64),
@@ -207,11 +222,12 @@ impl Recorder {
         name: &str,
         items: u64,
         setting: Setting,
+        hot: usize,
         wall_ns: u64,
         item_sd_ns: Option<f64>,
     ) {
-        let name = name.to_owned();
-        let call = Record::Call(Call { name, items, setting, wall_ns, item_sd_ns });
+        let (name, hot) = (name.to_owned(), hot.try_into().unwrap_or(u32::MAX));
+        let call = Record::Call(Call { name, items, setting, hot, wall_ns, item_sd_ns });
         self.append(&call);
     }
 
@@ -227,22 +243,6 @@ fn create(folder: &Path) -> Option<File> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let path = folder.join(format!("{}-{now:x}.records", std::process::id()));
     File::options().append(true).create_new(true).open(path).ok()
-}
-
-/// The medians of a few measurements: one is disturbed easily.
-fn measure_often() -> MachineFacts {
-    let samples: Vec<MachineFacts> = (0..7).map(|_| machine::measure()).collect();
-    let median = |field: fn(&MachineFacts) -> f64| {
-        let mut values: Vec<f64> = samples.iter().map(field).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    MachineFacts {
-        spawn_ns: median(|facts| facts.spawn_ns),
-        wake_ns: median(|facts| facts.wake_ns),
-        claim_ns: median(|facts| facts.claim_ns),
-        reference_ns: median(|facts| facts.reference_ns),
-    }
 }
 
 fn clock_cost() -> u64 {
