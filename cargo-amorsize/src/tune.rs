@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use amorsize_profile::{LoopFacts, Profile, Section};
+use amorsize_profile::{LoopEntry, LoopFacts, Profile, Section};
 use cargo_metadata::Package;
 
 use crate::cli::Tune;
@@ -116,21 +116,21 @@ impl Job<'_> {
 
         let left = limit.saturating_sub(recording.spent);
         let before = Ticks::now();
-        let verified = self.verify(&recording, &class, &mut section, left)?;
+        let kept = |name: &str, entry: &LoopEntry| is_kept(old_section, name, entry);
+        let verified = self.verify(&recording, &class, &mut section, kept, left)?;
         if let Some(old) = old_section {
             let section_facts = section.facts;
             let lost = |name: &str, facts: &LoopFacts| {
-                verdict::would_lose(name, facts, &section_facts, &verified.lost)
+                let workers = verified.measurement.machine.workers;
+                verdict::would_lose(name, facts, &section_facts, workers, &verified.lost)
             };
             restore(&mut section, old, &verified.measurement, trusted, lost);
         }
         let rows = &verified.rows;
-        verdict::note_speedups(&mut section, rows, |name, entry| is_kept(old_section, name, entry));
+        verdict::note_speedups(&mut section, rows, kept);
         // A plan that was mended is news only if the entry was not put back.
         let mut mended = verified.mended;
-        mended.retain(|name| {
-            section.loops.get(name).is_some_and(|entry| !is_kept(old_section, name, entry))
-        });
+        mended.retain(|name| section.loops.get(name).is_some_and(|entry| !kept(name, entry)));
         verdict::print(rows, &section, &mended, self.verbose);
         self.warn_of_load(recording.load.max(noise::share_since(before)), old_section.is_some());
 
@@ -151,6 +151,7 @@ impl Job<'_> {
         recording: &Recording,
         class: &str,
         section: &mut Section,
+        kept: impl Fn(&str, &LoopEntry) -> bool,
         limit: Duration,
     ) -> Result<Outcome> {
         let started = Instant::now();
@@ -177,16 +178,19 @@ impl Job<'_> {
             seen = seen.with_verification(&observed);
             let measurement = self.measurement(&seen)?;
             // A plan that lost to other programs is not the plan's fault.
-            changed =
-                if trusted { verdict::mend(section, &rows, &measurement) } else { Vec::new() };
+            changed = if trusted {
+                verdict::mend(section, &rows, &measurement, &kept)
+            } else {
+                Vec::new()
+            };
             *section = rounded(class, section.clone());
             let settled = changed.is_empty();
             if !settled {
                 let plans = counted(changed.len(), "plan");
-                term::status("Mending", &format!("{plans} that lost to serial"));
+                term::status("Mending", &format!("{plans} that did not win against serial"));
                 mended.extend(changed.iter().cloned());
-                let wrong = rows.iter().filter(|row| row.is_wrong_plan());
-                lost.extend(wrong.filter(|row| changed.contains(&row.name)).cloned());
+                let given_up = rows.iter().filter(|row| row.gains_nothing());
+                lost.extend(given_up.filter(|row| changed.contains(&row.name)).cloned());
             }
             let left = limit.saturating_sub(started.elapsed());
             if settled || round + 1 == VERIFICATIONS || left < SHORTEST_VERIFICATION {

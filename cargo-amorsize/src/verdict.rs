@@ -77,9 +77,19 @@ impl Verified {
     /// A parallel plan that lost to serial where it matters. Sizes that matter little would only make
     /// the plans of the others worse.
     pub(crate) fn is_wrong_plan(&self) -> bool {
-        !self.parallel.is_empty()
-            && self.loses_to_serial()
-            && (self.is_dominant || self.share >= SHARE_THAT_MATTERS)
+        self.loses_to_serial() && self.is_parallel_where_it_matters()
+    }
+
+    /// A parallel plan that was not seen to win against serial where it matters. That is enough to write
+    /// no such plan, though not enough to change one that is written already.
+    pub(crate) fn gains_nothing(&self) -> bool {
+        let ratio = self.to_serial.map_or(f64::INFINITY, |ratio| ratio.middle);
+        ratio * SAME > 1.0 && self.is_parallel_where_it_matters()
+    }
+
+    fn is_parallel_where_it_matters(&self) -> bool {
+        let matters = self.is_dominant || self.share >= SHARE_THAT_MATTERS;
+        matters && !self.parallel.is_empty()
     }
 
     /// The calls that ran in parallel.
@@ -162,7 +172,8 @@ fn distance(a: u64, b: u64) -> f64 {
     ((a.max(1) as f64) / (b.max(1) as f64)).ln().abs()
 }
 
-/// Gives up plans that lost to serial, in `section`. Returns the names of the loops concerned.
+/// Gives up plans that lost to serial, in `section`, and those that did not win unless their entry is
+/// `kept` from before. Returns the names of the loops concerned.
 ///
 /// The facts are fitted again with what the verification measured, which is in `measurement` too;
 /// where that does not change the plan, it is ruled out.
@@ -170,6 +181,7 @@ pub(crate) fn mend(
     section: &mut Section,
     rows: &[Verified],
     measurement: &Measurement,
+    kept: impl Fn(&str, &LoopEntry) -> bool,
 ) -> Vec<String> {
     let machine = section.facts;
     let mut mended = Vec::new();
@@ -178,18 +190,18 @@ pub(crate) fn mend(
             continue;
         };
         let of_loop: Vec<&Verified> = rows.iter().filter(|row| row.name == *name).collect();
-        let lost: Vec<&Verified> =
-            of_loop.iter().copied().filter(|row| row.is_wrong_plan()).collect();
+        let kept = kept(name, entry);
+        let has_lost = |row: &Verified| {
+            if kept { row.is_wrong_plan() } else { row.gains_nothing() }
+        };
+        let (lost, won): (Vec<&Verified>, Vec<&Verified>) =
+            of_loop.iter().copied().partition(|row| has_lost(row));
         if lost.is_empty() {
             continue;
         }
         let limits = limits(measurement.machine.workers as usize, &measured.source.options);
         let lost: Vec<Occasion> = lost.iter().flat_map(|row| row.lost_calls()).collect();
-        let won: Vec<Occasion> = of_loop
-            .iter()
-            .filter(|row| !row.loses_to_serial())
-            .flat_map(|row| row.parallel_calls())
-            .collect();
+        let won: Vec<Occasion> = won.iter().flat_map(|row| row.parallel_calls()).collect();
         let mut facts = facts_of(&measured.classes, &machine).unwrap_or(entry.facts);
         if !lost.iter().all(|&call| is_serial(call, &facts, &machine, &limits)) {
             facts = ruled_out(facts, &lost, &won, &machine, &limits);
@@ -202,16 +214,17 @@ pub(crate) fn mend(
     mended
 }
 
-/// Whether these facts choose a parallel plan again where one was verified to be a wrong plan: at one
-/// of the `rows` that lost.
+/// Whether these facts choose a parallel plan again, with up to `workers`, at one of the `rows` whose
+/// plans were given up.
 pub(crate) fn would_lose(
     name: &str,
     facts: &LoopFacts,
     machine: &MachineFacts,
+    workers: u32,
     rows: &[Verified],
 ) -> bool {
-    rows.iter().filter(|row| row.name == name && row.is_wrong_plan()).any(|row| {
-        let limits = Limits::cores(row.workers as usize);
+    let limits = Limits::cores(workers as usize);
+    rows.iter().filter(|row| row.name == name).any(|row| {
         row.lost_calls().into_iter().any(|call| !is_serial(call, facts, machine, &limits))
     })
 }
@@ -280,7 +293,7 @@ pub(crate) fn print(rows: &[Verified], section: &Section, mended: &[String], ver
         }
         let item_ns = section.loops.get(&row.name).map_or(f64::NAN, |entry| entry.facts.item_ns);
         let mut notes = row.notes();
-        if row.is_wrong_plan() && mended.contains(&row.name) {
+        if row.gains_nothing() && mended.contains(&row.name) {
             notes.push("so at this size it will run serially".to_owned());
         }
         table.row(

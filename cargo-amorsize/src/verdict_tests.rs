@@ -20,6 +20,19 @@ const MACHINE: MachineFacts = MachineFacts {
 fn calls(items: u64, serial_ns: u64, parallel_ns: u64, verified: bool) -> Observations {
     let mut seen = Observations::default();
     seen.add(Record::Machine { class: "test".into(), workers: 2, facts: MACHINE });
+    add_calls(&mut seen, 1, items, serial_ns, parallel_ns, verified);
+    seen
+}
+
+/// Adds such calls, with so many hot helpers.
+fn add_calls(
+    seen: &mut Observations,
+    hot: u32,
+    items: u64,
+    serial_ns: u64,
+    parallel_ns: u64,
+    verified: bool,
+) {
     let chunk = items / 8;
     let parallel = if verified {
         Setting::Tuned { workers: 2, chunk, predicted_ns: parallel_ns }
@@ -37,13 +50,12 @@ fn calls(items: u64, serial_ns: u64, parallel_ns: u64, verified: bool) -> Observ
                 name: "a::f".into(),
                 items,
                 setting,
-                hot: 1,
+                hot,
                 wall_ns,
                 item_sd_ns: None,
             }));
         }
     }
-    seen
 }
 
 fn measurement(seen: &Observations) -> Measurement {
@@ -66,7 +78,7 @@ fn a_plan_that_wins_stays_and_its_measured_gain_is_noted() {
     let rows = compare(&verification, &section);
     assert!(!rows[0].loses_to_serial() && !rows[0].loses_to_rayon());
     let all = measurement(&seen.with_verification(&verification));
-    assert!(mend(&mut section, &rows, &all).is_empty());
+    assert!(mend(&mut section, &rows, &all, |_, _| false).is_empty());
     note_speedups(&mut section, &rows, |_, _| false);
     let speedup = section.loops["a::f"].plan.speedup;
     assert!((1.9..2.1).contains(&speedup), "{speedup}");
@@ -79,7 +91,7 @@ fn a_plan_that_loses_to_serial_is_given_up() {
     let rows = compare(&verification, &section);
     assert!(rows[0].loses_to_serial() && rows[0].is_dominant);
     let all = measurement(&seen.with_verification(&verification));
-    assert_eq!(mend(&mut section, &rows, &all), ["a::f"]);
+    assert_eq!(mend(&mut section, &rows, &all, |_, _| true), ["a::f"]);
     note_speedups(&mut section, &rows, |_, _| false);
     let plan = section.loops["a::f"].plan;
     assert_eq!((plan.workers, plan.chunk, plan.speedup), (1, 1_000, 1.0));
@@ -91,10 +103,38 @@ fn facts_that_lost_would_lose_again_and_mended_ones_would_not() {
     let before = section.loops["a::f"].facts;
     let verification = calls(1_000, 100_000, 130_000, true);
     let rows = compare(&verification, &section);
-    mend(&mut section, &rows, &measurement(&seen.with_verification(&verification)));
-    assert!(would_lose("a::f", &before, &MACHINE, &rows));
-    assert!(!would_lose("a::f", &section.loops["a::f"].facts, &MACHINE, &rows));
-    assert!(!would_lose("a::g", &before, &MACHINE, &rows));
+    let all = measurement(&seen.with_verification(&verification));
+    mend(&mut section, &rows, &all, |_, _| true);
+    assert!(would_lose("a::f", &before, &MACHINE, 2, &rows));
+    assert!(!would_lose("a::f", &section.loops["a::f"].facts, &MACHINE, 2, &rows));
+    assert!(!would_lose("a::g", &before, &MACHINE, 2, &rows));
+}
+
+#[test]
+fn a_new_plan_has_to_win_and_an_old_one_has_to_lose() {
+    let (seen, section) = fitted();
+    let verification = calls(1_000, 100_000, 100_000, true);
+    let rows = compare(&verification, &section);
+    let all = measurement(&seen.with_verification(&verification));
+    assert!(mend(&mut section.clone(), &rows, &all, |_, _| true).is_empty());
+    assert_eq!(mend(&mut section.clone(), &rows, &all, |_, _| false), ["a::f"]);
+}
+
+#[test]
+fn a_plan_that_loses_when_cold_stays_when_hot() {
+    let mut seen = calls(1_000, 30_000, 19_000, false);
+    add_calls(&mut seen, 0, 1_000, 30_000, 26_000, false);
+    let mut section = measurement(&seen).section(MACHINE);
+    let mut verification = calls(1_000, 30_000, 19_000, true);
+    add_calls(&mut verification, 0, 1_000, 30_000, 60_000, true);
+    let rows = compare(&verification, &section);
+    assert!(rows[0].loses_to_serial());
+    let all = measurement(&seen.with_verification(&verification));
+    assert_eq!(mend(&mut section, &rows, &all, |_, _| true), ["a::f"]);
+    let facts = section.loops["a::f"].facts;
+    let plan = |hot| model::decide(1_000, &facts, &MACHINE, &Limits::cores(2), hot).plan;
+    assert_eq!(plan(0), Plan::Serial);
+    assert_ne!(plan(1), Plan::Serial);
 }
 
 #[test]
