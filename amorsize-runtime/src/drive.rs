@@ -155,7 +155,7 @@ impl Context {
             return Paced::start(self, 0.0).run(run, 1);
         };
         let machine = machine::facts_for(run.len as f64 * facts.item_ns);
-        let hot = pool::hot_helpers(machine.hot_for_ns);
+        let hot = pool::helpers_counted_hot(&machine);
         let decision = model::decide(run.len, &facts, &machine, &self.limits, hot);
         match decision.plan {
             Plan::Serial => {
@@ -182,7 +182,7 @@ impl Context {
         let plan = match plan {
             Plan::Parallel { workers, .. } if workers > limits.workers => {
                 let machine = machine::facts();
-                let hot = pool::hot_helpers(machine.hot_for_ns);
+                let hot = pool::helpers_counted_hot(&machine);
                 model::decide(run.len, facts, &machine, &limits, hot).plan
             }
             plan => plan,
@@ -243,7 +243,7 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize) -> Option<usize>
     }
     let facts = target.facts(len)?;
     let (machine, limits) = (machine::facts(), target.limits_by_cores());
-    let hot = pool::hot_helpers(machine.hot_for_ns);
+    let hot = pool::helpers_counted_hot(&machine);
     match model::decide(len, &facts, &machine, &limits, hot).plan {
         Plan::Serial => Some(len),
         Plan::Parallel { chunk, .. } => Some(chunk),
@@ -295,7 +295,7 @@ impl Paced {
         }
         let facts = target.facts_with(item_ns);
         let machine = machine::facts_for(item_ns * rest.len as f64);
-        let hot = pool::hot_helpers(machine.hot_for_ns);
+        let hot = pool::helpers_counted_hot(&machine);
         let right = match model::decide(rest.len, &facts, &machine, &limits, hot).plan {
             Plan::Serial => {
                 let block_ns = (elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS);

@@ -156,7 +156,12 @@ impl SerialBelow {
     pub(crate) fn is_certain(&self, n: usize) -> bool {
         n < self.timed.load(Ordering::Relaxed)
             || (n < self.timed_when_cold.load(Ordering::Relaxed)
-                && pool::hot_helpers(machine::facts().hot_for_ns) == 0)
+                && pool::helpers_counted_hot(&machine::facts()) == 0)
+    }
+
+    /// Whether it would not do so if helpers were hot.
+    fn is_missed(&self, n: usize) -> bool {
+        n >= self.timed.load(Ordering::Relaxed) && n < self.timed_when_cold.load(Ordering::Relaxed)
     }
 }
 
@@ -319,6 +324,9 @@ impl Loop {
     /// Learns from a serial call without a decision if it and the one before took longer than known. One
     /// alone may have been interrupted.
     pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
+        if self.planned.is_missed(n) {
+            pool::note_missed(busy_ns, &machine::facts());
+        }
         let known_ns = f64::from_bits(self.applied_ns.load(Ordering::Relaxed)) * n as f64;
         let surprise = busy_ns > SURPRISE * known_ns;
         let before = self.surprised.load(Ordering::Relaxed);

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use amorsize_profile::MachineFacts;
+
 use crate::handover::Spawner;
 
 /// The pool of the calling thread if it is a pool thread, the global pool otherwise.
@@ -19,30 +21,146 @@ impl Spawner for RayonPool {
     }
 }
 
-/// When helpers last had work from a loop of this process, in nanoseconds since [`now_ns`] began to
-/// count, and how many they were. Each is stored by itself: a mixture of two calls does no harm.
-static LAST_USE_NS: AtomicU64 = AtomicU64::new(0);
-static LAST_HELPERS: AtomicUsize = AtomicUsize::new(0);
+static HEAT: Heat = Heat::new();
 
 /// Notes that so many helpers had work just now.
 pub(crate) fn note_use(helpers: usize) {
-    LAST_USE_NS.store(now_ns(), Ordering::Relaxed);
-    LAST_HELPERS.store(helpers, Ordering::Relaxed);
+    HEAT.note_use(now_ns(), helpers);
 }
 
-/// How many helpers are hot now, if each stays so for `hot_for_ns` after its work. Work that did not
-/// come from a tuned loop is not known about.
-pub(crate) fn hot_helpers(hot_for_ns: f64) -> usize {
-    let helpers = LAST_HELPERS.load(Ordering::Relaxed);
-    // The clock is looked at only where it can matter.
-    if helpers == 0 {
-        return 0;
-    }
-    let idle_ns = now_ns().saturating_sub(LAST_USE_NS.load(Ordering::Relaxed));
-    if (idle_ns as f64) < hot_for_ns { helpers } else { 0 }
+/// Notes that a call of this length just ran serially and would not have with hot helpers.
+pub(crate) fn note_missed(serial_ns: f64, machine: &MachineFacts) {
+    HEAT.note_missed(now_ns(), serial_ns, machine);
+}
+
+/// How many helpers are hot now. Work that did not come from a tuned loop is not known about.
+#[cfg(feature = "record")]
+pub(crate) fn hot_helpers(machine: &MachineFacts) -> usize {
+    HEAT.hot(now_ns(), machine)
+}
+
+/// How many helpers a decision counts as hot: those that are, or all of them once so many calls in a row
+/// would have gained from hot ones that the next does well to make them hot.
+pub(crate) fn helpers_counted_hot(machine: &MachineFacts) -> usize {
+    let now_ns = now_ns();
+    if HEAT.is_worth_warming(now_ns, machine) { usize::MAX } else { HEAT.hot(now_ns, machine) }
 }
 
 fn now_ns() -> u64 {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     ORIGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// Missed calls that have taken this many times as long as a cold start make one worth its price. If
+/// that was wrong, because no further call comes, the price is about 3 % of what they took.
+const WORTH_WARMING: f64 = 32.0;
+
+/// What is known of how hot the pool is. Times are in nanoseconds since any fixed moment. Each is stored
+/// by itself: a mixture of two calls does no harm.
+#[derive(Debug)]
+struct Heat {
+    /// When helpers last had work, and how many they were.
+    last_use_ns: AtomicU64,
+    helpers: AtomicUsize,
+    /// Time of calls that ran serially because helpers were cold, each soon after the one before, and
+    /// when the last of them ended.
+    missed_ns: AtomicU64,
+    last_miss_ns: AtomicU64,
+}
+
+impl Heat {
+    const fn new() -> Self {
+        Heat {
+            last_use_ns: AtomicU64::new(0),
+            helpers: AtomicUsize::new(0),
+            missed_ns: AtomicU64::new(0),
+            last_miss_ns: AtomicU64::new(0),
+        }
+    }
+
+    fn note_use(&self, now_ns: u64, helpers: usize) {
+        self.last_use_ns.store(now_ns, Ordering::Relaxed);
+        self.helpers.store(helpers, Ordering::Relaxed);
+        self.missed_ns.store(0, Ordering::Relaxed);
+    }
+
+    fn note_missed(&self, now_ns: u64, serial_ns: f64, machine: &MachineFacts) {
+        let last_ns = self.last_miss_ns.swap(now_ns, Ordering::Relaxed);
+        let gap_ns = now_ns.saturating_sub(last_ns) as f64 - serial_ns;
+        let in_a_row = gap_ns < machine.hot_for_ns;
+        let before_ns = if in_a_row { self.missed_ns.load(Ordering::Relaxed) } else { 0 };
+        self.missed_ns.store(before_ns + serial_ns as u64, Ordering::Relaxed);
+    }
+
+    fn hot(&self, now_ns: u64, machine: &MachineFacts) -> usize {
+        let helpers = self.helpers.load(Ordering::Relaxed);
+        if helpers > 0 && is_recent(&self.last_use_ns, now_ns, machine) { helpers } else { 0 }
+    }
+
+    fn is_worth_warming(&self, now_ns: u64, machine: &MachineFacts) -> bool {
+        let price_ns = machine.cold_spawn_ns + machine.cold_wake_ns;
+        self.missed_ns.load(Ordering::Relaxed) as f64 > WORTH_WARMING * price_ns
+            && is_recent(&self.last_miss_ns, now_ns, machine)
+    }
+}
+
+/// Whether helpers that had work then are still hot now.
+fn is_recent(then_ns: &AtomicU64, now_ns: u64, machine: &MachineFacts) -> bool {
+    let passed_ns = now_ns.saturating_sub(then_ns.load(Ordering::Relaxed));
+    (passed_ns as f64) < machine.hot_for_ns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hot for 50 µs; a cold start costs 25 µs, so that 800 µs have to be missed.
+    const MACHINE: MachineFacts = MachineFacts {
+        spawn_ns: 200.0,
+        wake_ns: 1_000.0,
+        cold_spawn_ns: 5_000.0,
+        cold_wake_ns: 20_000.0,
+        hot_for_ns: 50_000.0,
+        claim_ns: 50.0,
+        reference_ns: 1_000.0,
+    };
+
+    #[test]
+    fn helpers_are_hot_for_a_while_after_work() {
+        let heat = Heat::new();
+        assert_eq!(heat.hot(10, &MACHINE), 0);
+        heat.note_use(1_000, 3);
+        assert_eq!(heat.hot(1_000, &MACHINE), 3);
+        assert_eq!(heat.hot(50_999, &MACHINE), 3);
+        assert_eq!(heat.hot(51_000, &MACHINE), 0);
+    }
+
+    /// Calls of 30 µs with pauses of this length, until warming is worth it; gives up after 100.
+    fn calls_until_worth_warming(pause_ns: u64) -> Option<usize> {
+        let heat = Heat::new();
+        let mut now_ns = 1_000_000;
+        (1..100).find(|_| {
+            now_ns += 30_000;
+            heat.note_missed(now_ns, 30_000.0, &MACHINE);
+            now_ns += pause_ns;
+            heat.is_worth_warming(now_ns, &MACHINE)
+        })
+    }
+
+    #[test]
+    fn enough_missed_calls_in_a_row_make_warming_worth_its_price() {
+        assert_eq!(calls_until_worth_warming(0), Some(27));
+        assert_eq!(calls_until_worth_warming(49_999), Some(27));
+        // By the next call helpers would be cold again.
+        assert_eq!(calls_until_worth_warming(50_001), None);
+    }
+
+    #[test]
+    fn a_parallel_call_ends_the_row() {
+        let heat = Heat::new();
+        heat.note_missed(2_000_000, 1e6, &MACHINE);
+        assert!(heat.is_worth_warming(2_000_100, &MACHINE));
+        heat.note_use(2_000_200, 1);
+        assert!(!heat.is_worth_warming(2_000_300, &MACHINE));
+    }
 }

@@ -111,7 +111,7 @@ impl Recorder {
         self.adopt_profile(context.target);
         let key = (name, items.ilog2());
         let assignment = self.with_experiment(key, context, items, Experiment::next);
-        let hot = pool::hot_helpers(machine::facts().hot_for_ns);
+        let hot = pool::hot_helpers(&machine::facts());
         let (result, setting, wall_ns, item_sd_ns) = match assignment {
             Assignment::Settled(setting) => return self.run_as(context, run, setting),
             Assignment::First => {
@@ -134,7 +134,7 @@ impl Recorder {
                 (result, Setting::Serial, blocks.total_ns(), blocks.item_sd_ns())
             }
             Assignment::Run(setting) => {
-                let setting = self.with_prediction(context, run.len, setting, hot);
+                let setting = self.with_prediction(context, run.len, setting);
                 let start = Instant::now();
                 let result = self.run_as(context, run, setting);
                 let wall_ns = start.elapsed().as_nanos() as u64;
@@ -177,12 +177,14 @@ impl Recorder {
     }
 
     /// Fills in the plan that the model chooses, for calls under verification.
-    fn with_prediction(&self, context: Context, n: usize, setting: Setting, hot: usize) -> Setting {
+    fn with_prediction(&self, context: Context, n: usize, setting: Setting) -> Setting {
         let (Setting::Tuned { .. }, Some(facts)) = (setting, context.target.facts(n)) else {
             return setting;
         };
         let limits = machine::limit_by_pool(context.limits);
-        let decision = model::decide(n, &facts, &machine::facts(), &limits, hot);
+        let machine = machine::facts();
+        let hot = pool::helpers_counted_hot(&machine);
+        let decision = model::decide(n, &facts, &machine, &limits, hot);
         let (workers, chunk) = match decision.plan {
             Plan::Serial => (1, n as u64),
             Plan::Parallel { workers, chunk } => (workers as u32, chunk as u64),
