@@ -318,7 +318,11 @@ impl Loop {
             return;
         }
         self.observed.add(n, busy_ns);
-        self.apply();
+        // The thresholds take a microsecond to compute, which a single short call is not worth.
+        let known = self.observed.item_ns_of_all().is_some_and(|(_, calls)| calls > 1.0);
+        if known || busy_ns > TIMED_FROM_NS {
+            self.apply();
+        }
     }
 
     /// Learns from a serial call without a decision if it and the one before took longer than known. One
