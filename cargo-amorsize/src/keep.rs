@@ -15,10 +15,14 @@ use crate::observations::{OFTEN, SizeClass};
 use crate::stats::trimmed_mean;
 
 /// Plans that are at most this much slower than the best count as equally good.
-const TOLERANCE: f64 = 0.05;
+const TOLERANCE: f64 = 0.1;
 
-/// Differences below this are not worth a change of the file.
-const NEGLIGIBLE_NS: f64 = 200.0;
+/// So do plans that are slower by less than this share of a cold start: how hot a program finds its
+/// helpers differs from run to run.
+const SHARE_OF_COLD_START: f64 = 0.25;
+
+/// Loops for which the machine's old costs may lead to worse plans before those costs are replaced.
+const MISFITS: f64 = 0.25;
 
 /// However noisy a measurement was, a plan this much slower is replaced.
 const MOST_TOLERANCE: f64 = 0.25;
@@ -36,25 +40,18 @@ pub(crate) fn merged(
     let fresh = measurement.section(measured_facts);
     let Some(old) = old else { return fresh };
 
-    // The machine's old costs stay if loops fitted on top of them decide well.
+    // The machine's old costs stay if most loops fitted on top of them decide well.
     let on_old_machine = measurement.section(old.facts);
-    let machine_holds = !trusted
-        || measurement.loops.iter().all(|(name, measured)| {
-            match (fresh.loops.get(name), on_old_machine.loops.get(name)) {
-                (Some(new), Some(entry)) => good_enough(
-                    measurement,
-                    measured,
-                    (&entry.facts, &old.facts),
-                    (&new.facts, &measured_facts),
-                ),
-                _ => true,
-            }
-        });
-    // With other costs of the machine every plan in the file was worked out anew.
+    let misfits = measurement.loops.iter().filter(|(name, measured)| {
+        fresh.loops.get(*name).zip(on_old_machine.loops.get(*name)).is_some_and(|(new, entry)| {
+            let (was, is) = ((&entry.facts, &old.facts), (&new.facts, &measured_facts));
+            !good_enough(measurement, measured, was, is)
+        })
+    });
+    let machine_holds =
+        !trusted || misfits.count() as f64 <= MISFITS * measurement.loops.len() as f64;
     let mut section = if machine_holds { on_old_machine } else { fresh };
-    if machine_holds {
-        restore(&mut section, old, measurement, trusted, |_, _| false);
-    }
+    restore(&mut section, old, measurement, trusted, |_, _| false);
     for (name, entry) in &old.loops {
         if !section.loops.contains_key(name) && exists(name) {
             section.loops.insert(name.clone(), entry.clone());
@@ -88,9 +85,6 @@ pub(crate) fn restore(
     trusted: bool,
     lost: impl Fn(&str, &LoopFacts) -> bool,
 ) {
-    if section.facts != old.facts {
-        return;
-    }
     let facts = section.facts;
     for (name, entry) in &mut section.loops {
         let (Some(before), Some(measured)) = (old.loops.get(name), measurement.loops.get(name))
@@ -122,8 +116,9 @@ fn good_enough(
         let noise = class.serial_uncertainty();
         let noise = if noise.is_finite() { 2.0 * noise } else { MOST_TOLERANCE };
         let tolerance = (TOLERANCE + noise).min(MOST_TOLERANCE);
-        // Far below a microsecond a wrong plan costs less than can be measured.
-        let about_as_fast = |old: f64, new: f64| old <= new * (1.0 + tolerance) + NEGLIGIBLE_NS;
+        let cold_start_ns = new.1.cold_spawn_ns + new.1.cold_wake_ns;
+        let negligible_ns = SHARE_OF_COLD_START * cold_start_ns;
+        let about_as_fast = |old: f64, new: f64| old <= new * (1.0 + tolerance) + negligible_ns;
         class.hots().into_iter().all(|hot| {
             let plan =
                 |(item, machine)| model::decide(n, item, machine, &limits, hot as usize).plan;

@@ -21,9 +21,11 @@ const BUDGET: Duration = Duration::from_micros(700);
 const PAUSES_US: [u64; 5] = [10, 20, 40, 80, 160];
 /// After a pause of this length every helper is cold.
 const LONG_PAUSE: Duration = Duration::from_micros(400);
-/// Measurements of which [`measure_often`] takes medians. A pool that was just built behaves oddly for
-/// some ten milliseconds, which must be the smaller part.
-const OFTEN: usize = 31;
+/// Measurements of which [`measure_often`] takes medians.
+const OFTEN: usize = 15;
+/// Threads that were just made may share a core for some milliseconds, until the system sets them apart.
+/// It does so when it sees all of them run.
+const SETTLING: Duration = Duration::from_millis(30);
 
 /// Measures spawn, wake and claim on the present pool, and the reference loop.
 pub(crate) fn measure() -> MachineFacts {
@@ -32,24 +34,39 @@ pub(crate) fn measure() -> MachineFacts {
 
 /// The medians of several measurements: one is disturbed easily.
 pub fn measure_often() -> MachineFacts {
+    settle();
     let measurements: Vec<MachineFacts> = (0..OFTEN).filter_map(|_| measure_once()).collect();
     MachineFacts::median(&measurements).unwrap_or_else(without_helpers)
+}
+
+/// Keeps the caller and all threads of the pool busy for a while.
+fn settle() {
+    let begin = Instant::now();
+    let spin = || {
+        while begin.elapsed() < SETTLING {
+            std::hint::spin_loop();
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        scope.spawn_broadcast(|_, _| spin());
+        spin();
+    });
 }
 
 /// `None` if helpers do not come: a pool that is busy with other work tells nothing about how fast it
 /// can be.
 fn measure_once() -> Option<MachineFacts> {
     rayon::current_num_threads(); // builds the pool, which is not part of what is measured
-    let (hot, cold) = (start_hot()?, start_after(LONG_PAUSE)?);
-    Some(MachineFacts {
-        spawn_ns: hot.spawn_ns,
-        wake_ns: hot.wake_ns,
-        // A thread that by chance was still awake must not make cold starts look cheap.
+    let hot = start_hot()?;
+    let facts = MachineFacts { spawn_ns: hot.spawn_ns, wake_ns: hot.wake_ns, ..without_helpers() };
+    // A thread that is woken on the caller's core does not come in time.
+    Some(start_after(LONG_PAUSE).map_or(facts, |cold| MachineFacts {
+        // One that by chance was still awake must not make cold starts look cheap.
         cold_spawn_ns: cold.spawn_ns.max(hot.spawn_ns),
         cold_wake_ns: cold.wake_ns.max(hot.wake_ns),
         hot_for_ns: hot_for_ns(hot, cold),
-        ..without_helpers()
-    })
+        ..facts
+    }))
 }
 
 /// What can be measured without helpers.
