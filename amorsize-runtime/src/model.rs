@@ -22,6 +22,10 @@ use amorsize_profile::{LoopFacts, MachineFacts};
 /// Plans within this factor of the cheapest count as equal: the one with fewer workers is taken.
 const EQUAL_WITHIN: f64 = 1.02;
 
+/// A parallel plan has to be cheaper than a serial run by this factor: the time of a serial run is known
+/// well, that of a helper's start is not.
+const WORTH_LEAVING_SERIAL: f64 = 1.1;
+
 /// The share of a chunk's time by which even equal chunks differ: interrupts, frequency, neighbours.
 const UNEVEN: f64 = 0.02;
 
@@ -230,7 +234,8 @@ pub fn decide(
         let terms = parallel_terms(n, workers, chunk, item, machine, hot);
         let total = terms.total();
         // Candidates come in increasing order of workers, so asking for a real gain prefers fewer.
-        if total * EQUAL_WITHIN < best_ns {
+        let margin = if best.plan == Plan::Serial { WORTH_LEAVING_SERIAL } else { EQUAL_WITHIN };
+        if total * margin < best_ns {
             best_ns = total;
             best.plan = Plan::Parallel { workers, chunk };
             best.terms = terms;
@@ -312,9 +317,8 @@ pub fn break_even_within(
     limits: &Limits,
     hot: usize,
 ) -> Option<usize> {
-    // What a helper gains and what it costs grow alike with their number, so that if any helpers pay,
-    // one does.
-    let limits = Limits { workers: limits.workers.min(2), ..*limits };
+    // What helpers gain and what they cost grow alike with their number, so that if any pay, few do.
+    let limits = Limits { workers: limits.workers.min(4), ..*limits };
     first_parallel(most, 0.05, item, machine, &limits, hot)
 }
 
