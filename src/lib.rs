@@ -27,8 +27,35 @@
 //! `zip`, `chain` and `interleave` belongs to the loop that calls them. What rayon cannot index (hash
 //! maps, `par_bridge`, `par_chunk_by`, strings) runs as rayon runs it, untuned.
 //!
-//! A function where no entry call is found is an error. Entry calls that another macro produces are
-//! not seen.
+//! A function where no entry call is found is an error. Entry calls that another macro produces, or
+//! that a trait of your own hides, are not seen: [`tuned!`] marks them.
+//!
+//! # Loops elsewhere
+//!
+//! A *kernel* is a function of one item. Beside it, the attribute puts a constant with the function's
+//! name in capitals: its loop.
+//!
+//! ```
+//! use amorsize::Tune;
+//! use rayon::prelude::*;
+//!
+//! #[amorsize::tune(kernel)]
+//! fn collatz(n: u32) -> u32 {
+//!     let next = |n: &u32| (*n != 1).then(|| if n % 2 == 0 { n / 2 } else { 3 * n + 1 });
+//!     std::iter::successors(Some(n), next).count() as u32
+//! }
+//!
+//! let longest = (1..1_000_u32).into_par_iter().tuned(COLLATZ).map(collatz).max();
+//! assert_eq!(longest, Some(179));
+//!
+//! // For any other executor: how many workers, and how many items at a time.
+//! let plan = COLLATZ.plan(1_000);
+//! assert!(plan.workers() >= 1 && plan.chunk_size() >= 1);
+//! ```
+//!
+//! Calls of the kernel that do not come from such a loop are sampled while recording, so that its
+//! plan is known even where another executor runs it. Without any attribute,
+//! `static LOOP: amorsize::Loop = amorsize::tuned_loop!("name");` makes a loop for `.tuned(&LOOP)`.
 //!
 //! # Options
 //!
@@ -36,6 +63,12 @@
 //! |---|---|
 //! | `max_workers = 4` | at most so many threads work on one call, the caller included |
 //! | `chunk = 64` | the number of items a worker takes at a time, instead of the measured choice |
+//! | `chunk_time = "500us"` | the time of one chunk, from which its size follows |
+//! | `deterministic` | where pieces begin and end, and so the order of reductions, depends on the number of items alone, in serial runs too: floating-point sums are equal bit by bit on every machine and under every plan but `AMORSIZE=rayon`. A call is cut into 64 pieces |
+//! | `on_pool` | items run on threads of the pool only, as with stock rayon; a call from outside the pool then costs what entering it costs, even if it is short |
+//! | `io` | items wait (for files, for the network) more than they compute: they run on a pool of their own with 8 threads for each core, at least 32 |
+//! | `kernel` | the function is one item of a loop elsewhere, see above |
+//! | `skip = 2`, `skip = [1, 3]` | leaves these loops of the function alone, counted from 1 in the order of the source |
 //! | `name = "…"` | the loop's name; by default `crate::module::function`, with `#2`, `#3` … for the second and third loop of a function |
 //! | `crate = path` | where this crate is, if it was renamed: `#[amorsize_renamed::tune(crate = ::amorsize_renamed)]` |
 //!
@@ -66,9 +99,9 @@
 //!
 //! [rayon]: https://docs.rs/rayon
 
-pub use amorsize_macros::tune;
+pub use amorsize_macros::{tune, tuned, tuned_loop};
 pub use amorsize_runtime::{
-    Force, InvalidForce, Loop, LoopStatus, Tune, Tuned, force, invalid_force, loops, warm_up,
+    Force, InvalidForce, Loop, LoopStatus, Plan, Tune, Tuned, force, invalid_force, loops, warm_up,
 };
 
 #[doc(hidden)]

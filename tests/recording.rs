@@ -1,32 +1,27 @@
-//! What a process that records writes about loops that cannot be tuned. The test runs itself again,
-//! because recording is decided once for a process.
+//! What a process that records writes. Each test runs itself again, because recording is decided once
+//! for a process.
 
 #![cfg(feature = "record")]
 
 use std::collections::HashMap;
 use std::process::Command;
 
+use amorsize::Tune;
 use rayon::prelude::*;
 
-#[amorsize::tune]
-fn lengths(words: &HashMap<u32, String>) -> usize {
-    words.par_iter().map(|(_, word)| word.len()).sum()
-}
+/// The variable that makes a process record, and names the folder.
+const FOLDER: &str = "AMORSIZE_RECORD";
 
-#[test]
-fn a_loop_that_cannot_be_tuned_is_recorded_once() {
-    const FOLDER: &str = "AMORSIZE_RECORD";
+/// What this test, run again by itself with recording on, writes beyond the line about the machine;
+/// `None` in that run.
+fn recorded(test: &str) -> Option<String> {
     if std::env::var_os(FOLDER).is_some() {
-        let words = (0..100).map(|n| (n, n.to_string())).collect();
-        for _ in 0..10 {
-            assert_eq!(lengths(&words), 190);
-        }
-        return;
+        return None;
     }
-    let folder = std::env::temp_dir().join(format!("amorsize-recording-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("amorsize-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let status = Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", "a_loop_that_cannot_be_tuned_is_recorded_once"])
+        .args(["--exact", test])
         .env(FOLDER, &folder)
         .status();
     let text: String = std::fs::read_dir(&folder)
@@ -35,6 +30,41 @@ fn a_loop_that_cannot_be_tuned_is_recorded_once() {
         .collect();
     std::fs::remove_dir_all(&folder).expect("the folder can be removed");
     assert!(status.expect("a test can be run").success());
-    let lines: Vec<&str> = text.lines().skip(1).collect();
-    assert_eq!(lines, ["untuned\trecording::lengths"], "{text}");
+    Some(text.split_once('\n').expect("the line about the machine").1.to_owned())
+}
+
+#[amorsize::tune]
+fn lengths(words: &HashMap<u32, String>) -> usize {
+    words.par_iter().map(|(_, word)| word.len()).sum()
+}
+
+#[test]
+fn a_loop_that_cannot_be_tuned_is_recorded_once() {
+    let Some(text) = recorded("a_loop_that_cannot_be_tuned_is_recorded_once") else {
+        let words = (0..100).map(|n| (n, n.to_string())).collect();
+        return (0..10).for_each(|_| assert_eq!(lengths(&words), 190));
+    };
+    assert_eq!(text, "untuned\trecording::lengths\n");
+}
+
+#[amorsize::tune(kernel)]
+fn cube(x: u64) -> u64 {
+    x * x * x
+}
+
+#[test]
+fn calls_of_a_kernel_are_sampled_until_a_loop_makes_them() {
+    let Some(text) = recorded("calls_of_a_kernel_are_sampled_until_a_loop_makes_them") else {
+        assert_eq!((0..5).map(cube).sum::<u64>(), 100);
+        let cubes = || (0..5_u32).into_par_iter().tuned(CUBE).map(|x| cube(x.into()));
+        return assert_eq!(cubes().sum::<u64>(), 100);
+    };
+    let items: Vec<&str> = text
+        .lines()
+        .map(|line| {
+            assert!(line.ends_with("\trecording::cube"), "{line}");
+            line.split('\t').nth(2).expect("the number of items")
+        })
+        .collect();
+    assert_eq!(items, ["1", "1", "1", "1", "1", "5"], "{text}");
 }

@@ -7,6 +7,9 @@ use syn::{Abi, Attribute, Error, Ident, Result, Token, Visibility};
 
 /// A function with a body.
 pub(crate) struct Annotated {
+    /// `#[cfg]` attributes: what stands beside the function is under them too.
+    pub(crate) conditions: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
     /// Everything in front of the body.
     head: TokenStream,
     pub(crate) name: Ident,
@@ -16,8 +19,11 @@ pub(crate) struct Annotated {
 impl Parse for Annotated {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut head = TokenStream::new();
-        head.append_all(input.call(Attribute::parse_outer)?);
-        input.parse::<Visibility>()?.to_tokens(&mut head);
+        let mut conditions = input.call(Attribute::parse_outer)?;
+        head.append_all(&conditions);
+        conditions.retain(|attribute| attribute.path().is_ident("cfg"));
+        let visibility: Visibility = input.parse()?;
+        visibility.to_tokens(&mut head);
         if input.peek(Token![const]) {
             return Err(input.error(
                 "`#[tune]` does not work on a `const fn`: a parallel loop cannot run at compile time",
@@ -43,7 +49,7 @@ impl Parse for Annotated {
         match rest.pop() {
             Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
                 head.append_all(rest);
-                Ok(Annotated { head, name, body })
+                Ok(Annotated { conditions, visibility, head, name, body })
             }
             _ => Err(Error::new(
                 name.span(),

@@ -55,11 +55,16 @@ const COMBINING_CALLS: &[&str] = &[
     "zip_eq",
 ];
 
+/// The macro by which a user marks an entry call that is not seen: `tuned!(expression)`.
+const MARK: &str = "tuned";
+
 /// A body with its loops tuned.
 pub(crate) struct Body {
     pub(crate) tokens: TokenStream,
-    /// How many loops were found; the statics [`loop_static`] of 0 up to that are referred to.
-    pub(crate) loops: usize,
+    /// How many loops were found.
+    pub(crate) found: usize,
+    /// Those that are tuned, counted from 0: their statics [`loop_static`] are referred to.
+    pub(crate) loops: Vec<usize>,
 }
 
 /// The name of the static that carries the loop of this index.
@@ -67,11 +72,33 @@ pub(crate) fn loop_static(index: usize) -> Ident {
     format_ident!("__AMORSIZE_LOOP_{index}", span = Span::mixed_site())
 }
 
-/// Inserts the tuning calls behind every entry call.
-pub(crate) fn tune(body: TokenStream) -> Body {
-    let mut loops = 0;
+/// Inserts the tuning calls behind every entry call but those to `skip`, counted from 1.
+pub(crate) fn tune(body: TokenStream, skip: &[usize]) -> Body {
+    let mut loops = Loops { skip, found: 0, tuned: Vec::new() };
     let tokens = tune_tokens(body, Place::Anywhere, &mut loops);
-    Body { tokens, loops }
+    Body { tokens, found: loops.found, loops: loops.tuned }
+}
+
+/// The loops found so far.
+struct Loops<'s> {
+    skip: &'s [usize],
+    found: usize,
+    tuned: Vec<usize>,
+}
+
+impl Loops<'_> {
+    /// The calls that tune the loop found next, which are blamed on `at`; `None` if it is skipped.
+    fn next(&mut self, at: Span) -> Option<TokenStream> {
+        let index = self.found;
+        self.found += 1;
+        if self.skip.contains(&self.found) {
+            return None;
+        }
+        self.tuned.push(index);
+        let target = loop_static(index);
+        let span = Span::mixed_site().located_at(at);
+        Some(quote_spanned!(span=> .__slot().__kind().__tune(&#target)))
+    }
 }
 
 /// Where a sequence of tokens stands.
@@ -82,7 +109,7 @@ enum Place {
     Combined,
 }
 
-fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut usize) -> TokenStream {
+fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> TokenStream {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut out = Vec::with_capacity(tokens.len());
     for (position, token) in tokens.iter().enumerate() {
@@ -90,6 +117,15 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut usize) -> TokenStr
             out.push(token.clone());
             continue;
         };
+        if let Some(mark) = mark(&tokens[..position]) {
+            drop_mark(&mut out);
+            let inside = tune_tokens(group.stream(), Place::Anywhere, loops);
+            let mut marked = Group::new(Delimiter::Parenthesis, inside);
+            marked.set_span(group.span());
+            out.push(TokenTree::Group(marked));
+            out.extend(loops.next(mark).into_iter().flatten());
+            continue;
+        }
         let method = method_called(&tokens[..position], group);
         let is =
             |names: &[&str]| method.is_some_and(|name| names.iter().any(|known| name == known));
@@ -99,13 +135,37 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut usize) -> TokenStr
         tuned.set_span(group.span());
         out.push(TokenTree::Group(tuned));
         if let Some(entry) = entry.filter(|_| place == Place::Anywhere) {
-            let target = loop_static(*loops);
-            let span = Span::mixed_site().located_at(entry.span());
-            out.extend(quote_spanned!(span=> .__slot().__kind().__tune(&#target)));
-            *loops += 1;
+            out.extend(loops.next(entry.span()).into_iter().flatten());
         }
     }
     out.into_iter().collect()
+}
+
+/// Where [`MARK`] stands, if the tokens end with `tuned!`.
+fn mark(before: &[TokenTree]) -> Option<Span> {
+    match before {
+        [.., TokenTree::Ident(name), TokenTree::Punct(bang)]
+            if bang.as_char() == '!' && name == MARK =>
+        {
+            Some(name.span())
+        }
+        _ => None,
+    }
+}
+
+/// Drops a trailing `tuned!`, with the path in front of it.
+fn drop_mark(tokens: &mut Vec<TokenTree>) {
+    tokens.truncate(tokens.len() - 2);
+    let is_colon = |token: &TokenTree| matches!(token, TokenTree::Punct(p) if p.as_char() == ':');
+    while let [.., a, b] = tokens.as_slice() {
+        if !(is_colon(a) && is_colon(b)) {
+            break;
+        }
+        tokens.truncate(tokens.len() - 2);
+        if matches!(tokens.last(), Some(TokenTree::Ident(_))) {
+            tokens.pop();
+        }
+    }
 }
 
 /// The name of the method that `arguments` are passed to: `. name arguments`, with type arguments
@@ -149,8 +209,8 @@ mod tests {
     use super::*;
 
     fn tuned(source: &str) -> (String, usize) {
-        let body = tune(source.parse().expect("test source is tokens"));
-        (body.tokens.to_string().replace(' ', ""), body.loops)
+        let body = tune(source.parse().expect("test source is tokens"), &[]);
+        (body.tokens.to_string().replace(' ', ""), body.found)
     }
 
     #[test]
@@ -191,6 +251,27 @@ mod tests {
         {
             assert_eq!(tuned(source), (source.replace(' ', ""), 0));
         }
+    }
+
+    #[test]
+    fn what_is_marked_is_tuned_whatever_it_is() {
+        for source in
+            ["tuned!(all(xs))", "amorsize::tuned!(all(xs))", "::amorsize::tuned![all(xs)]"]
+        {
+            let (tokens, loops) = tuned(&format!("let a = {source}.map(f);"));
+            let expected = "leta=(all(xs)).__slot().__kind().__tune(&__AMORSIZE_LOOP_0).map(f);";
+            assert_eq!((tokens.as_str(), loops), (expected, 1));
+        }
+        assert_eq!(tuned("f(a::b, tuned!(x.par_iter().map(g)))").1, 2);
+    }
+
+    #[test]
+    fn skipped_loops_count_but_are_left_alone() {
+        let source = "a.par_iter(); b.par_iter(); c.par_iter();";
+        let body = tune(source.parse().expect("tokens"), &[2]);
+        assert_eq!((body.found, body.loops), (3, vec![0, 2]));
+        let tokens = body.tokens.to_string().replace(' ', "");
+        assert!(tokens.contains("b.par_iter();c.par_iter().__slot()"), "{tokens}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! From the annotated function to the tuned one.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::Error;
+use syn::ext::IdentExt;
 
 use crate::annotated::Annotated;
 use crate::embed::Embedded;
@@ -14,6 +15,7 @@ use crate::options::{self, Options};
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let (options, option_error) = options::parse(options);
     match syn::parse2::<Annotated>(item.clone()) {
+        Ok(function) if options.kernel.is_some() => kernel(&function, &options),
         Ok(function) => tune(&function, &options, option_error),
         Err(error) => {
             let error = error.to_compile_error();
@@ -23,26 +25,89 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
+/// Expands `tuned_loop!("name", options)` to an expression.
+pub(crate) fn tuned_loop(input: TokenStream) -> TokenStream {
+    let (name, options) = match syn::parse2::<options::OfLoop>(input) {
+        Ok(options::OfLoop { name, options }) => (name, options),
+        Err(error) => return error.to_compile_error(),
+    };
+    let (embedded, error) = Embedded::read();
+    let error = error.map(|error| error.to_compile_error());
+    let value = name.value();
+    let entries = embedded.entries(&expansion(&options), |entry| entry == value);
+    let made = new_loop(&options, Some(&embedded.tracking), &quote!(#name), &entries);
+    quote!({ #error #made })
+}
+
+/// The function as it is, sampled while recording, and beside it the loop of which it is one item.
+fn kernel(function: &Annotated, options: &Options) -> TokenStream {
+    let (embedded, error) = Embedded::read();
+    let error = error.map(|error| error.to_compile_error());
+    let expansion = expansion(options);
+    let Named { name, entries } = Named::new(function, options, &embedded, 0);
+    let made = new_loop(options, Some(&embedded.tracking), &name, &entries);
+    let (inner_attributes, statements) = split_inner_attributes(function.body.stream());
+    let tuned = function.with_body(quote! {
+        #inner_attributes
+        let _sample = #expansion::Sample::start(#name);
+        #statements
+    });
+    let Annotated { conditions, visibility, name: function_name, .. } = function;
+    let carrier = function_name.unraw().to_string().to_uppercase();
+    let carrier = Ident::new(&carrier, function_name.span());
+    let doc = format!("The loop of which one item is [`{function_name}`].");
+    quote! {
+        #error
+        #tuned
+
+        #(#conditions)*
+        #[doc = #doc]
+        #[allow(dead_code)]
+        #visibility const #carrier: &#expansion::Loop = {
+            static LOOP: #expansion::Loop = #made;
+            &LOOP
+        };
+    }
+}
+
 fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> TokenStream {
-    let body = entry::tune(function.body.stream());
+    let body = entry::tune(function.body.stream(), &options.skipped());
     let (embedded, profile_error) = Embedded::read();
-    let nothing_found = (body.loops == 0).then(|| {
+    // Options that cannot be read may have said that this is a kernel.
+    let nothing_found = (body.loops.is_empty() && error.is_none()).then(|| {
+        if body.found > 0 {
+            let message = "all parallel loops of this function are skipped: drop the attribute";
+            return Error::new(function.name.span(), message);
+        }
         Error::new(
             function.name.span(),
             "`#[tune]` found no parallel loop in this function: expected a call such as `.par_iter()`, \
              `.into_par_iter()` or `.par_chunks(k)` written in its body",
         )
     });
-    for other in [profile_error, nothing_found].into_iter().flatten() {
+    let beyond = options
+        .skip
+        .iter()
+        .flatten()
+        .find(|number| number.base10_parse::<usize>().is_ok_and(|number| number > body.found));
+    let beyond = beyond.map(|number| {
+        let found = body.found;
+        Error::new(number.span(), format!("no such loop: the function has {found}"))
+    });
+    for other in [profile_error, nothing_found, beyond].into_iter().flatten() {
         match &mut error {
             None => error = Some(other),
             Some(first) => first.combine(other),
         }
     }
-    let statics = (0..body.loops).map(|index| loop_static(function, options, &embedded, index));
+    let statics = body.loops.iter().map(|&index| {
+        // One loop is enough to make the profile an input of the build.
+        let tracking = (Some(&index) == body.loops.first()).then_some(&embedded.tracking);
+        loop_static(function, options, &embedded, index, tracking)
+    });
     let expansion = expansion(options);
     let (inner_attributes, statements) = split_inner_attributes(body.tokens);
-    let imports = (body.loops > 0).then(|| {
+    let imports = (!body.loops.is_empty()).then(|| {
         quote! {
             #[allow(unused_imports)]
             use #expansion::{AnyKind as _, IntoSlot as _, Untuned as _};
@@ -80,49 +145,80 @@ fn expansion(options: &Options) -> TokenStream {
     }
 }
 
-/// The static that carries one loop of the function, its constants selected by its full name.
+/// A loop's name, and the profile's entries among which it is looked up.
+struct Named {
+    name: TokenStream,
+    entries: TokenStream,
+}
+
+impl Named {
+    fn new(function: &Annotated, options: &Options, embedded: &Embedded, index: usize) -> Self {
+        let expansion = expansion(options);
+        let suffix = if index == 0 { String::new() } else { format!("#{}", index + 1) };
+        if let Some(given) = &options.name {
+            let name = given.value() + &suffix;
+            let entries = embedded.entries(&expansion, |entry| entry == name);
+            return Named { name: quote!(#name), entries };
+        }
+        // A macro does not know its module: all functions of this name are candidates.
+        let tail = format!("::{}{suffix}", function.name.unraw());
+        let entries = embedded.entries(&expansion, |entry| entry.ends_with(&tail));
+        Named { name: quote!(::core::concat!(::core::module_path!(), #tail)), entries }
+    }
+}
+
+/// The static that carries one loop of the function.
 fn loop_static(
     function: &Annotated,
     options: &Options,
     embedded: &Embedded,
     index: usize,
+    tracking: Option<&TokenStream>,
 ) -> TokenStream {
     let expansion = expansion(options);
-    let suffix = if index == 0 { String::new() } else { format!("#{}", index + 1) };
-    let (name, entries) = match &options.name {
-        Some(given) => {
-            let name = given.value() + &suffix;
-            let entries = embedded.entries(&expansion, |entry| entry == name);
-            (quote!(#name), entries)
-        }
-        None => {
-            // A macro does not know its module: all functions of this name are candidates.
-            let tail = format!("::{}{suffix}", syn::ext::IdentExt::unraw(&function.name));
-            let entries = embedded.entries(&expansion, |entry| entry.ends_with(&tail));
-            (quote!(::core::concat!(::core::module_path!(), #tail)), entries)
-        }
-    };
-    let number = |n: Option<usize>| match n {
-        Some(n) => quote!(::core::option::Option::Some(#n)),
-        None => quote!(::core::option::Option::None),
-    };
-    // One loop is enough to make the profile an input of the build. Within a static's initialiser the
-    // bytes are read and dropped, and the user's statements stay the first ones of the body.
-    let tracking = (index == 0).then_some(&embedded.tracking);
-    let (max_workers, chunk) = (number(options.max_workers), number(options.chunk));
+    let Named { name, entries } = Named::new(function, options, embedded, index);
+    // Within a static's initialiser the bytes are read and dropped, and the user's statements stay the
+    // first ones of the body.
+    let made = new_loop(options, tracking, &name, &entries);
     let loop_static = entry::loop_static(index);
+    quote!(static #loop_static: #expansion::Loop = #made;)
+}
+
+/// A constant expression that makes a loop, its entries selected by its full name.
+fn new_loop(
+    options: &Options,
+    tracking: Option<&TokenStream>,
+    name: &TokenStream,
+    entries: &TokenStream,
+) -> TokenStream {
+    let expansion = expansion(options);
+    let some = |name: &str, value: Option<TokenStream>| {
+        let name = Ident::new(name, Span::call_site());
+        value.map(|value| quote!(#name: ::core::option::Option::Some(#value),))
+    };
+    let yes = |name: &str, given: Option<()>| {
+        let name = Ident::new(name, Span::call_site());
+        given.map(|()| quote!(#name: true,))
+    };
+    let max_workers = some("max_workers", options.max_workers.map(|n| quote!(#n)));
+    let chunk = some("chunk", options.chunk.map(|n| quote!(#n)));
+    let chunk_ns = some("chunk_ns", options.chunk_time.map(|n| quote!(#n)));
+    let deterministic = yes("deterministic", options.deterministic);
+    let on_pool = yes("on_pool", options.on_pool);
+    let io = yes("io", options.io);
     quote! {
-        static #loop_static: #expansion::Loop = {
+        {
             #tracking
             const NAME: &::core::primitive::str = #name;
             // Item times are facts of optimised builds.
             const PROFILED: &[#expansion::Profiled] =
                 if ::core::cfg!(debug_assertions) { &[] } else { #entries };
-            #expansion::Loop::new(
-                NAME,
-                #expansion::Options { max_workers: #max_workers, chunk: #chunk },
-                #expansion::select(PROFILED, NAME),
-            )
-        };
+            #[allow(clippy::needless_update)]
+            const OPTIONS: #expansion::Options = #expansion::Options {
+                #max_workers #chunk #chunk_ns #deterministic #on_pool #io
+                ..#expansion::Options::NONE
+            };
+            #expansion::Loop::new(NAME, OPTIONS, #expansion::select(PROFILED, NAME))
+        }
     }
 }

@@ -12,6 +12,24 @@ mod options;
 
 use proc_macro::TokenStream;
 
+/// Makes a loop for `.tuned(&LOOP)`, where there is no annotated function.
+///
+/// See the documentation of the crate `amorsize`.
+#[proc_macro]
+pub fn tuned_loop(input: TokenStream) -> TokenStream {
+    expand::tuned_loop(input.into()).into()
+}
+
+/// Marks an entry call that `#[tune]` does not see. Only the attribute gives it a meaning.
+///
+/// See the documentation of the crate `amorsize`.
+#[proc_macro]
+pub fn tuned(_: TokenStream) -> TokenStream {
+    let message = "`tuned!` marks a parallel loop inside a function under `#[tune]`; elsewhere, call \
+                   `.tuned(&LOOP)` with a `static LOOP` from `tuned_loop!`";
+    syn::Error::new(proc_macro2::Span::call_site(), message).to_compile_error().into()
+}
+
 /// Tunes the parallel loops of a function.
 ///
 /// See the documentation of the crate `amorsize`.

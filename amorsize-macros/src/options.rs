@@ -3,16 +3,26 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Ident, LitInt, LitStr, Path, Result, Token};
+use syn::{Error, Ident, LitInt, LitStr, Path, Result, Token, bracketed};
 
-const VALID: &str =
-    "valid options are `max_workers = 4`, `chunk = 64`, `name = \"…\"` and `crate = path`";
+const VALID: &str = "valid options are `kernel`, `max_workers = 4`, `chunk = 64`, \
+    `chunk_time = \"500us\"`, `deterministic`, `on_pool`, `io`, `skip = 2`, `name = \"…\"` and \
+    `crate = path`";
 
 /// What the user fixed by hand.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) max_workers: Option<usize>,
     pub(crate) chunk: Option<usize>,
+    /// In nanoseconds.
+    pub(crate) chunk_time: Option<u64>,
+    pub(crate) deterministic: Option<()>,
+    pub(crate) on_pool: Option<()>,
+    pub(crate) io: Option<()>,
+    /// The function is one item of a loop elsewhere.
+    pub(crate) kernel: Option<Span>,
+    /// Loops to leave alone, counted from 1.
+    pub(crate) skip: Option<Vec<LitInt>>,
     pub(crate) name: Option<LitStr>,
     pub(crate) facade: Option<Path>,
 }
@@ -25,6 +35,12 @@ impl Parse for Options {
             let repeated = match key.to_string().as_str() {
                 "max_workers" => set(&mut options.max_workers, &key, input, at_least_one)?,
                 "chunk" => set(&mut options.chunk, &key, input, at_least_one)?,
+                "chunk_time" => set(&mut options.chunk_time, &key, input, duration)?,
+                "deterministic" => flag(&mut options.deterministic, (), &key, input)?,
+                "on_pool" => flag(&mut options.on_pool, (), &key, input)?,
+                "io" => flag(&mut options.io, (), &key, input)?,
+                "kernel" => flag(&mut options.kernel, key.span(), &key, input)?,
+                "skip" => set(&mut options.skip, &key, input, loop_numbers)?,
                 "name" => set(&mut options.name, &key, input, loop_name)?,
                 "crate" => set(&mut options.facade, &key, input, Path::parse_mod_style)?,
                 other => {
@@ -41,8 +57,114 @@ impl Parse for Options {
                 input.parse::<Token![,]>()?;
             }
         }
+        options.reject_contradictions()?;
         Ok(options)
     }
+}
+
+impl Options {
+    fn reject_contradictions(&self) -> Result<()> {
+        let both = |a: &str, b: &str| {
+            Err(Error::new(
+                Span::call_site(),
+                format!("options `{a}` and `{b}` exclude each other"),
+            ))
+        };
+        if self.chunk.is_some() && self.chunk_time.is_some() {
+            return both("chunk", "chunk_time");
+        }
+        if self.deterministic.is_some() && self.chunk_time.is_some() {
+            return both("deterministic", "chunk_time");
+        }
+        if self.io.is_some() && self.on_pool.is_some() {
+            return both("io", "on_pool");
+        }
+        match (&self.kernel, &self.skip) {
+            (Some(_), Some(_)) => both("kernel", "skip"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The numbers in `skip`.
+    pub(crate) fn skipped(&self) -> Vec<usize> {
+        let numbers = self.skip.iter().flatten();
+        // Checked when they were read.
+        numbers.filter_map(|number| number.base10_parse().ok()).collect()
+    }
+}
+
+/// The arguments of `tuned_loop!`.
+pub(crate) struct OfLoop {
+    pub(crate) name: LitStr,
+    pub(crate) options: Options,
+}
+
+impl Parse for OfLoop {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name = loop_name(input)?;
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        let options: Options = input.parse()?;
+        let meaningless = [
+            ("name", options.name.is_some()),
+            ("skip", options.skip.is_some()),
+            ("kernel", options.kernel.is_some()),
+        ];
+        match meaningless.into_iter().find(|(_, given)| *given) {
+            None => Ok(OfLoop { name, options }),
+            Some((option, _)) => Err(Error::new(
+                name.span(),
+                format!("option `{option}` has no meaning in `tuned_loop!`"),
+            )),
+        }
+    }
+}
+
+/// Notes an option without a value in `slot`; true if it was there already.
+fn flag<T>(slot: &mut Option<T>, value: T, key: &Ident, input: ParseStream<'_>) -> Result<bool> {
+    if input.peek(Token![=]) {
+        return Err(Error::new(key.span(), format!("option `{key}` takes no value: {VALID}")));
+    }
+    Ok(slot.replace(value).is_some())
+}
+
+/// A time in nanoseconds, such as `"500us"`.
+fn duration(input: ParseStream<'_>) -> Result<u64> {
+    let text: LitStr = input.parse()?;
+    let value = text.value();
+    let digits = value.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let factor = match value[digits.len()..].trim() {
+        "ns" => 1,
+        "us" | "µs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        _ => 0,
+    };
+    match digits.parse::<u64>().ok().and_then(|count| count.checked_mul(factor)) {
+        None | Some(0) => Err(Error::new(
+            text.span(),
+            "expected a time of at least 1 ns, as in `\"500us\"`; units are ns, us, ms and s",
+        )),
+        Some(ns) => Ok(ns),
+    }
+}
+
+/// `2`, or `[2, 3]`.
+fn loop_numbers(input: ParseStream<'_>) -> Result<Vec<LitInt>> {
+    let numbers: Vec<LitInt> = if input.peek(syn::token::Bracket) {
+        let inside;
+        bracketed!(inside in input);
+        inside.parse_terminated(<LitInt as Parse>::parse, Token![,])?.into_iter().collect()
+    } else {
+        vec![input.parse()?]
+    };
+    for number in &numbers {
+        if number.base10_parse::<usize>()? == 0 {
+            return Err(Error::new(number.span(), "loops are counted from 1"));
+        }
+    }
+    Ok(numbers)
 }
 
 /// Reads `= value` into `slot`; true if there was a value already.

@@ -69,6 +69,16 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         self.consumer.into_folder().consume_iter(self.producer.into_iter()).complete()
     }
 
+    /// Folds the run on this thread in the chunks that a crew would make of it.
+    pub(crate) fn fold_in_chunks(self, chunk: usize, max_len: usize) -> C::Result {
+        let Some(middle) = middle(self.len, chunk) else {
+            return self.fold_within(max_len);
+        };
+        let (left, right, reducer) = self.split_at(middle);
+        let left = left.fold_in_chunks(chunk, max_len);
+        reducer.reduce(left, right.fold_in_chunks(chunk, max_len))
+    }
+
     /// Folds the run on this thread with at most `max_len` items under one folder. Not inlined: apart
     /// from the fast path, a program holds one copy of a loop's body.
     #[inline(never)]
@@ -81,6 +91,12 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         let left = left.fold_within(max_len);
         reducer.reduce(left, right.fold_within(max_len))
     }
+}
+
+/// Where a run of `len` items is cut in two when chunks have this size; `None` if it is one chunk.
+pub(crate) fn middle(len: usize, chunk: usize) -> Option<usize> {
+    let pieces = len.div_ceil(chunk);
+    (pieces > 1).then(|| (pieces - pieces / 2) * chunk)
 }
 
 /// What the workers of one call did, in all.
@@ -262,14 +278,13 @@ where
 
     /// Folds `run` at `seat`, offering right halves from `level` on.
     fn fold(&self, run: Run<P, C>, seat: usize, level: usize) -> R {
-        let pieces = run.len.div_ceil(self.division.chunk);
         if self.abandoned.load(Ordering::Relaxed) {
             return run.consumer.into_folder().complete();
         }
-        if pieces <= 1 || run.consumer.full() {
+        let Some(middle) = middle(run.len, self.division.chunk).filter(|_| !run.consumer.full())
+        else {
             return run.fold_within(self.division.max_len);
-        }
-        let middle = (pieces - pieces / 2) * self.division.chunk;
+        };
         let (left, right, reducer) = run.split_at(middle);
         if level == self.levels {
             let left = self.fold(left, seat, level);

@@ -10,10 +10,10 @@ use rayon::iter::plumbing::{
 
 use crate::crew::{self, Division, Run};
 use crate::force::{self, Force};
-use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE};
+use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
-use crate::pool::{self, RayonPool};
+use crate::pool::{self, Pool};
 
 /// One call in this many that take the fast path is measured all the same.
 const SAMPLE_EVERY: u32 = 256;
@@ -91,7 +91,10 @@ where
     C: Consumer<P::Item>,
 {
     target.activate();
-    let context = Context::new(target, &run.producer);
+    if target.options().on_pool && rayon::current_thread_index().is_none() {
+        return rayon::scope(|_| decide_and_run(target, run));
+    }
+    let context = Context::new(target, &run.producer, run.len);
     #[cfg(feature = "record")]
     if let Some(recorder) = crate::record::recorder() {
         return recorder.run(context, run);
@@ -112,13 +115,18 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    fn new(target: &'static Loop, producer: &impl Producer) -> Self {
+    fn new(target: &'static Loop, producer: &impl Producer, len: usize) -> Self {
         let mut limits = target.limits_by_cores();
         limits.min_chunk = producer.min_len().max(1);
         // Rayon's rule where the two contradict each other.
         limits.max_chunk = producer.max_len().max(limits.min_chunk);
         let max_len = limits.max_chunk;
-        if let Some(chunk) = target.options().chunk {
+        let fixed = if target.options().deterministic {
+            Some(deterministic_chunk(len))
+        } else {
+            target.options().chunk
+        };
+        if let Some(chunk) = fixed {
             let chunk = limits.clamp_chunk(chunk);
             (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
         }
@@ -135,7 +143,7 @@ impl Context {
             Force::Rayon => run_as_rayon(run),
             Force::Workers { workers, chunk } => {
                 let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
-                let workers = machine::limit_by_pool(limits).workers;
+                let workers = self.target.limit_by_pool(limits).workers;
                 let chunk = chunk.unwrap_or_else(|| match self.target.facts(run.len) {
                     Some(facts) => model::best_chunk(run.len, workers, &facts, &machine::facts()),
                     None => run.len.div_ceil(workers * BLIND_CHUNKS_PER_WORKER),
@@ -151,12 +159,16 @@ impl Context {
         P: Producer,
         C: Consumer<P::Item>,
     {
+        if self.target.options().deterministic {
+            return self.run_in_order(run, Instant::now(), &mut 0);
+        }
         let Some(facts) = self.target.facts(run.len) else {
             return Paced::start(self, 0.0).run(run, 1);
         };
         let machine = machine::facts_for(run.len as f64 * facts.item_ns);
         let hot = pool::helpers_counted_hot(&machine);
-        let decision = model::decide(run.len, &facts, &machine, &self.limits, hot);
+        let limits = self.target.limits_with(self.limits, run.len, &facts);
+        let decision = model::decide(run.len, &facts, &machine, &limits, hot);
         match decision.plan {
             Plan::Serial => {
                 if decision.serial_ns < CHECKPOINT_FROM_NS {
@@ -178,7 +190,8 @@ impl Context {
         P: Producer,
         C: Consumer<P::Item>,
     {
-        let limits = machine::limit_by_pool(self.limits);
+        let limits = self.target.limit_by_pool(self.limits);
+        let limits = self.target.limits_with(limits, run.len, facts);
         let plan = match plan {
             Plan::Parallel { workers, .. } if workers > limits.workers => {
                 let machine = machine::facts();
@@ -206,8 +219,12 @@ impl Context {
     {
         let len = run.len;
         let division = Division { workers, chunk, max_len: self.max_len };
-        let (result, shift) = crew::fold(run, division, &RayonPool);
-        pool::note_use(workers - 1);
+        let io = self.target.options().io;
+        let pool = if io { Pool::Io } else { Pool::Rayon };
+        let (result, shift) = crew::fold(run, division, &pool);
+        if !io {
+            pool::note_use(workers - 1);
+        }
         if shift.reductions > 0 {
             self.target.observe_reduction(shift.reducing_ns as f64 / shift.reductions as f64);
         }
@@ -221,7 +238,43 @@ impl Context {
         P: Producer,
         C: Consumer<P::Item>,
     {
+        if self.target.options().deterministic {
+            return run.fold_in_chunks(self.limits.max_chunk, self.max_len);
+        }
         run.fold_within(self.max_len)
+    }
+
+    /// Runs a deterministic loop: in the chunks, and with the reductions, that a crew would make of it.
+    /// Before each part but the first, decides whether a crew takes that part over. `done` counts
+    /// items that ran since `start`.
+    fn run_in_order<P, C>(self, run: Run<P, C>, start: Instant, done: &mut usize) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        let facts = match self.target.facts(run.len) {
+            Some(facts) => Some(facts),
+            None if *done == 0 => None,
+            None => {
+                let elapsed_ns = start.elapsed().as_nanos() as f64;
+                Some(self.target.facts_with(elapsed_ns / *done as f64))
+            }
+        };
+        if let Some(facts) = facts {
+            let machine = machine::facts_for(run.len as f64 * facts.item_ns);
+            let hot = pool::helpers_counted_hot(&machine);
+            let plan = model::decide(run.len, &facts, &machine, &self.limits, hot).plan;
+            if plan != Plan::Serial {
+                return self.run_in_pool(run, plan, &facts);
+            }
+        }
+        let Some(middle) = crew::middle(run.len, self.limits.max_chunk) else {
+            *done += run.len;
+            return run.fold_within(self.max_len);
+        };
+        let (left, right, reducer) = run.split_at(middle);
+        let left = self.run_in_order(left, start, done);
+        reducer.reduce(left, self.run_in_order(right, start, done))
     }
 }
 

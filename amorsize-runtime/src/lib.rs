@@ -11,19 +11,24 @@ mod loops;
 mod machine;
 pub mod model;
 mod observed;
+mod plan;
 mod pool;
 mod range;
 #[cfg(feature = "record")]
 mod record;
+mod sample;
 mod slot;
 mod stage;
 mod tuned;
 
 pub use force::{Force, InvalidForce};
 pub use loops::{
-    Loop, LoopStatus, Options, Profiled, force, invalid_force, loops, select, warm_up,
+    Loop, LoopStatus, Options, Profiled, deterministic_chunk, force, invalid_force, loops, select,
+    warm_up,
 };
 pub use machine::{class as machine_class, measure_often as measure_machine, usable_cores};
+pub use plan::Plan;
+pub use pool::io_limits;
 pub use stage::{Stage, Staged};
 pub use tuned::{Tune, Tuned};
 
@@ -31,6 +36,7 @@ pub use tuned::{Tune, Tuned};
 #[doc(hidden)]
 pub mod expansion {
     pub use crate::loops::{Loop, Options, Profiled, select};
+    pub use crate::sample::Sample;
     pub use crate::slot::{AnyKind, IntoSlot, Untuned};
     pub use amorsize_profile::{LoopFacts, MachineFacts};
 }

@@ -9,6 +9,7 @@ use crate::force::{self, Force, InvalidForce};
 use crate::machine;
 use crate::model::{self, Limits};
 use crate::observed::Observed;
+use crate::plan::Plan;
 use crate::pool;
 
 /// Calls predicted to take less run serially without a look at the clock: two looks, when neither
@@ -39,6 +40,14 @@ const IMPLAUSIBLE: f64 = 4.0;
 const UNRECORDED: LoopFacts =
     LoopFacts { item_ns: 0.0, item_cv: 0.5, reduce_ns: 2_000.0, contention: 0.05 };
 
+/// Pieces of a deterministic call.
+const DETERMINISTIC_PIECES: usize = 64;
+
+/// The chunk size of a deterministic call of `n` items.
+pub fn deterministic_chunk(n: usize) -> usize {
+    n.div_ceil(DETERMINISTIC_PIECES).max(1)
+}
+
 /// Choices that the attribute fixes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -46,11 +55,26 @@ pub struct Options {
     pub max_workers: Option<usize>,
     /// The chunk size of parallel plans.
     pub chunk: Option<usize>,
+    /// The time of one chunk in nanoseconds, from which its size follows.
+    pub chunk_ns: Option<u64>,
+    /// Pieces, and so the order of reductions, depend on the number of items alone.
+    pub deterministic: bool,
+    /// Items run on threads of the pool only.
+    pub on_pool: bool,
+    /// Items wait more than they compute: they run on a pool with more threads than cores.
+    pub io: bool,
 }
 
 impl Options {
     /// No choice fixed.
-    pub const NONE: Options = Options { max_workers: None, chunk: None };
+    pub const NONE: Options = Options {
+        max_workers: None,
+        chunk: None,
+        chunk_ns: None,
+        deterministic: false,
+        on_pool: false,
+        io: false,
+    };
 }
 
 /// What the profile says of one loop on one machine class, as the attribute embeds it.
@@ -242,8 +266,10 @@ impl Loop {
     }
 
     fn set_serial_below(&self, below: [usize; 3]) {
-        let decides = force::current().is_none() && !recording();
-        self.planned.set(below);
+        // A call that has to enter a pool, or to be cut in a fixed way, takes the long path.
+        let shortens = !self.options.on_pool && !self.options.deterministic;
+        let decides = shortens && force::current().is_none() && !recording();
+        self.planned.set(if shortens { below } else { [0; 3] });
         self.serial.set(if decides { below } else { [0; 3] });
     }
 
@@ -360,7 +386,47 @@ impl Loop {
 
     /// The limits on workers as far as they can be told without a pool.
     pub(crate) fn limits_by_cores(&self) -> Limits {
+        if self.options.io {
+            return pool::io_limits(self.options.max_workers);
+        }
         machine::limits_by_cores(self.options.max_workers)
+    }
+
+    /// The limits, as far as the threads of the pool allow.
+    pub(crate) fn limit_by_pool(&self, limits: Limits) -> Limits {
+        if self.options.io { limits } else { machine::limit_by_pool(limits) }
+    }
+
+    /// The workers and the chunk size for a call of `n` items, for executors of your own.
+    ///
+    /// Of a loop that was never seen nothing is known: the plan is then all workers, with 16 chunks each.
+    pub fn plan(&'static self, n: usize) -> Plan {
+        self.activate();
+        let limits = self.limits_by_cores();
+        let Some(facts) = self.facts(n) else {
+            let workers = limits.workers.min(n).max(1);
+            return Plan::new(workers, n.div_ceil(16 * workers));
+        };
+        let machine = machine::facts_for(n as f64 * facts.item_ns);
+        let limits = self.limits_with(limits, n, &facts);
+        let hot = pool::helpers_counted_hot(&machine);
+        match model::decide(n, &facts, &machine, &limits, hot).plan {
+            model::Plan::Serial => Plan::new(1, n),
+            model::Plan::Parallel { workers, chunk } => Plan::new(workers, chunk),
+        }
+    }
+
+    /// The limits with the chunk size that the options fix for a call of `n` items.
+    pub(crate) fn limits_with(&self, limits: Limits, n: usize, facts: &LoopFacts) -> Limits {
+        let chunk = if self.options.deterministic {
+            Some(deterministic_chunk(n))
+        } else {
+            self.options.chunk_ns.map(|ns| (ns as f64 / facts.item_ns) as usize)
+        };
+        match chunk.map(|chunk| limits.clamp_chunk(chunk)) {
+            Some(chunk) => Limits { min_chunk: chunk, max_chunk: chunk, ..limits },
+            None => limits,
+        }
     }
 
     /// Replaces what the profile says. For recording and benchmarks.

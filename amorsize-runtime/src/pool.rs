@@ -7,17 +7,58 @@ use std::time::Instant;
 use amorsize_profile::MachineFacts;
 
 use crate::handover::Spawner;
+use crate::machine;
+use crate::model::{Bound, Limits};
 
-/// The pool of the calling thread if it is a pool thread, the global pool otherwise.
-pub(crate) struct RayonPool;
+/// Where helpers come from.
+pub(crate) enum Pool {
+    /// The pool of the calling thread if it is a pool thread, the global pool otherwise.
+    Rayon,
+    /// A pool for items that wait more than they compute.
+    Io,
+}
 
-impl Spawner for RayonPool {
+impl Spawner for Pool {
     fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        rayon::spawn(job);
+        match self {
+            Pool::Rayon => rayon::spawn(job),
+            Pool::Io => match io_pool() {
+                Some(pool) => pool.spawn(job),
+                None => rayon::spawn(job),
+            },
+        }
     }
 
     fn run_other_work(&self) -> bool {
         rayon::yield_now() == Some(rayon::Yield::Executed)
+    }
+}
+
+/// Threads of the pool for items that wait, for each core and at least.
+const IO_THREADS_PER_CORE: usize = 8;
+const FEWEST_IO_THREADS: usize = 32;
+
+/// Made when it is first needed; `None` where the system does not give so many threads.
+fn io_pool() -> Option<&'static rayon::ThreadPool> {
+    static POOL: OnceLock<Option<rayon::ThreadPool>> = OnceLock::new();
+    let build = || {
+        let name = |index| format!("amorsize-io-{index}");
+        let threads = io_threads();
+        rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build().ok()
+    };
+    POOL.get_or_init(build).as_ref()
+}
+
+fn io_threads() -> usize {
+    (IO_THREADS_PER_CORE * machine::usable_cores()).max(FEWEST_IO_THREADS)
+}
+
+/// The limits of a loop whose items wait: the threads of their pool, the caller included.
+pub fn io_limits(max_workers: Option<usize>) -> Limits {
+    let threads = Limits { bound: Bound::Pool, ..Limits::cores(io_threads()) };
+    match max_workers.filter(|&most| most < threads.workers) {
+        Some(most) => Limits { workers: most.max(1), bound: Bound::MaxWorkers, ..threads },
+        None => threads,
     }
 }
 

@@ -87,6 +87,16 @@ where
             F: Fn(S::Out) -> U + Sync + Send, U: IntoIterator<Item: Send>
         };
         inspect [OP] Inspect (inspect_op: OP) where { OP: Fn(&S::Out) + Sync + Send };
+        update [F] Update (update_op: F) where { F: Fn(&mut S::Out) + Sync + Send };
+    }
+
+    /// As rayon's `flatten_iter`; one more stage over each chunk.
+    #[inline]
+    pub fn flatten_iter(self) -> Staged<I, Then<S, FlattenIter>>
+    where
+        S::Out: IntoIterator<Item: Send>,
+    {
+        self.then(FlattenIter)
     }
 }
 
@@ -177,6 +187,68 @@ closure_stage!(
     FlatMapIter, flat_map, "`flat_map_iter` as a stage.", [U], Fn(T) -> U, U::Item,
     FlatMap<U> where { U: IntoIterator<Item: Send> }
 );
+
+/// `flatten_iter` as a stage.
+#[derive(Clone, Debug)]
+pub struct FlattenIter;
+
+impl<T: IntoIterator<Item: Send>> Stage<T> for FlattenIter {
+    type Out = T::Item;
+    type Iter<'s, It: Iterator<Item = T>> = std::iter::Flatten<It>;
+
+    #[inline]
+    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
+        items.flatten()
+    }
+}
+
+/// `update` as a stage.
+#[derive(Clone, Debug)]
+pub struct Update<F>(pub(crate) F);
+
+impl<T: Send, F: Fn(&mut T) + Send + Sync> Stage<T> for Update<F> {
+    type Out = T;
+    type Iter<'s, It: Iterator<Item = T>>
+        = Updated<'s, It, F>
+    where
+        Self: 's;
+
+    #[inline]
+    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
+        Updated { items, update: &self.0 }
+    }
+}
+
+/// Items after an update; the standard library has no such adaptor.
+#[derive(Debug)]
+pub struct Updated<'s, It, F> {
+    items: It,
+    update: &'s F,
+}
+
+impl<It: Iterator, F: Fn(&mut It::Item)> Iterator for Updated<'_, It, F> {
+    type Item = It::Item;
+
+    #[inline]
+    fn next(&mut self) -> Option<It::Item> {
+        let mut item = self.items.next()?;
+        (self.update)(&mut item);
+        Some(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.items.size_hint()
+    }
+
+    #[inline]
+    fn fold<B, G: FnMut(B, It::Item) -> B>(self, init: B, mut fold: G) -> B {
+        let update = self.update;
+        self.items.fold(init, |folded, mut item| {
+            update(&mut item);
+            fold(folded, item)
+        })
+    }
+}
 
 /// `cloned` as a stage.
 #[derive(Clone, Debug)]

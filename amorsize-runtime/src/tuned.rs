@@ -7,11 +7,13 @@
 //! `folder.consume_iter(producer.into_iter())`, where the producer's iterator is the standard
 //! library's (`slice::Iter`, `Enumerate`, `Map`, …), so that serial code is real serial code.
 
+use std::cmp::Ordering;
+
 use rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
 use rayon::iter::{
-    Chain, Chunks, Cloned, Copied, Enumerate, IndexedParallelIterator, Inspect, Interleave,
-    InterleaveShortest, IntoParallelIterator, Map, MapInit, MapWith, MaxLen, MinLen, PanicFuse,
-    ParallelIterator, Rev, Skip, StepBy, Take, Update, Zip, ZipEq,
+    Chain, Chunks, Cloned, Copied, Enumerate, FoldChunks, FoldChunksWith, IndexedParallelIterator,
+    Inspect, Interleave, InterleaveShortest, IntoParallelIterator, Map, MapInit, MapWith, MaxLen,
+    MinLen, PanicFuse, ParallelIterator, Rev, Skip, StepBy, Take, Update, Zip, ZipEq,
 };
 
 use crate::drive::{self, Call};
@@ -30,6 +32,9 @@ pub struct Tuned<I> {
 }
 
 /// `.tuned(&LOOP)`: tunes a parallel iterator by hand.
+///
+/// For what rayon can index; ranges of 64-bit integers, for example, become tuned loops only under the
+/// attribute.
 pub trait Tune: IndexedParallelIterator {
     /// Runs this iterator by the plan of `target`.
     fn tuned(self, target: &'static Loop) -> Tuned<Self> {
@@ -47,10 +52,6 @@ impl<I: IndexedParallelIterator> Tuned<I> {
     pub(crate) fn run<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
         let len = self.base.len();
         self.base.with_producer(Call { consumer, len, target: self.target })
-    }
-
-    fn wrap<J>(self, adaptor: impl FnOnce(I) -> J) -> Tuned<J> {
-        Tuned { base: adaptor(self.base), target: self.target }
     }
 }
 
@@ -85,6 +86,67 @@ impl<I: IndexedParallelIterator> IndexedParallelIterator for Tuned<I> {
             Some(piece) => self.base.with_min_len(piece).with_producer(callback),
         }
     }
+
+    // The trait's own versions of what follows put an adaptor of rayon's around us.
+
+    fn cmp<O>(self, other: O) -> Ordering
+    where
+        O: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>,
+        I::Item: Ord,
+    {
+        let other = other.into_par_iter();
+        let lengths = self.len().cmp(&other.len());
+        let first_difference =
+            self.zip(other).map(|(a, b)| a.cmp(&b)).find_first(|ordering| ordering.is_ne());
+        first_difference.unwrap_or(lengths)
+    }
+
+    fn partial_cmp<O>(self, other: O) -> Option<Ordering>
+    where
+        O: IntoParallelIterator<Iter: IndexedParallelIterator>,
+        I::Item: PartialOrd<O::Item>,
+    {
+        let other = other.into_par_iter();
+        let lengths = self.len().cmp(&other.len());
+        let first_difference = self
+            .zip(other)
+            .map(|(a, b)| a.partial_cmp(&b))
+            .find_first(|ordering| *ordering != Some(Ordering::Equal));
+        first_difference.unwrap_or(Some(lengths))
+    }
+
+    fn eq<O>(self, other: O) -> bool
+    where
+        O: IntoParallelIterator<Iter: IndexedParallelIterator>,
+        I::Item: PartialEq<O::Item>,
+    {
+        let other = other.into_par_iter();
+        self.len() == other.len() && self.zip(other).all(|(a, b)| a == b)
+    }
+
+    fn position_any<P>(self, predicate: P) -> Option<usize>
+    where
+        P: Fn(I::Item) -> bool + Sync + Send,
+    {
+        let found = self.map(predicate).enumerate().find_any(|&(_, is_it)| is_it);
+        found.map(|(index, _)| index)
+    }
+
+    fn position_first<P>(self, predicate: P) -> Option<usize>
+    where
+        P: Fn(I::Item) -> bool + Sync + Send,
+    {
+        let found = self.map(predicate).enumerate().find_first(|&(_, is_it)| is_it);
+        found.map(|(index, _)| index)
+    }
+
+    fn position_last<P>(self, predicate: P) -> Option<usize>
+    where
+        P: Fn(I::Item) -> bool + Sync + Send,
+    {
+        let found = self.map(predicate).enumerate().find_last(|&(_, is_it)| is_it);
+        found.map(|(index, _)| index)
+    }
 }
 
 /// Defines methods that wrap one of rayon's adaptors around the base.
@@ -94,11 +156,12 @@ macro_rules! rewrap {
         $(
             #[doc = concat!("As rayon's `", stringify!($name), "`; stays tuned.")]
             #[inline]
+            #[track_caller]
             pub fn $name<$($generics)*>(self $(, $arg: $type)*) -> Tuned<$adaptor>
             where
                 $($bounds)*
             {
-                self.wrap(|base| base.$name($($arg),*))
+                Tuned { base: self.base.$name($($arg),*), target: self.target }
             }
         )*
     };
@@ -121,6 +184,13 @@ impl<I: IndexedParallelIterator> Tuned<I> {
         take [] (n: usize) -> Take<I> where {};
         step_by [] (step: usize) -> StepBy<I> where {};
         chunks [] (chunk_size: usize) -> Chunks<I> where {};
+        fold_chunks [T, ID, F] (chunk_size: usize, identity: ID, fold_op: F)
+            -> FoldChunks<I, ID, F>
+            where {
+                ID: Fn() -> T + Send + Sync, F: Fn(T, I::Item) -> T + Send + Sync, T: Send
+            };
+        fold_chunks_with [T, F] (chunk_size: usize, init: T, fold_op: F) -> FoldChunksWith<I, T, F>
+            where { T: Send + Clone, F: Fn(T, I::Item) -> T + Send + Sync };
         with_min_len [] (min: usize) -> MinLen<I> where {};
         with_max_len [] (max: usize) -> MaxLen<I> where {};
         panic_fuse [] () -> PanicFuse<I> where {};
@@ -168,6 +238,15 @@ impl<I: IndexedParallelIterator> Tuned<I> {
         S: IntoIterator<Item: Send>,
     {
         Staged::new(self, stage::FlatMapIter(map_op))
+    }
+
+    /// As rayon's `flatten_iter`; runs as the standard library's `flatten` over each chunk.
+    #[inline]
+    pub fn flatten_iter(self) -> Staged<I, stage::FlattenIter>
+    where
+        I::Item: IntoIterator<Item: Send>,
+    {
+        Staged::new(self, stage::FlattenIter)
     }
 }
 

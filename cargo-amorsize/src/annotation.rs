@@ -14,6 +14,10 @@ pub(crate) struct Options {
     pub(crate) max_workers: Option<usize>,
     /// `chunk = N`
     pub(crate) chunk: Option<usize>,
+    /// `deterministic`
+    pub(crate) deterministic: bool,
+    /// `io`
+    pub(crate) io: bool,
 }
 
 /// The options of the first `#[tune]` among the attributes, `cfg_attr` included.
@@ -82,10 +86,16 @@ fn string(value: &syn::Expr) -> Option<String> {
     }
 }
 
-/// Reads `key = literal` pairs and passes over everything else.
-fn options(stream: TokenStream) -> Options {
+/// Reads `key = literal` pairs and keys without a value, and passes over everything else.
+pub(crate) fn options(stream: TokenStream) -> Options {
     let mut options = Options::default();
     let tokens: Vec<TokenTree> = stream.into_iter().collect();
+    for part in tokens.split(|token| matches!(token, TokenTree::Punct(p) if p.as_char() == ',')) {
+        if let [TokenTree::Ident(key)] = part {
+            options.deterministic |= key == "deterministic";
+            options.io |= key == "io";
+        }
+    }
     for window in tokens.windows(3) {
         let [TokenTree::Ident(key), TokenTree::Punct(equals), TokenTree::Literal(value)] = window
         else {
@@ -138,11 +148,15 @@ mod tests {
     #[test]
     fn options_are_read_and_expressions_passed_over() {
         let options = of(
-            "#[tune(cost = f(a, 3), name = \"x\", max_workers = 1_000, chunk = 64usize)] fn f() {}",
+            "#[tune(cost = f(a, 3), name = \"x\", max_workers = 1_000, io, chunk = 64usize)] fn f() {}",
         );
-        assert_eq!(
-            options,
-            Some(Options { name: Some("x".into()), max_workers: Some(1_000), chunk: Some(64) })
-        );
+        let expected = Options {
+            name: Some("x".into()),
+            max_workers: Some(1_000),
+            chunk: Some(64),
+            deterministic: false,
+            io: true,
+        };
+        assert_eq!(options, Some(expected));
     }
 }

@@ -5,7 +5,7 @@ use amorsize_profile::{LoopEntry, MachineFacts};
 use amorsize_runtime::model::{self, Bound, Decision, Limits, Plan, Terms};
 
 use crate::annotation::Options;
-use crate::fit::{HOT, limits, workers_and_chunk};
+use crate::fit::{HOT, limits_for, workers_and_chunk};
 use crate::{term, units};
 
 /// A decision and everything it follows from. Helpers are taken to be hot, except where it is said that
@@ -32,7 +32,7 @@ impl<'a> Explanation<'a> {
         len: usize,
         options: &Options,
     ) -> Self {
-        let limits = limits(workers, options);
+        let limits = limits_for(len, workers, options);
         let decide = |hot| model::decide(len, &entry.facts, machine, &limits, hot);
         let (decision, cold) = (decide(HOT), decide(0));
         Explanation { name, class, entry, machine, limits, len, decision, cold }

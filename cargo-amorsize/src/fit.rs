@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, ReviewedPlan, Section};
 use amorsize_runtime::model::{self, Limits, Plan};
+use amorsize_runtime::{deterministic_chunk, io_limits};
 
 use crate::annotation::Options;
 use crate::observations::{Machine, Observations, SizeClass, dominant, size_classes};
@@ -83,8 +84,9 @@ impl Measurement {
         item: LoopFacts,
         facts: &MachineFacts,
     ) -> Option<LoopEntry> {
-        let limits = limits(self.machine.workers as usize, &measured.source.options);
+        let options = &measured.source.options;
         let class = dominant(&measured.classes)?;
+        let limits = limits_for(class.items as usize, self.machine.workers as usize, options);
         let hot = class.hot as usize;
         let decision = model::decide(class.items as usize, &item, facts, &limits, hot);
         let (workers, chunk) = workers_and_chunk(decision.plan, class.items);
@@ -105,6 +107,9 @@ impl Measurement {
 /// What bounds the plans of a loop.
 pub(crate) fn limits(workers: usize, options: &Options) -> Limits {
     let mut limits = Limits::cores(workers);
+    if options.io {
+        limits = io_limits(None);
+    }
     if let Some(most) = options.max_workers.filter(|&most| most < limits.workers) {
         limits.workers = most.max(1);
         limits.bound = model::Bound::MaxWorkers;
@@ -112,6 +117,16 @@ pub(crate) fn limits(workers: usize, options: &Options) -> Limits {
     if let Some(chunk) = options.chunk {
         limits.min_chunk = chunk.max(1);
         limits.max_chunk = chunk.max(1);
+    }
+    limits
+}
+
+/// What bounds the plan of one call of `n` items.
+pub(crate) fn limits_for(n: usize, workers: usize, options: &Options) -> Limits {
+    let mut limits = limits(workers, options);
+    if options.deterministic {
+        let chunk = deterministic_chunk(n);
+        (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
     }
     limits
 }

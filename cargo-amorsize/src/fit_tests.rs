@@ -115,7 +115,7 @@ fn a_loop_without_parallel_calls_still_has_an_item_time() {
 fn options_of_the_attribute_bound_the_plan() {
     let truth = LoopFacts { item_ns: 1_000.0, item_cv: 0.1, reduce_ns: 0.0, contention: 0.0 };
     let seen = recorded(truth, &[10_000], 4, 0.0);
-    let options = Options { name: None, max_workers: Some(2), chunk: Some(7) };
+    let options = Options { max_workers: Some(2), chunk: Some(7), ..Options::default() };
     let source = |_: &str| Some(Source { tokens: "0".repeat(16), options: options.clone() });
     let measured = Measurement::new(&seen, source).expect("a machine");
     let plan = measured.section(MACHINE).loops["demo::f"].plan;

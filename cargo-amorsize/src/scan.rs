@@ -184,6 +184,26 @@ impl Walker<'_> {
         }
     }
 
+    /// A `tuned_loop!("name", options)`.
+    fn tuned_loop(&mut self, mac: &syn::Macro) {
+        let first = mac.tokens.clone().into_iter().next();
+        let Some(Ok(name)) = first.map(|name| syn::parse2::<syn::LitStr>(name.into())) else {
+            return;
+        };
+        let function = Function {
+            name: name.value(),
+            file: self.shown(),
+            line: name.span().start().line,
+            tokens: tokens::hash(mac.tokens.clone()),
+            conditional: self.conditional,
+            auxiliary: self.auxiliary,
+            options: annotation::options(mac.tokens.clone()),
+        };
+        if let Err(error) = self.scan.add(function) {
+            self.fail(error);
+        }
+    }
+
     /// Visits what `visit` visits with the conditions of `attributes` in force.
     fn under(&mut self, attributes: &[syn::Attribute], visit: impl FnOnce(&mut Self)) {
         let outside = (self.conditional, self.auxiliary);
@@ -275,6 +295,9 @@ impl<'ast> Visit<'ast> for Walker<'_> {
     }
 
     fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+        if mac.path.segments.last().is_some_and(|segment| segment.ident == "tuned_loop") {
+            self.tuned_loop(mac);
+        }
         if mentions_attribute(mac.tokens.clone()) {
             let line = mac.path.span().start().line;
             self.scan.unseen.push(format!("{}:{line}", self.shown().display()));

@@ -41,6 +41,20 @@ impl Sources {
 }
 
 #[test]
+fn kernels_and_loops_with_names_of_their_own_are_found() {
+    let sources = Sources::new(&[(
+        "src/lib.rs",
+        "#[amorsize::tune(kernel)] fn item(x: u32) -> u32 { x }
+         static LOOP: Loop = amorsize::tuned_loop!(\"by hand\", io, max_workers = 3);
+         fn f() { static INNER: Loop = tuned_loop!(\"inner\"); }",
+    )]);
+    assert_eq!(sources.names(), ["by hand", "demo::item", "inner"]);
+    let scan = sources.scan().expect("a scan");
+    let options = &scan.functions["by hand"][0].options;
+    assert!(options.io && options.max_workers == Some(3));
+}
+
+#[test]
 fn functions_methods_and_nested_functions_are_found() {
     let sources = Sources::new(&[(
         "src/lib.rs",

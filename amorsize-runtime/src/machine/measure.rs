@@ -9,7 +9,7 @@ use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 use crate::crew::{self, Division, Run};
 use crate::handover::{self, Spawner};
 use crate::machine::ASSUMED;
-use crate::pool::RayonPool;
+use crate::pool::Pool;
 
 /// Starts of a helper right after one another.
 const HOT_ROUNDS: usize = 24;
@@ -128,7 +128,7 @@ fn start_one() -> Option<Start> {
     let helper = |_seat| {
         started_at.store(origin.elapsed().as_nanos() as u64, Ordering::Release);
     };
-    let spawned_at = handover::share(1, &RayonPool, &helper, || {
+    let spawned_at = handover::share(1, &Pool::Rayon, &helper, || {
         let spawned_at = origin.elapsed();
         while started_at.load(Ordering::Acquire) == 0 && origin.elapsed() < PATIENCE {
             std::hint::spin_loop();

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use amorsize_profile::{Call, Profile, Record, Setting};
 use rayon::iter::plumbing::{Consumer, Producer};
@@ -32,6 +32,9 @@ pub(crate) fn recorder() -> Option<&'static Recorder> {
     static RECORDER: OnceLock<Option<Recorder>> = OnceLock::new();
     RECORDER.get_or_init(Recorder::from_environment).as_ref()
 }
+
+/// Samples of one kernel at most.
+const SAMPLES: usize = 1_000;
 
 /// What a recording process is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub(crate) struct Recorder {
     experiments: Mutex<HashMap<(&'static str, u32), Experiment>>,
     /// Loops that were noted already.
     untuned: Mutex<HashSet<&'static str>>,
+    /// Samples so far of kernels that no loop here calls.
+    samples: Mutex<HashMap<&'static str, usize>>,
     seed: u64,
     /// What one look at the clock adds to a measurement, in nanoseconds.
     clock_ns: u64,
@@ -92,10 +97,33 @@ impl Recorder {
             file: Mutex::new(file),
             experiments: Mutex::new(HashMap::new()),
             untuned: Mutex::new(HashSet::new()),
+            samples: Mutex::new(HashMap::new()),
             seed: seed.unwrap_or(1),
             clock_ns: clock_cost(),
             profile,
         })
+    }
+
+    /// Whether a call of this kernel should be timed: it is none of a loop's items, and there are not
+    /// enough samples yet.
+    pub(crate) fn wants_sample(&self, name: &'static str) -> bool {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        self.mode == Mode::Explore && samples.get(name).is_none_or(|&count| count < SAMPLES)
+    }
+
+    pub(crate) fn add_sample(&self, name: &'static str, time: Duration) {
+        {
+            let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+            *samples.entry(name).or_default() += 1;
+        }
+        let wall_ns = (time.as_nanos() as u64).saturating_sub(self.clock_ns);
+        self.write(name, 1, Setting::Serial, 0, wall_ns, None);
+    }
+
+    /// The loop calls the kernel itself: calls of it are items from now on, not samples.
+    fn end_sampling(&self, name: &'static str) {
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.insert(name, usize::MAX);
     }
 
     /// Runs one call under the setting that is its turn.
@@ -109,6 +137,7 @@ impl Recorder {
             return context.run_serial(run);
         }
         self.adopt_profile(context.target);
+        self.end_sampling(name);
         let key = (name, items.ilog2());
         let assignment = self.with_experiment(key, context, items, Experiment::next);
         let hot = pool::hot_helpers(&machine::facts());
@@ -181,7 +210,8 @@ impl Recorder {
         let (Setting::Tuned { .. }, Some(facts)) = (setting, context.target.facts(n)) else {
             return setting;
         };
-        let limits = machine::limit_by_pool(context.limits);
+        let limits = context.target.limit_by_pool(context.limits);
+        let limits = context.target.limits_with(limits, n, &facts);
         let machine = machine::facts();
         let hot = pool::helpers_counted_hot(&machine);
         let decision = model::decide(n, &facts, &machine, &limits, hot);
@@ -209,7 +239,7 @@ impl Recorder {
         let mut experiments = self.experiments.lock().unwrap_or_else(PoisonError::into_inner);
         let number = experiments.len() as u64;
         let experiment = experiments.entry(key).or_insert_with(|| {
-            let limits = machine::limit_by_pool(context.limits);
+            let limits = context.target.limit_by_pool(context.limits);
             let seed = self.seed.wrapping_add(number);
             match self.mode {
                 Mode::Explore => Experiment::explore(items, limits, seed),

@@ -7,7 +7,6 @@ use rayon::iter::plumbing::{Consumer, Producer, Reducer};
 
 use crate::crew::Run;
 use crate::drive::Context;
-use crate::machine;
 
 /// Blocks of a serial run of known length.
 const BLOCKS: usize = 8;
@@ -95,7 +94,7 @@ impl Blocks {
         P: Producer,
         C: Consumer<P::Item>,
     {
-        let workers = machine::limit_by_pool(context.limits).workers;
+        let workers = context.target.limit_by_pool(context.limits).workers;
         self.run_blocks(context, run, (workers > 1).then_some(workers))
     }
 
