@@ -6,6 +6,7 @@ use quote::{format_ident, quote_spanned};
 /// Methods of rayon's that start a parallel iterator.
 const ENTRY_CALLS: &[&str] = &[
     "into_par_iter",
+    "par_array_windows",
     "par_bridge",
     "par_bytes",
     "par_char_indices",
