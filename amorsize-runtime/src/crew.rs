@@ -12,7 +12,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,16 +69,6 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         self.consumer.into_folder().consume_iter(self.producer.into_iter()).complete()
     }
 
-    /// Folds the run on this thread in the chunks that a crew would make of it.
-    pub(crate) fn fold_in_chunks(self, chunk: usize, max_len: usize) -> C::Result {
-        let Some(middle) = middle(self.len, chunk) else {
-            return self.fold_within(max_len);
-        };
-        let (left, right, reducer) = self.split_at(middle);
-        let left = left.fold_in_chunks(chunk, max_len);
-        reducer.reduce(left, right.fold_in_chunks(chunk, max_len))
-    }
-
     /// Folds the run on this thread with at most `max_len` items under one folder. Not inlined: apart
     /// from the fast path, a program holds one copy of a loop's body.
     #[inline(never)]
@@ -114,7 +104,7 @@ pub(crate) struct Shift {
 pub(crate) fn fold<P, C>(
     run: Run<P, C>,
     division: Division,
-    spawner: &impl Spawner,
+    spawner: &dyn Spawner,
 ) -> (C::Result, Shift)
 where
     P: Producer,
@@ -125,28 +115,29 @@ where
     let start = Instant::now();
     if helpers == 0 {
         let result = run.fold_within(division.max_len);
-        return (result, Shift { busy_ns: start.elapsed().as_nanos() as u64, ..Shift::default() });
+        return (result, Shift { busy_ns: elapsed_ns(start), ..Shift::default() });
     }
-    let crew: Crew<'_, P, C, C::Result, _> = Crew::new(helpers + 1, pieces, division, spawner);
-    let result = handover::share(helpers, spawner, &|seat| crew.help(seat), || {
-        let result = crew.fold(run, 0, 0);
-        crew.finished.store(true, Ordering::Release);
-        crew.clock_out(start);
-        result
+    let crew: Crew<'_, P, C, C::Result> = Crew::new(helpers + 1, pieces, division, spawner);
+    let (mut run, mut result) = (Some(run), None);
+    handover::share(helpers, spawner, &|seat| crew.board.help(&crew, seat), &mut || {
+        let run = run.take().expect("the caller works once");
+        result = Some(crew.fold(run, 0, 0));
+        crew.board.close(start);
     });
-    let shift = Shift {
-        busy_ns: crew.present_ns.into_inner().saturating_sub(crew.idle_ns.into_inner()),
-        reducing_ns: crew.reducing_ns.into_inner(),
-        reductions: crew.reductions.into_inner(),
-    };
-    (result, shift)
+    (result.expect("the caller has worked"), crew.board.into_shift())
 }
 
-struct Crew<'s, P, C, R, S> {
+fn elapsed_ns(since: Instant) -> u64 {
+    since.elapsed().as_nanos() as u64
+}
+
+/// What the workers of a call share, whatever its items are. It has no type parameters, so that one copy
+/// of its code serves all loops of a program.
+struct Board<'s> {
     division: Division,
-    spawner: &'s S,
-    /// By seat number. Each worker makes room for its halves when it first offers one.
-    seats: Box<[Seat<P, C, R>]>,
+    spawner: &'s dyn Spawner,
+    /// By seat number.
+    seats: Vec<Seat>,
     levels: usize,
     /// No more work will be offered.
     finished: AtomicBool,
@@ -162,100 +153,29 @@ struct Crew<'s, P, C, R, S> {
     abandoned: AtomicBool,
 }
 
-/// What one worker offers, by depth in its part of the tree: the lowest level holds the most items.
+/// Where one worker says what it offers, by depth in its part of the tree: the lowest level holds the
+/// most items.
+#[derive(Default)]
 #[repr(align(128))]
-struct Seat<P, C, R> {
+struct Seat {
     /// Bit `i` is set while level `i` is on offer: a hint for those who look, checked under the lock.
     offers: AtomicU64,
-    halves: OnceLock<Box<[Half<P, C, R>]>>,
 }
 
-/// The right half of a run while its owner folds the left one.
-struct Half<P, C, R> {
-    state: Mutex<State<P, C, R>>,
-    /// The result is there: a hint, so that waiting does not take the lock.
-    done: AtomicBool,
+/// What a worker does with what it finds on the board.
+trait Tasks {
+    /// Takes what `owner` offers at `level`, if it is still there, and folds it at `seat`, offering
+    /// halves from `from` on. False if it is not.
+    fn take_and_fold(&self, owner: usize, level: usize, seat: usize, from: usize) -> bool;
 }
 
-/// What a worker took from another one: where the result goes, and the items.
-type Offer<'c, P, C, R> = (&'c Half<P, C, R>, Run<P, C>);
-
-enum State<P, C, R> {
-    Empty,
-    Offered(Run<P, C>),
-    /// Somebody folds it. The thread is the owner if it sleeps until the result is there.
-    Taken(Option<thread::Thread>),
-    Done(thread::Result<R>),
-}
-
-impl<P, C, R> Half<P, C, R> {
-    fn lock(&self) -> MutexGuard<'_, State<P, C, R>> {
-        // No user code runs under the lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn offer(&self, run: Run<P, C>) {
-        self.done.store(false, Ordering::Relaxed);
-        *self.lock() = State::Offered(run);
-    }
-
-    /// Takes the run, for whoever comes first; `on_taken` replaces it.
-    fn take(&self, on_taken: State<P, C, R>) -> Option<Run<P, C>> {
-        let mut state = self.lock();
-        match std::mem::replace(&mut *state, on_taken) {
-            State::Offered(run) => Some(run),
-            other => {
-                *state = other;
-                None
-            }
-        }
-    }
-
-    fn finish(&self, result: thread::Result<R>) {
-        let before = std::mem::replace(&mut *self.lock(), State::Done(result));
-        self.done.store(true, Ordering::Release);
-        if let State::Taken(Some(owner)) = before {
-            owner.unpark();
-        }
-    }
-
-    fn result(&self) -> Option<thread::Result<R>> {
-        if !self.done.load(Ordering::Acquire) {
-            return None;
-        }
-        match std::mem::replace(&mut *self.lock(), State::Empty) {
-            State::Done(result) => Some(result),
-            _ => unreachable!("only the owner takes a result"),
-        }
-    }
-
-    /// Sleeps for a while unless the result is there.
-    fn sleep(&self) {
-        match &mut *self.lock() {
-            State::Taken(owner) => _ = owner.get_or_insert_with(thread::current),
-            _ => return,
-        }
-        if !self.done.load(Ordering::Acquire) {
-            thread::park_timeout(NAP);
-        }
-    }
-}
-
-impl<'s, P, C, R, S> Crew<'s, P, C, R, S>
-where
-    P: Producer,
-    C: Consumer<P::Item, Result = R>,
-    R: Send,
-    S: Spawner,
-{
-    fn new(workers: usize, pieces: usize, division: Division, spawner: &'s S) -> Self {
+impl<'s> Board<'s> {
+    fn new(workers: usize, pieces: usize, division: Division, spawner: &'s dyn Spawner) -> Self {
         let depth = pieces.checked_next_power_of_two().map_or(64, usize::trailing_zeros) as usize;
-        Crew {
+        Board {
             division,
             spawner,
-            seats: (0..workers)
-                .map(|_| Seat { offers: AtomicU64::new(0), halves: OnceLock::new() })
-                .collect(),
+            seats: (0..workers).map(|_| Seat::default()).collect(),
             // Twice the depth leaves room for runs that are taken while waiting; beyond it a worker
             // keeps what it has to itself.
             levels: (2 * depth + 2).min(u64::BITS as usize),
@@ -268,135 +188,85 @@ where
         }
     }
 
-    fn halves(&self, seat: usize) -> &[Half<P, C, R>] {
-        self.seats[seat].halves.get_or_init(|| {
-            (0..self.levels)
-                .map(|_| Half { state: Mutex::new(State::Empty), done: AtomicBool::new(false) })
-                .collect()
-        })
-    }
-
-    /// Folds `run` at `seat`, offering right halves from `level` on.
-    fn fold(&self, run: Run<P, C>, seat: usize, level: usize) -> R {
-        if self.abandoned.load(Ordering::Relaxed) {
-            return run.consumer.into_folder().complete();
-        }
-        let Some(middle) = middle(run.len, self.division.chunk).filter(|_| !run.consumer.full())
-        else {
-            return run.fold_within(self.division.max_len);
-        };
-        let (left, right, reducer) = run.split_at(middle);
-        if level == self.levels {
-            let left = self.fold(left, seat, level);
-            return reducer.reduce(left, self.fold(right, seat, level));
-        }
-        let bit = 1 << level;
-        let half = &self.halves(seat)[level];
-        half.offer(right);
-        self.seats[seat].offers.fetch_or(bit, Ordering::Release);
-        // Whatever happens, the right half is accounted for before this frame is left: it may borrow
-        // what the left half's panic is about to drop.
-        let left = catch_unwind(AssertUnwindSafe(|| self.fold(left, seat, level + 1)));
-        if left.is_err() {
-            self.abandoned.store(true, Ordering::Relaxed);
-        }
-        self.seats[seat].offers.fetch_and(!bit, Ordering::Relaxed);
-        match half.take(State::Empty) {
-            Some(right) => match left {
-                Ok(left) => {
-                    let right = self.fold(right, seat, level);
-                    self.reduce(reducer, left, right, level)
-                }
-                Err(payload) => {
-                    drop(right);
-                    resume_unwind(payload)
-                }
-            },
-            None => match (left, self.wait(half, seat, level + 1)) {
-                (Ok(left), Ok(right)) => self.reduce(reducer, left, right, level),
-                (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
-            },
-        }
-    }
-
-    fn reduce(&self, reducer: impl Reducer<R>, left: R, right: R, level: usize) -> R {
-        if level >= TIMED_LEVELS {
-            return reducer.reduce(left, right);
-        }
-        let start = Instant::now();
-        let result = reducer.reduce(left, right);
-        self.reducing_ns.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        self.reductions.fetch_add(1, Ordering::Relaxed);
-        result
-    }
-
-    /// Waits for a half that another worker took, folding offers of others meanwhile.
-    fn wait(&self, half: &Half<P, C, R>, seat: usize, level: usize) -> thread::Result<R> {
-        let mut idle = Idle::default();
-        loop {
-            if let Some(result) = half.result() {
-                idle.end(self);
-                return result;
-            }
-            if let Some(offer) = self.take_an_offer(seat) {
-                idle.end(self);
-                self.fold_for_owner(offer, seat, level);
-            } else if idle.look() < LOOKS_BEFORE_SLEEPING {
-                std::hint::spin_loop();
-            } else if !self.spawner.run_other_work() {
-                half.sleep();
-            }
-        }
-    }
-
     /// A helper's work.
-    fn help(&self, seat: usize) {
+    fn help(&self, tasks: &dyn Tasks, seat: usize) {
         let start = Instant::now();
         let mut idle = Idle::default();
         while !self.finished.load(Ordering::Acquire) {
-            if let Some(offer) = self.take_an_offer(seat) {
-                idle.end(self);
-                self.fold_for_owner(offer, seat, 0);
-            } else if idle.look() < LOOKS_BEFORE_LEAVING {
-                std::hint::spin_loop();
-            } else {
+            if self.take_an_offer(tasks, seat, 0, &mut idle) {
+                continue;
+            }
+            if idle.look() >= LOOKS_BEFORE_LEAVING {
                 break;
+            }
+            std::hint::spin_loop();
+        }
+        idle.end(self);
+        self.present_ns.fetch_add(elapsed_ns(start), Ordering::Relaxed);
+    }
+
+    /// Waits for a half that another worker took, folding offers of others meanwhile.
+    fn wait(&self, tasks: &dyn Tasks, done: &Done, seat: usize, level: usize) {
+        let mut idle = Idle::default();
+        while !done.is_set() {
+            if self.take_an_offer(tasks, seat, level, &mut idle) {
+                continue;
+            }
+            if idle.look() < LOOKS_BEFORE_SLEEPING {
+                std::hint::spin_loop();
+            } else if !self.spawner.run_other_work() {
+                done.sleep();
             }
         }
         idle.end(self);
-        self.clock_out(start);
     }
 
-    fn clock_out(&self, start: Instant) {
-        self.present_ns.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-    }
-
-    /// Takes the largest offer of the next worker that has one.
-    fn take_an_offer(&self, seat: usize) -> Option<Offer<'_, P, C, R>> {
+    /// Folds the largest offer of the next worker that has one.
+    fn take_an_offer(&self, tasks: &dyn Tasks, seat: usize, level: usize, idle: &mut Idle) -> bool {
         let workers = self.seats.len();
         for distance in 1..workers {
-            let victim = &self.seats[(seat + distance) % workers];
-            let offers = victim.offers.load(Ordering::Acquire);
+            let owner = (seat + distance) % workers;
+            let offers = self.seats[owner].offers.load(Ordering::Acquire);
             if offers == 0 {
                 continue;
             }
-            let lowest = offers.trailing_zeros() as usize;
-            let half = &victim.halves.get().expect("made before the first offer")[lowest];
-            if let Some(run) = half.take(State::Taken(None)) {
-                victim.offers.fetch_and(!(1 << lowest), Ordering::Relaxed);
-                return Some((half, run));
+            idle.end(self);
+            if tasks.take_and_fold(owner, offers.trailing_zeros() as usize, seat, level) {
+                return true;
             }
         }
-        None
+        false
     }
 
-    /// Folds what was taken from another worker and tells it the result.
-    fn fold_for_owner(&self, (half, run): Offer<'_, P, C, R>, seat: usize, level: usize) {
-        let result = catch_unwind(AssertUnwindSafe(|| self.fold(run, seat, level)));
-        if result.is_err() {
-            self.abandoned.store(true, Ordering::Relaxed);
+    fn offer(&self, seat: usize, level: usize) {
+        self.seats[seat].offers.fetch_or(1 << level, Ordering::Release);
+    }
+
+    fn withdraw(&self, seat: usize, level: usize) {
+        self.seats[seat].offers.fetch_and(!(1 << level), Ordering::Relaxed);
+    }
+
+    fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    fn note_reduction(&self, start: Instant) {
+        self.reducing_ns.fetch_add(elapsed_ns(start), Ordering::Relaxed);
+        self.reductions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The caller, there since `start`, has the result.
+    fn close(&self, start: Instant) {
+        self.finished.store(true, Ordering::Release);
+        self.present_ns.fetch_add(elapsed_ns(start), Ordering::Relaxed);
+    }
+
+    fn into_shift(self) -> Shift {
+        Shift {
+            busy_ns: self.present_ns.into_inner().saturating_sub(self.idle_ns.into_inner()),
+            reducing_ns: self.reducing_ns.into_inner(),
+            reductions: self.reductions.into_inner(),
         }
-        half.finish(result);
     }
 }
 
@@ -415,11 +285,193 @@ impl Idle {
         self.looks
     }
 
-    fn end<P, C, R, S>(&mut self, crew: &Crew<'_, P, C, R, S>) {
+    fn end(&mut self, board: &Board<'_>) {
         if let Some(since) = self.since.take() {
-            crew.idle_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            board.idle_ns.fetch_add(elapsed_ns(since), Ordering::Relaxed);
         }
         self.looks = 0;
+    }
+}
+
+/// Tells the owner of a half that its result is there.
+#[derive(Default)]
+struct Done {
+    set: AtomicBool,
+    /// The owner, if it sleeps until then.
+    sleeper: Mutex<Option<thread::Thread>>,
+}
+
+impl Done {
+    fn is_set(&self) -> bool {
+        self.set.load(Ordering::Acquire)
+    }
+
+    fn clear(&self) {
+        self.set.store(false, Ordering::Relaxed);
+    }
+
+    fn set(&self) {
+        self.set.store(true, Ordering::Release);
+        // An owner that says later that it sleeps has seen the flag: it looks after it took this lock.
+        let sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(owner) = sleeper {
+            owner.unpark();
+        }
+    }
+
+    /// Sleeps for a while unless it is set.
+    fn sleep(&self) {
+        *self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current());
+        if !self.is_set() {
+            thread::park_timeout(NAP);
+        }
+    }
+}
+
+/// The right half of a run while its owner folds the left one.
+struct Half<P, C, R> {
+    state: Mutex<State<P, C, R>>,
+    done: Done,
+}
+
+enum State<P, C, R> {
+    Empty,
+    Offered(Run<P, C>),
+    /// Somebody folds it.
+    Taken,
+    Done(thread::Result<R>),
+}
+
+impl<P, C, R> Half<P, C, R> {
+    fn replace(&self, state: State<P, C, R>) -> State<P, C, R> {
+        // No user code runs under the lock.
+        std::mem::replace(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), state)
+    }
+
+    fn offer(&self, run: Run<P, C>) {
+        self.done.clear();
+        self.replace(State::Offered(run));
+    }
+
+    /// Takes the run, for whoever comes first.
+    fn take(&self) -> Option<Run<P, C>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Offered(run) => Some(run),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    fn finish(&self, result: thread::Result<R>) {
+        self.replace(State::Done(result));
+        self.done.set();
+    }
+
+    fn result(&self) -> thread::Result<R> {
+        match self.replace(State::Empty) {
+            State::Done(result) => result,
+            _ => unreachable!("the owner has waited for it"),
+        }
+    }
+}
+
+struct Crew<'s, P, C, R> {
+    board: Board<'s>,
+    /// By seat number. Each worker makes room for its halves when it first offers one.
+    halves: Vec<OnceLock<Vec<Half<P, C, R>>>>,
+}
+
+impl<'s, P, C, R> Crew<'s, P, C, R>
+where
+    P: Producer,
+    C: Consumer<P::Item, Result = R>,
+    R: Send,
+{
+    fn new(workers: usize, pieces: usize, division: Division, spawner: &'s dyn Spawner) -> Self {
+        Crew {
+            board: Board::new(workers, pieces, division, spawner),
+            halves: (0..workers).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    fn half(&self, seat: usize, level: usize) -> &Half<P, C, R> {
+        let empty = |_| Half { state: Mutex::new(State::Empty), done: Done::default() };
+        let halves = self.halves[seat].get_or_init(|| (0..self.board.levels).map(empty).collect());
+        &halves[level]
+    }
+
+    /// Folds `run` at `seat`, offering right halves from `level` on.
+    fn fold(&self, run: Run<P, C>, seat: usize, level: usize) -> R {
+        let board = &self.board;
+        if board.abandoned.load(Ordering::Relaxed) {
+            return run.consumer.into_folder().complete();
+        }
+        let Some(middle) = middle(run.len, board.division.chunk).filter(|_| !run.consumer.full())
+        else {
+            return run.fold_within(board.division.max_len);
+        };
+        let (left, right, reducer) = run.split_at(middle);
+        if level == board.levels {
+            let left = self.fold(left, seat, level);
+            return reducer.reduce(left, self.fold(right, seat, level));
+        }
+        let half = self.half(seat, level);
+        half.offer(right);
+        board.offer(seat, level);
+        // Whatever happens, the right half is accounted for before this frame is left: it may borrow
+        // what the left half's panic is about to drop.
+        let left = catch_unwind(AssertUnwindSafe(|| self.fold(left, seat, level + 1)));
+        if left.is_err() {
+            board.abandon();
+        }
+        board.withdraw(seat, level);
+        let right = match half.take() {
+            Some(right) if left.is_ok() => Ok(self.fold(right, seat, level)),
+            Some(right) => {
+                drop(right);
+                return left.unwrap_or_else(|payload| resume_unwind(payload));
+            }
+            None => {
+                board.wait(self, &half.done, seat, level + 1);
+                half.result()
+            }
+        };
+        match (left, right) {
+            (Ok(left), Ok(right)) => self.reduce(reducer, left, right, level),
+            (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
+        }
+    }
+
+    fn reduce(&self, reducer: impl Reducer<R>, left: R, right: R, level: usize) -> R {
+        if level >= TIMED_LEVELS {
+            return reducer.reduce(left, right);
+        }
+        let start = Instant::now();
+        let result = reducer.reduce(left, right);
+        self.board.note_reduction(start);
+        result
+    }
+}
+
+impl<P, C, R> Tasks for Crew<'_, P, C, R>
+where
+    P: Producer,
+    C: Consumer<P::Item, Result = R>,
+    R: Send,
+{
+    fn take_and_fold(&self, owner: usize, level: usize, seat: usize, from: usize) -> bool {
+        let half = self.half(owner, level);
+        let Some(run) = half.take() else { return false };
+        self.board.withdraw(owner, level);
+        let result = catch_unwind(AssertUnwindSafe(|| self.fold(run, seat, from)));
+        if result.is_err() {
+            self.board.abandon();
+        }
+        half.finish(result);
+        true
     }
 }
 

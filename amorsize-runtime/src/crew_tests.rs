@@ -130,8 +130,8 @@ fn a_crew_out_of_levels_goes_on_alone() {
     let n = if cfg!(miri) { 20 } else { 2_000 };
     let division = Division { workers: 2, chunk: 1, max_len: usize::MAX };
     let pool = Threads;
-    let mut crew: Crew<'_, _, Words, _, _> = Crew::new(2, n, division, &pool);
-    crew.levels = 2;
+    let mut crew: Crew<'_, _, Words, _> = Crew::new(2, n, division, &pool);
+    crew.board.levels = 2;
     let words =
         crew.fold(Run { producer: Items(0..n), consumer: Words { bad: None }, len: n }, 0, 0);
     assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));

@@ -8,7 +8,7 @@ use rayon::iter::plumbing::{
     Consumer, Producer, ProducerCallback, Reducer, bridge_producer_consumer,
 };
 
-use crate::crew::{self, Division, Run};
+use crate::crew::{self, Division, Run, Shift};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};
 use crate::machine;
@@ -92,17 +92,31 @@ where
 {
     target.activate();
     if target.options().on_pool && rayon::current_thread_index().is_none() {
-        return rayon::scope(|_| decide_and_run(target, run));
+        let (mut run, mut result) = (Some(run), None);
+        pool::enter(&mut || result = run.take().map(|run| decide_and_run(target, run)));
+        return result.expect("the pool has run it");
     }
-    let context = Context::new(target, &run.producer, run.len);
+    let context = Context::new(target, run.len, run.producer.min_len(), run.producer.max_len());
     #[cfg(feature = "record")]
     if let Some(recorder) = crate::record::recorder() {
         return recorder.run(context, run);
     }
-    match force::current() {
-        Some(forced) => context.run_forced(run, forced),
-        None => context.run_planned(run),
-    }
+    let way = match force::current() {
+        Some(forced) => context.forced_way(run.len, forced),
+        None => context.planned_way(run.len),
+    };
+    context.go(run, way)
+}
+
+/// How a call is run.
+pub(crate) enum Way {
+    Rayon,
+    Crew {
+        workers: usize,
+        chunk: usize,
+    },
+    /// On the caller, at least at first.
+    Alone(Pacer),
 }
 
 /// What a call has to respect.
@@ -115,11 +129,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    fn new(target: &'static Loop, producer: &impl Producer, len: usize) -> Self {
+    fn new(target: &'static Loop, len: usize, min_len: usize, max_len: usize) -> Self {
         let mut limits = target.limits_by_cores();
-        limits.min_chunk = producer.min_len().max(1);
+        limits.min_chunk = min_len.max(1);
         // Rayon's rule where the two contradict each other.
-        limits.max_chunk = producer.max_len().max(limits.min_chunk);
+        limits.max_chunk = max_len.max(limits.min_chunk);
         let max_len = limits.max_chunk;
         let fixed = if target.options().deterministic {
             Some(deterministic_chunk(len))
@@ -133,76 +147,83 @@ impl Context {
         Context { target, limits, max_len }
     }
 
-    fn run_forced<P, C>(self, run: Run<P, C>, force: Force) -> C::Result
-    where
-        P: Producer,
-        C: Consumer<P::Item>,
-    {
+    fn forced_way(self, len: usize, force: Force) -> Way {
         match force {
-            Force::Serial => self.run_serial(run),
-            Force::Rayon => run_as_rayon(run),
+            Force::Serial => Way::Alone(Pacer::serial(self)),
+            Force::Rayon => Way::Rayon,
             Force::Workers { workers, chunk } => {
                 let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
                 let workers = self.target.limit_by_pool(limits).workers;
-                let chunk = chunk.unwrap_or_else(|| match self.target.facts(run.len) {
-                    Some(facts) => model::best_chunk(run.len, workers, &facts, &machine::facts()),
-                    None => run.len.div_ceil(workers * BLIND_CHUNKS_PER_WORKER),
+                let chunk = chunk.unwrap_or_else(|| match self.target.facts(len) {
+                    Some(facts) => model::best_chunk(len, workers, &facts, &machine::facts()),
+                    None => len.div_ceil(workers * BLIND_CHUNKS_PER_WORKER),
                 });
-                self.run_parallel(run, workers, self.limits.clamp_chunk(chunk))
+                Way::Crew { workers, chunk: self.limits.clamp_chunk(chunk) }
             }
         }
     }
 
-    /// Runs the plan that the model chooses for what is known of the loop.
-    pub(crate) fn run_planned<P, C>(self, run: Run<P, C>) -> C::Result
-    where
-        P: Producer,
-        C: Consumer<P::Item>,
-    {
+    /// The plan that the model chooses for what is known of the loop.
+    pub(crate) fn planned_way(self, len: usize) -> Way {
         if self.target.options().deterministic {
-            return self.run_in_order(run, Instant::now(), &mut 0);
+            return Way::Alone(Pacer::new(self, Pace::Chunks { decides: true }));
         }
-        let Some(facts) = self.target.facts(run.len) else {
-            return Paced::start(self, 0.0).run(run, 1);
+        let Some(facts) = self.target.facts(len) else {
+            return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first: 1 }));
         };
-        let machine = machine::facts_for(run.len as f64 * facts.item_ns);
+        let machine = machine::facts_for(len as f64 * facts.item_ns);
         let hot = pool::helpers_counted_hot(&machine);
-        let limits = self.target.limits_with(self.limits, run.len, &facts);
-        let decision = model::decide(run.len, &facts, &machine, &limits, hot);
-        match decision.plan {
-            Plan::Serial => {
-                if decision.serial_ns < CHECKPOINT_FROM_NS {
-                    return run_timed(self.target, run);
-                }
-                // A long run learns soon whether the items are as cheap as they are said to be, unless
-                // putting its two parts together costs more than that is worth.
-                let checked = decision.serial_ns * CHECKPOINT_SHARE > facts.reduce_ns;
-                let first = if checked { run.len / 4 } else { run.len };
-                Paced::start(self, facts.item_ns).run(run, first)
-            }
-            plan => self.run_in_pool(run, plan, &facts),
+        let limits = self.target.limits_with(self.limits, len, &facts);
+        let decision = model::decide(len, &facts, &machine, &limits, hot);
+        if decision.plan != Plan::Serial {
+            return match self.in_pool(len, decision.plan, &facts) {
+                Some((workers, chunk)) => Way::Crew { workers, chunk },
+                None => Way::Alone(Pacer::serial(self)),
+            };
         }
+        if decision.serial_ns < CHECKPOINT_FROM_NS {
+            return Way::Alone(Pacer::new(self, Pace::Timed));
+        }
+        // A long run learns soon whether the items are as cheap as they are said to be, unless putting
+        // its two parts together costs more than that is worth.
+        let checked = decision.serial_ns * CHECKPOINT_SHARE > facts.reduce_ns;
+        let first = if checked { len / 4 } else { len };
+        Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first }))
     }
 
-    /// Runs a plan that the cores allow, unless the pool is smaller and asks for another one.
-    fn run_in_pool<P, C>(self, run: Run<P, C>, plan: Plan, facts: &LoopFacts) -> C::Result
-    where
-        P: Producer,
-        C: Consumer<P::Item>,
-    {
+    /// Workers and chunk of a plan that the cores allow, unless the pool is smaller and asks for another
+    /// one; `None` for serial.
+    fn in_pool(self, len: usize, plan: Plan, facts: &LoopFacts) -> Option<(usize, usize)> {
         let limits = self.target.limit_by_pool(self.limits);
-        let limits = self.target.limits_with(limits, run.len, facts);
+        let limits = self.target.limits_with(limits, len, facts);
         let plan = match plan {
             Plan::Parallel { workers, .. } if workers > limits.workers => {
                 let machine = machine::facts();
                 let hot = pool::helpers_counted_hot(&machine);
-                model::decide(run.len, facts, &machine, &limits, hot).plan
+                model::decide(len, facts, &machine, &limits, hot).plan
             }
             plan => plan,
         };
         match plan {
-            Plan::Serial => self.run_serial(run),
-            Plan::Parallel { workers, chunk } => self.run_parallel(run, workers, chunk),
+            Plan::Serial => None,
+            Plan::Parallel { workers, chunk } => Some((workers, chunk)),
+        }
+    }
+
+    /// Runs all of `run`.
+    pub(crate) fn go<P, C>(self, run: Run<P, C>, way: Way) -> C::Result
+    where
+        P: Producer,
+        C: Consumer<P::Item>,
+    {
+        match way {
+            Way::Rayon => run_as_rayon(run),
+            Way::Crew { workers, chunk } => self.run_parallel(run, workers, chunk),
+            Way::Alone(mut pacer) => {
+                let result = run_paced(run, &mut pacer);
+                pacer.end();
+                result
+            }
         }
     }
 
@@ -219,62 +240,30 @@ impl Context {
     {
         let len = run.len;
         let division = Division { workers, chunk, max_len: self.max_len };
-        let io = self.target.options().io;
-        let pool = if io { Pool::Io } else { Pool::Rayon };
+        let pool = if self.target.options().io { Pool::Io } else { Pool::Rayon };
         let (result, shift) = crew::fold(run, division, &pool);
-        if !io {
+        self.learn(len, workers, &pool, shift);
+        result
+    }
+
+    fn learn(self, len: usize, workers: usize, pool: &Pool, shift: Shift) {
+        if matches!(pool, Pool::Rayon) {
             pool::note_use(workers - 1);
         }
         if shift.reductions > 0 {
             self.target.observe_reduction(shift.reducing_ns as f64 / shift.reductions as f64);
         }
         self.target.observe(len, shift.busy_ns as f64 / self.target.slowdown(workers));
-        result
     }
 
-    /// Runs on the caller.
+    /// Runs on the caller, for measurements.
+    #[cfg(feature = "record")]
     pub(crate) fn run_serial<P, C>(self, run: Run<P, C>) -> C::Result
     where
         P: Producer,
         C: Consumer<P::Item>,
     {
-        if self.target.options().deterministic {
-            return run.fold_in_chunks(self.limits.max_chunk, self.max_len);
-        }
-        run.fold_within(self.max_len)
-    }
-
-    /// Runs a deterministic loop: in the chunks, and with the reductions, that a crew would make of it.
-    /// Before each part but the first, decides whether a crew takes that part over. `done` counts
-    /// items that ran since `start`.
-    fn run_in_order<P, C>(self, run: Run<P, C>, start: Instant, done: &mut usize) -> C::Result
-    where
-        P: Producer,
-        C: Consumer<P::Item>,
-    {
-        let facts = match self.target.facts(run.len) {
-            Some(facts) => Some(facts),
-            None if *done == 0 => None,
-            None => {
-                let elapsed_ns = start.elapsed().as_nanos() as f64;
-                Some(self.target.facts_with(elapsed_ns / *done as f64))
-            }
-        };
-        if let Some(facts) = facts {
-            let machine = machine::facts_for(run.len as f64 * facts.item_ns);
-            let hot = pool::helpers_counted_hot(&machine);
-            let plan = model::decide(run.len, &facts, &machine, &self.limits, hot).plan;
-            if plan != Plan::Serial {
-                return self.run_in_pool(run, plan, &facts);
-            }
-        }
-        let Some(middle) = crew::middle(run.len, self.limits.max_chunk) else {
-            *done += run.len;
-            return run.fold_within(self.max_len);
-        };
-        let (left, right, reducer) = run.split_at(middle);
-        let left = self.run_in_order(left, start, done);
-        reducer.reduce(left, self.run_in_order(right, start, done))
+        run_paced(run, &mut Pacer::serial(self))
     }
 }
 
@@ -303,73 +292,183 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize) -> Option<usize>
     }
 }
 
-/// A serial run that looks at the clock between blocks, and hands the rest to a crew as soon as the
-/// measured rate says that this pays. Nothing is run twice and no result is thrown away.
-struct Paced {
-    context: Context,
-    /// The item time that the decision for a serial run was based on; zero if there was none.
-    known_item_ns: f64,
-    start: Instant,
-    done: usize,
+/// Runs on the caller, step by step as the pacer says. Nothing is run twice and no result is thrown away.
+fn run_paced<P, C>(run: Run<P, C>, pacer: &mut Pacer) -> C::Result
+where
+    P: Producer,
+    C: Consumer<P::Item>,
+{
+    match pacer.next(run.len) {
+        Step::Fold => {
+            let len = run.len;
+            let result = run.fold_within(pacer.context.max_len);
+            pacer.done += len;
+            result
+        }
+        Step::Crew { workers, chunk } => pacer.context.run_parallel(run, workers, chunk),
+        Step::Split(middle) => {
+            let (left, right, reducer) = run.split_at(middle);
+            let left = run_paced(left, pacer);
+            let right = run_paced(right, pacer);
+            let start = pacer.starts_reduction();
+            let result = reducer.reduce(left, right);
+            pacer.ends_reduction(start);
+            result
+        }
+    }
 }
 
-impl Paced {
-    fn start(context: Context, known_item_ns: f64) -> Self {
-        Paced { context, known_item_ns, start: Instant::now(), done: 0 }
+/// What to do with a run of items.
+enum Step {
+    Fold,
+    Crew {
+        workers: usize,
+        chunk: usize,
+    },
+    /// Cut it, then go on with the left part, then with the right one.
+    Split(usize),
+}
+
+/// Says how a run on the caller goes on: it looks at the clock between parts and hands the rest to a crew
+/// as soon as the measured rate says that this pays.
+pub(crate) struct Pacer {
+    context: Context,
+    pace: Pace,
+    start: Instant,
+    /// Items that the caller has folded.
+    done: usize,
+    /// The next run is a block: it is folded, come what may.
+    in_block: bool,
+    /// A crew has taken over.
+    handed_over: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Pace {
+    /// All at once; learns nothing.
+    Serial,
+    /// All at once.
+    Timed,
+    /// In blocks, the first one of `first` items.
+    Blocks {
+        /// The item time that the decision for a serial run was based on; zero if there was none.
+        known_item_ns: f64,
+        first: usize,
+    },
+    /// In the chunks, and with the reductions, that a crew would make of it.
+    Chunks {
+        /// Whether a crew may take over.
+        decides: bool,
+    },
+}
+
+impl Pacer {
+    fn new(context: Context, pace: Pace) -> Self {
+        let start = Instant::now();
+        Pacer { context, pace, start, done: 0, in_block: false, handed_over: false }
     }
 
-    /// Runs `block` items, then decides about the rest.
-    fn run<P, C>(mut self, run: Run<P, C>, block: usize) -> C::Result
-    where
-        P: Producer,
-        C: Consumer<P::Item>,
-    {
-        let Context { target, limits, max_len } = self.context;
-        if block >= run.len || limits.workers == 1 {
-            let len = self.done + run.len;
-            let result = run.fold_within(max_len);
-            target.observe(len, self.start.elapsed().as_nanos() as f64);
-            return result;
+    fn serial(context: Context) -> Self {
+        let deterministic = context.target.options().deterministic;
+        let pace = if deterministic { Pace::Chunks { decides: false } } else { Pace::Serial };
+        Pacer::new(context, pace)
+    }
+
+    fn elapsed_ns(&self) -> f64 {
+        self.start.elapsed().as_nanos() as f64
+    }
+
+    /// What to do with the next `len` items.
+    fn next(&mut self, len: usize) -> Step {
+        if std::mem::take(&mut self.in_block) {
+            return Step::Fold;
         }
-        let (block, rest, reducer) = run.split_at(block.max(1));
-        self.done += block.len;
-        let left = block.fold_within(max_len);
-        let elapsed_ns = self.start.elapsed().as_nanos() as f64;
-        let item_ns = elapsed_ns / self.done as f64;
-        if elapsed_ns < WORTH_DECIDING_NS {
-            let next = (WORTH_DECIDING_NS / item_ns) as usize;
-            let right = self.run(rest, next);
-            return reduce(target, reducer, left, right);
+        match self.pace {
+            Pace::Serial | Pace::Timed => Step::Fold,
+            Pace::Blocks { known_item_ns, first } => self.next_block(len, known_item_ns, first),
+            Pace::Chunks { decides } => self.next_chunks(len, decides),
         }
-        if item_ns <= self.known_item_ns * SURPRISE {
-            let len = rest.len;
-            let right = self.run(rest, len);
-            return reduce(target, reducer, left, right);
-        }
-        let facts = target.facts_with(item_ns);
-        let machine = machine::facts_for(item_ns * rest.len as f64);
-        let hot = pool::helpers_counted_hot(&machine);
-        let right = match model::decide(rest.len, &facts, &machine, &limits, hot).plan {
-            Plan::Serial => {
-                let block_ns = (elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS);
-                self.run(rest, (block_ns / item_ns) as usize)
-            }
-            plan => {
-                target.observe(self.done, elapsed_ns);
-                self.context.run_in_pool(rest, plan, &facts)
+    }
+
+    fn next_block(&mut self, len: usize, known_item_ns: f64, first: usize) -> Step {
+        let block = if self.done == 0 {
+            first
+        } else {
+            let elapsed_ns = self.elapsed_ns();
+            let item_ns = elapsed_ns / self.done as f64;
+            if elapsed_ns < WORTH_DECIDING_NS {
+                (WORTH_DECIDING_NS / item_ns) as usize
+            } else if item_ns <= known_item_ns * SURPRISE {
+                len
+            } else if let Some(step) = self.hand_over(len, item_ns) {
+                return step;
+            } else {
+                ((elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS) / item_ns) as usize
             }
         };
-        reduce(target, reducer, left, right)
+        if block >= len || self.context.limits.workers == 1 {
+            return Step::Fold;
+        }
+        self.in_block = true;
+        Step::Split(block.max(1))
     }
-}
 
-/// Puts two results together, and looks at what that costs if nothing is known of it.
-fn reduce<R>(target: &Loop, reducer: impl Reducer<R>, left: R, right: R) -> R {
-    if !target.wonders_about_reductions() {
-        return reducer.reduce(left, right);
+    fn next_chunks(&mut self, len: usize, decides: bool) -> Step {
+        if decides {
+            let known = match self.context.target.facts(len) {
+                Some(facts) => Some(facts.item_ns),
+                None if self.done == 0 => None,
+                None => Some(self.elapsed_ns() / self.done as f64),
+            };
+            if let Some(step) = known.and_then(|item_ns| self.hand_over(len, item_ns)) {
+                return step;
+            }
+        }
+        match crew::middle(len, self.context.limits.max_chunk) {
+            Some(middle) => Step::Split(middle),
+            None => Step::Fold,
+        }
     }
-    let start = Instant::now();
-    let result = reducer.reduce(left, right);
-    target.observe_reduction(start.elapsed().as_nanos() as f64);
-    result
+
+    /// A crew for `len` items of this cost, if it pays.
+    fn hand_over(&mut self, len: usize, item_ns: f64) -> Option<Step> {
+        let Context { target, limits, .. } = self.context;
+        let facts = target.facts_with(item_ns);
+        let machine = machine::facts_for(item_ns * len as f64);
+        let hot = pool::helpers_counted_hot(&machine);
+        let limits = target.limits_with(limits, len, &facts);
+        let plan = model::decide(len, &facts, &machine, &limits, hot).plan;
+        if plan == Plan::Serial {
+            return None;
+        }
+        let (workers, chunk) = self.context.in_pool(len, plan, &facts)?;
+        if self.done > 0 && !self.handed_over {
+            target.observe(self.done, self.elapsed_ns());
+        }
+        self.handed_over = true;
+        Some(Step::Crew { workers, chunk })
+    }
+
+    /// When a reduction starts, if a look at what it costs would tell something new.
+    fn starts_reduction(&self) -> Option<Instant> {
+        self.context.target.wonders_about_reductions().then(Instant::now)
+    }
+
+    fn ends_reduction(&self, start: Option<Instant>) {
+        if let Some(start) = start {
+            self.context.target.observe_reduction(start.elapsed().as_nanos() as f64);
+        }
+    }
+
+    /// Learns from a run that no crew took over.
+    fn end(self) {
+        match self.pace {
+            Pace::Serial | Pace::Chunks { decides: false } => {}
+            _ if self.handed_over => {}
+            Pace::Timed => self.context.target.observe_serial(self.done, self.elapsed_ns()),
+            Pace::Blocks { .. } | Pace::Chunks { .. } => {
+                self.context.target.observe(self.done, self.elapsed_ns());
+            }
+        }
+    }
 }

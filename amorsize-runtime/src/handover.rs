@@ -102,7 +102,7 @@ impl Desk {
     pub(crate) fn share<H, R>(
         desk: &Arc<Self>,
         helpers: usize,
-        spawner: &impl Spawner,
+        spawner: &dyn Spawner,
         helper: &H,
         caller: impl FnOnce() -> R,
     ) -> R
@@ -143,7 +143,7 @@ impl Desk {
     }
 
     /// Rule 4: helpers of earlier calls that have not started yet count; only the rest is spawned.
-    fn summon(desk: &Arc<Self>, helpers: usize, spawner: &impl Spawner) {
+    fn summon(desk: &Arc<Self>, helpers: usize, spawner: &dyn Spawner) {
         let pending = desk.pending.load(Ordering::SeqCst);
         for _ in pending..helpers {
             desk.pending.fetch_add(1, Ordering::SeqCst);
@@ -197,7 +197,7 @@ impl Desk {
         }
     }
 
-    fn close_and_wait(&self, spawner: &impl Spawner) {
+    fn close_and_wait(&self, spawner: &dyn Spawner) {
         let mut gate = self.gate.fetch_or(CLOSED, Ordering::AcqRel);
         let mut looks = 0;
         while gate & INSIDE != 0 {
@@ -257,16 +257,14 @@ thread_local! {
     static DESKS: RefCell<Vec<Arc<Desk>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// [`Desk::share`] at a desk of the calling thread.
-pub(crate) fn share<H, R>(
+/// [`Desk::share`] at a desk of the calling thread. Without type parameters: one copy serves all loops of
+/// a program.
+pub(crate) fn share(
     helpers: usize,
-    spawner: &impl Spawner,
-    helper: &H,
-    caller: impl FnOnce() -> R,
-) -> R
-where
-    H: Fn(usize) + Sync,
-{
+    spawner: &dyn Spawner,
+    helper: &(dyn Fn(usize) + Sync),
+    caller: &mut dyn FnMut(),
+) {
     /// Puts the desk back for the next call, after a panic too.
     struct PutBack(Option<Arc<Desk>>);
     impl Drop for PutBack {
@@ -277,7 +275,7 @@ where
     }
     let free = DESKS.try_with(|desks| desks.borrow_mut().pop()).ok().flatten();
     let desk = PutBack(Some(free.unwrap_or_else(Desk::new)));
-    Desk::share(desk.0.as_ref().expect("just put there"), helpers, spawner, helper, caller)
+    Desk::share(desk.0.as_ref().expect("just put there"), helpers, spawner, &helper, caller);
 }
 
 /// The synchronisation primitives, replaced by loom's when the protocol is model-checked.

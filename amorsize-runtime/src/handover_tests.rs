@@ -194,8 +194,8 @@ fn a_call_inside_a_call_uses_another_desk() {
     let served = AtomicUsize::new(0);
     let inner = |_| _ = served.fetch_add(1, Ordering::Relaxed);
     let outer = |_| panic!("the pool is busy until the outer call is over");
-    share(1, &Busy::default(), &outer, || {
-        share(1, &pool, &inner, || pool.run_all());
+    share(1, &Busy::default(), &outer, &mut || {
+        share(1, &pool, &inner, &mut || pool.run_all());
     });
     assert_eq!(served.into_inner(), 1);
 }

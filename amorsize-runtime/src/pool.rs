@@ -34,6 +34,11 @@ impl Spawner for Pool {
     }
 }
 
+/// Runs `work` on a thread of rayon's global pool, once, and waits for it.
+pub(crate) fn enter(work: &mut (dyn FnMut() + Send)) {
+    rayon::scope(|_| work());
+}
+
 /// Threads of the pool for items that wait, for each core and at least.
 const IO_THREADS_PER_CORE: usize = 8;
 const FEWEST_IO_THREADS: usize = 32;

@@ -58,7 +58,13 @@ fn settle() {
 fn measure_once() -> Option<MachineFacts> {
     rayon::current_num_threads(); // builds the pool, which is not part of what is measured
     let hot = start_hot()?;
-    let facts = MachineFacts { spawn_ns: hot.spawn_ns, wake_ns: hot.wake_ns, ..without_helpers() };
+    let facts = MachineFacts {
+        spawn_ns: hot.spawn_ns,
+        wake_ns: hot.wake_ns,
+        cold_spawn_ns: ASSUMED.cold_spawn_ns.max(hot.spawn_ns),
+        cold_wake_ns: ASSUMED.cold_wake_ns.max(hot.wake_ns),
+        ..without_helpers()
+    };
     // A thread that is woken on the caller's core does not come in time.
     Some(start_after(LONG_PAUSE).map_or(facts, |cold| MachineFacts {
         // One that by chance was still awake must not make cold starts look cheap.
@@ -128,12 +134,12 @@ fn start_one() -> Option<Start> {
     let helper = |_seat| {
         started_at.store(origin.elapsed().as_nanos() as u64, Ordering::Release);
     };
-    let spawned_at = handover::share(1, &Pool::Rayon, &helper, || {
-        let spawned_at = origin.elapsed();
+    let mut spawned_at = 0.0;
+    handover::share(1, &Pool::Rayon, &helper, &mut || {
+        spawned_at = origin.elapsed().as_nanos() as f64;
         while started_at.load(Ordering::Acquire) == 0 && origin.elapsed() < PATIENCE {
             std::hint::spin_loop();
         }
-        spawned_at.as_nanos() as f64
     });
     match started_at.into_inner() {
         0 => None,

@@ -193,13 +193,13 @@ impl Recorder {
                 context.run_parallel(run, workers as usize, chunk as usize)
             }
             Setting::Tuned { .. } => {
-                let planned = context.target.planned();
+                let (planned, len) = (context.target.planned(), run.len);
                 if planned.is_untimed(run.len) {
                     run.fold()
                 } else if planned.is_certain(run.len) {
                     run_timed(context.target, run)
                 } else {
-                    context.run_planned(run)
+                    context.go(run, context.planned_way(len))
                 }
             }
         }
