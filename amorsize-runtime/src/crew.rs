@@ -8,7 +8,8 @@
 //! and results change hands under a lock that is held for a move.
 //!
 //! A worker with nothing to take and nothing to wait for goes home: whatever is not on offer is
-//! being folded, chunk by chunk, and a chunk is never divided.
+//! being folded, chunk by chunk, and a chunk is never divided. Where items wait instead of computing, it
+//! stays and looks again from time to time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,6 +41,8 @@ pub(crate) struct Division {
     pub(crate) chunk: usize,
     /// Most items under one folder.
     pub(crate) max_len: usize,
+    /// Helpers stay to the end, as more may be offered while others wait in their items.
+    pub(crate) patient: bool,
 }
 
 /// A contiguous run of items with the consumer of just these items.
@@ -196,10 +199,13 @@ impl<'s> Board<'s> {
             if self.take_an_offer(tasks, seat, 0, &mut idle) {
                 continue;
             }
-            if idle.look() >= LOOKS_BEFORE_LEAVING {
+            if idle.look() < LOOKS_BEFORE_LEAVING {
+                std::hint::spin_loop();
+            } else if self.division.patient {
+                thread::sleep(NAP);
+            } else {
                 break;
             }
-            std::hint::spin_loop();
         }
         idle.end(self);
         self.present_ns.fetch_add(elapsed_ns(start), Ordering::Relaxed);

@@ -239,8 +239,9 @@ impl Context {
         C: Consumer<P::Item>,
     {
         let len = run.len;
-        let division = Division { workers, chunk, max_len: self.max_len };
-        let pool = if self.target.options().io { Pool::Io } else { Pool::Rayon };
+        let io = self.target.options().io;
+        let division = Division { workers, chunk, max_len: self.max_len, patient: io };
+        let pool = if io { Pool::Io } else { Pool::Rayon };
         let (result, shift) = crew::fold(run, division, &pool);
         self.learn(len, workers, &pool, shift);
         result

@@ -154,7 +154,11 @@ fn claim() -> f64 {
     let time = |chunk| {
         let run = Run { producer: Nothing(PIECES), consumer: Ignore, len: PIECES };
         let start = Instant::now();
-        crew::fold(run, Division { workers: 2, chunk, max_len: usize::MAX }, &NoHelpers);
+        crew::fold(
+            run,
+            Division { workers: 2, chunk, max_len: usize::MAX, patient: false },
+            &NoHelpers,
+        );
         start.elapsed().as_nanos() as f64
     };
     let samples = (0..5).map(|_| (time(1) - time(PIECES / 2)).max(0.0) / PIECES as f64);
