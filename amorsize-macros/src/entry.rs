@@ -118,6 +118,11 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
             out.push(token.clone());
             continue;
         };
+        if is_module(&tokens[..position]) {
+            // Loops in there cannot see the statics out here; their functions can be annotated.
+            out.push(token.clone());
+            continue;
+        }
         if let Some(mark) = mark(&tokens[..position]) {
             drop_mark(&mut out);
             let inside = tune_tokens(group.stream(), Place::Anywhere, loops);
@@ -140,6 +145,11 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         }
     }
     out.into_iter().collect()
+}
+
+/// Whether the tokens end with `mod name`.
+fn is_module(before: &[TokenTree]) -> bool {
+    matches!(before, [.., TokenTree::Ident(keyword), TokenTree::Ident(_)] if keyword == "mod")
 }
 
 /// Where [`MARK`] stands, if the tokens end with `tuned!`.
@@ -273,6 +283,11 @@ mod tests {
         assert_eq!((body.found, body.loops), (3, vec![0, 2]));
         let tokens = body.tokens.to_string().replace(' ', "");
         assert!(tokens.contains("b.par_iter();c.par_iter().__slot()"), "{tokens}");
+    }
+
+    #[test]
+    fn modules_inside_the_body_are_left_alone() {
+        assert_eq!(tuned("mod m { fn f() { x.par_iter(); } } y.par_iter()").1, 1);
     }
 
     #[test]

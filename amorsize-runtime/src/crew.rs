@@ -39,8 +39,8 @@ pub(crate) struct Division {
     pub(crate) workers: usize,
     /// Items that are offered and folded as one.
     pub(crate) chunk: usize,
-    /// Most items under one folder.
-    pub(crate) max_len: usize,
+    /// The chunk is a length that these allow.
+    pub(crate) lengths: Lengths,
     /// Helpers stay to the end, as more may be offered while others wait in their items.
     pub(crate) patient: bool,
 }
@@ -72,23 +72,50 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         self.consumer.into_folder().consume_iter(self.producer.into_iter()).complete()
     }
 
-    /// Folds the run on this thread with at most `max_len` items under one folder. Not inlined: apart
-    /// from the fast path, a program holds one copy of a loop's body.
+    /// Folds the run on this thread with as many items under one folder as `lengths` allow. Not inlined:
+    /// apart from the fast path, a program holds one copy of a loop's body.
     #[inline(never)]
-    pub(crate) fn fold_within(self, max_len: usize) -> C::Result {
-        if self.len <= max_len {
+    pub(crate) fn fold_within(self, lengths: Lengths) -> C::Result {
+        // What is full is not cut any further: there may be more pieces than anyone can wait for.
+        if lengths.allow(self.len) || self.consumer.full() {
             return self.fold();
         }
         let middle = self.len - self.len / 2;
         let (left, right, reducer) = self.split_at(middle);
-        let left = left.fold_within(max_len);
-        reducer.reduce(left, right.fold_within(max_len))
+        let left = left.fold_within(lengths);
+        reducer.reduce(left, right.fold_within(lengths))
     }
 }
 
-/// Where a run of `len` items is cut in two when chunks have this size; `None` if it is one chunk.
-pub(crate) fn middle(len: usize, chunk: usize) -> Option<usize> {
-    let pieces = len.div_ceil(chunk);
+/// How many items the user's `with_min_len` and `with_max_len` ask to be under one folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lengths {
+    /// At least 1.
+    pub(crate) min: usize,
+    /// At least 1. As in rayon, it gives way where a run can only be cut into pieces shorter than `min`.
+    pub(crate) max: usize,
+}
+
+impl Lengths {
+    /// Any length.
+    #[cfg(test)]
+    pub(crate) const ANY: Lengths = Lengths { min: 1, max: usize::MAX };
+
+    pub(crate) fn of(producer: &impl Producer) -> Self {
+        Lengths { min: producer.min_len().max(1), max: producer.max_len().max(1) }
+    }
+
+    /// Whether `len` items may, or must, be under one folder.
+    fn allow(self, len: usize) -> bool {
+        len <= self.max || len / 2 < self.min
+    }
+}
+
+/// Where a run of `len` items is cut in two when chunks have this size; `None` if it is one chunk. What is
+/// left over at the end is a chunk of its own, unless it has fewer than `min` items.
+pub(crate) fn middle(len: usize, chunk: usize, min: usize) -> Option<usize> {
+    let rest = len % chunk;
+    let pieces = len / chunk + usize::from(rest > 0 && rest >= min);
     (pieces > 1).then(|| (pieces - pieces / 2) * chunk)
 }
 
@@ -117,7 +144,7 @@ where
     let helpers = division.workers.min(pieces).saturating_sub(1);
     let start = Instant::now();
     if helpers == 0 {
-        let result = run.fold_within(division.max_len);
+        let result = run.fold_within(division.lengths);
         return (result, Shift { busy_ns: elapsed_ns(start), ..Shift::default() });
     }
     let crew: Crew<'_, P, C, C::Result> = Crew::new(helpers + 1, pieces, division, spawner);
@@ -415,9 +442,10 @@ where
         if board.abandoned.load(Ordering::Relaxed) {
             return run.consumer.into_folder().complete();
         }
-        let Some(middle) = middle(run.len, board.division.chunk).filter(|_| !run.consumer.full())
+        let Division { chunk, lengths, .. } = board.division;
+        let Some(middle) = middle(run.len, chunk, lengths.min).filter(|_| !run.consumer.full())
         else {
-            return run.fold_within(board.division.max_len);
+            return run.fold_within(board.division.lengths);
         };
         let (left, right, reducer) = run.split_at(middle);
         if level == board.levels {

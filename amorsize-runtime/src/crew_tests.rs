@@ -107,8 +107,16 @@ fn results_are_complete_and_in_order_for_every_division() {
         for &workers in workers {
             for chunk in [1, 2, 7, n.max(1)] {
                 for max_len in [1, 3, usize::MAX] {
-                    let words =
-                        collect(n, Division { workers, chunk, max_len, patient: false }, None);
+                    let words = collect(
+                        n,
+                        Division {
+                            workers,
+                            chunk,
+                            lengths: Lengths { min: 1, max: max_len },
+                            patient: false,
+                        },
+                        None,
+                    );
                     assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
                 }
             }
@@ -120,7 +128,7 @@ fn results_are_complete_and_in_order_for_every_division() {
 fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
     let n = if cfg!(miri) { 6 } else { 100 };
     for bad in 0..n {
-        let division = Division { workers: 3, chunk: 2, max_len: usize::MAX, patient: false };
+        let division = Division { workers: 3, chunk: 2, lengths: Lengths::ANY, patient: false };
         let outcome = catch_unwind(AssertUnwindSafe(|| collect(n, division, Some(bad))));
         assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&bad));
     }
@@ -129,7 +137,7 @@ fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
 #[test]
 fn a_crew_out_of_levels_goes_on_alone() {
     let n = if cfg!(miri) { 20 } else { 2_000 };
-    let division = Division { workers: 2, chunk: 1, max_len: usize::MAX, patient: false };
+    let division = Division { workers: 2, chunk: 1, lengths: Lengths::ANY, patient: false };
     let pool = Threads;
     let mut crew: Crew<'_, _, Words, _> = Crew::new(2, n, division, &pool);
     crew.board.levels = 2;

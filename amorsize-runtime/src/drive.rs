@@ -8,7 +8,7 @@ use rayon::iter::plumbing::{
     Consumer, Producer, ProducerCallback, Reducer, bridge_producer_consumer,
 };
 
-use crate::crew::{self, Division, Run, Shift};
+use crate::crew::{self, Division, Lengths, Run, Shift};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};
 use crate::machine;
@@ -77,9 +77,9 @@ where
     P: Producer,
     C: Consumer<P::Item>,
 {
-    let (len, max_len) = (run.len, run.producer.max_len());
+    let (len, lengths) = (run.len, Lengths::of(&run.producer));
     let start = Instant::now();
-    let result = run.fold_within(max_len);
+    let result = run.fold_within(lengths);
     target.observe_serial(len, start.elapsed().as_nanos() as f64);
     result
 }
@@ -96,7 +96,7 @@ where
         pool::enter(&mut || result = run.take().map(|run| decide_and_run(target, run)));
         return result.expect("the pool has run it");
     }
-    let context = Context::new(target, run.len, run.producer.min_len(), run.producer.max_len());
+    let context = Context::new(target, run.len, Lengths::of(&run.producer));
     #[cfg(feature = "record")]
     if let Some(recorder) = crate::record::recorder() {
         return recorder.run(context, run);
@@ -124,17 +124,16 @@ pub(crate) enum Way {
 pub(crate) struct Context {
     pub(crate) target: &'static Loop,
     pub(crate) limits: Limits,
-    /// Most items under one folder, as the user's `with_max_len` asks, in serial runs too.
-    max_len: usize,
+    /// What the user asks for, in serial runs too.
+    pub(crate) lengths: Lengths,
 }
 
 impl Context {
-    fn new(target: &'static Loop, len: usize, min_len: usize, max_len: usize) -> Self {
+    fn new(target: &'static Loop, len: usize, lengths: Lengths) -> Self {
         let mut limits = target.limits_by_cores();
-        limits.min_chunk = min_len.max(1);
+        limits.min_chunk = lengths.min;
         // Rayon's rule where the two contradict each other.
-        limits.max_chunk = max_len.max(limits.min_chunk);
-        let max_len = limits.max_chunk;
+        limits.max_chunk = lengths.max.max(lengths.min);
         let fixed = if target.options().deterministic {
             Some(deterministic_chunk(len))
         } else {
@@ -144,7 +143,7 @@ impl Context {
             let chunk = limits.clamp_chunk(chunk);
             (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
         }
-        Context { target, limits, max_len }
+        Context { target, limits, lengths }
     }
 
     fn forced_way(self, len: usize, force: Force) -> Way {
@@ -240,7 +239,7 @@ impl Context {
     {
         let len = run.len;
         let io = self.target.options().io;
-        let division = Division { workers, chunk, max_len: self.max_len, patient: io };
+        let division = Division { workers, chunk, lengths: self.lengths, patient: io };
         let pool = if io { Pool::Io } else { Pool::Rayon };
         let (result, shift) = crew::fold(run, division, &pool);
         self.learn(len, workers, &pool, shift);
@@ -302,7 +301,7 @@ where
     match pacer.next(run.len) {
         Step::Fold => {
             let len = run.len;
-            let result = run.fold_within(pacer.context.max_len);
+            let result = run.fold_within(pacer.context.lengths);
             pacer.done += len;
             result
         }
@@ -407,11 +406,13 @@ impl Pacer {
                 ((elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS) / item_ns) as usize
             }
         };
-        if block >= len || self.context.limits.workers == 1 {
+        let Context { limits, lengths, .. } = self.context;
+        let block = block.max(lengths.min);
+        if block >= len || len - block < lengths.min || limits.workers == 1 {
             return Step::Fold;
         }
         self.in_block = true;
-        Step::Split(block.max(1))
+        Step::Split(block)
     }
 
     fn next_chunks(&mut self, len: usize, decides: bool) -> Step {
@@ -425,7 +426,8 @@ impl Pacer {
                 return step;
             }
         }
-        match crew::middle(len, self.context.limits.max_chunk) {
+        let Context { limits, lengths, .. } = self.context;
+        match crew::middle(len, limits.max_chunk, lengths.min) {
             Some(middle) => Step::Split(middle),
             None => Step::Fold,
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use amorsize_profile::MachineFacts;
 use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
-use crate::crew::{self, Division, Run};
+use crate::crew::{self, Division, Lengths, Run};
 use crate::handover::{self, Spawner};
 use crate::machine::ASSUMED;
 use crate::pool::Pool;
@@ -156,7 +156,12 @@ fn claim() -> f64 {
         let start = Instant::now();
         crew::fold(
             run,
-            Division { workers: 2, chunk, max_len: usize::MAX, patient: false },
+            Division {
+                workers: 2,
+                chunk,
+                lengths: Lengths { min: 1, max: usize::MAX },
+                patient: false,
+            },
             &NoHelpers,
         );
         start.elapsed().as_nanos() as f64

@@ -108,7 +108,9 @@ impl Blocks {
         P: Producer,
         C: Consumer<P::Item>,
     {
-        if self.next >= run.len {
+        let shortest = context.lengths.min;
+        self.next = self.next.max(shortest);
+        if self.next >= run.len || run.len - self.next < shortest {
             return self.time(context, run);
         }
         if let Some(workers) = helpers.filter(|_| self.total() > PATIENCE) {
