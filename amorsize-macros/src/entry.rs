@@ -135,7 +135,8 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         let method = method_called(&tokens[..position], group);
         let is =
             |names: &[&str]| method.is_some_and(|name| names.iter().any(|known| name == known));
-        let inside = if is(COMBINING_CALLS) { Place::Combined } else { Place::Anywhere };
+        let combines = is(COMBINING_CALLS) && is_parallel(&tokens[..position]);
+        let inside = if combines { Place::Combined } else { Place::Anywhere };
         let entry = is(ENTRY_CALLS).then_some(method).flatten();
         let mut tuned = Group::new(group.delimiter(), tune_tokens(group.stream(), inside, loops));
         tuned.set_span(group.span());
@@ -145,6 +146,23 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         }
     }
     out.into_iter().collect()
+}
+
+/// Whether the expression that ends these tokens contains an entry call. Of what does not, such as
+/// `xs.iter().zip`, nobody knows.
+fn is_parallel(before: &[TokenTree]) -> bool {
+    before
+        .iter()
+        .rev()
+        .take_while(|token| match token {
+            TokenTree::Punct(punct) => !matches!(punct.as_char(), ';' | ',' | '='),
+            TokenTree::Group(group) => group.delimiter() != Delimiter::Brace,
+            _ => true,
+        })
+        .any(|token| {
+            matches!(token, TokenTree::Ident(name) if ENTRY_CALLS.iter().any(|call| name == call))
+                || matches!(token, TokenTree::Ident(name) if name == MARK)
+        })
 }
 
 /// Whether the tokens end with `mod name`.
@@ -247,6 +265,8 @@ mod tests {
         assert_eq!(loops, 1, "{tokens}");
         let (tokens, loops) = tuned("a.par_iter().zip(b.par_iter().map(|r| r.par_iter().sum()))");
         assert_eq!(loops, 2, "{tokens}");
+        assert_eq!(tuned("let c = a.iter().zip(b.par_iter().collect::<Vec<_>>());").1, 1);
+        assert_eq!(tuned("f(a.par_iter().sum(), once(1).chain(b.par_iter()))").1, 2);
     }
 
     #[test]

@@ -100,26 +100,23 @@ where
     }
 }
 
-impl<'a, T, I, S> Staged<I, S>
-where
-    T: 'a + Sync + Send,
-    I: IndexedParallelIterator,
-    S: Stage<I::Item, Out = &'a T>,
-{
+impl<I: IndexedParallelIterator, S> Staged<I, S> {
     /// As rayon's `cloned`; one more stage over each chunk.
     #[inline]
-    pub fn cloned(self) -> Staged<I, Then<S, Cloned>>
+    pub fn cloned<'a, T>(self) -> Staged<I, Then<S, Cloned>>
     where
-        T: Clone,
+        T: 'a + Clone + Send + Sync,
+        S: Stage<I::Item, Out = &'a T>,
     {
         self.then(Cloned)
     }
 
     /// As rayon's `copied`; one more stage over each chunk.
     #[inline]
-    pub fn copied(self) -> Staged<I, Then<S, Copied>>
+    pub fn copied<'a, T>(self) -> Staged<I, Then<S, Copied>>
     where
-        T: Copy,
+        T: 'a + Copy + Send + Sync,
+        S: Stage<I::Item, Out = &'a T>,
     {
         self.then(Copied)
     }

@@ -8,6 +8,7 @@
 //! library's (`slice::Iter`, `Enumerate`, `Map`, …), so that serial code is real serial code.
 
 use std::cmp::Ordering;
+use std::ops::{Deref, DerefMut};
 
 use rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
 use rayon::iter::{
@@ -250,13 +251,28 @@ impl<I: IndexedParallelIterator> Tuned<I> {
     }
 }
 
-impl<'a, T, I> Tuned<I>
-where
-    T: 'a + Sync + Send,
-    I: IndexedParallelIterator<Item = &'a T>,
-{
+impl<I> Tuned<I> {
     rewrap! {
-        cloned [] () -> Cloned<I> where { T: Clone };
-        copied [] () -> Copied<I> where { T: Copy };
+        cloned ['a, T] () -> Cloned<I> where {
+            T: 'a + Clone + Send + Sync, I: IndexedParallelIterator<Item = &'a T>
+        };
+        copied ['a, T] () -> Copied<I> where {
+            T: 'a + Copy + Send + Sync, I: IndexedParallelIterator<Item = &'a T>
+        };
+    }
+}
+
+/// For methods of the iterator itself, such as `remainder` of `par_chunks_exact`.
+impl<I> Deref for Tuned<I> {
+    type Target = I;
+
+    fn deref(&self) -> &I {
+        &self.base
+    }
+}
+
+impl<I> DerefMut for Tuned<I> {
+    fn deref_mut(&mut self) -> &mut I {
+        &mut self.base
     }
 }
