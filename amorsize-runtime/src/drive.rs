@@ -1,13 +1,13 @@
 //! One call of a loop: the fast path, the decision, and the three ways to run.
 
 use std::cell::Cell;
-use std::time::Instant;
 
 use amorsize_profile::LoopFacts;
 use rayon::iter::plumbing::{
     Consumer, Producer, ProducerCallback, Reducer, bridge_producer_consumer,
 };
 
+use crate::clock::Instant;
 use crate::crew::{self, Division, Lengths, Run, Shift};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};

@@ -3,6 +3,7 @@
 //! Programs depend on the facade `amorsize`, not on this crate; its items are documented here and
 //! re-exported there. `ARCHITECTURE.md` in the repository says how the modules fit together.
 
+mod clock;
 mod crew;
 mod drive;
 mod force;

@@ -109,7 +109,7 @@ mod tests {
         observed.add(1_000, 1_000.0 * 300.0);
         assert_eq!(observed.item_ns(5), Some((7_000.0, 1.0)));
         assert_eq!(observed.item_ns(700), Some((300.0, 1.0)));
-        assert_eq!(observed.item_ns(1 << 40), Some((3_650.0, 2.0)));
+        assert_eq!(observed.item_ns(usize::MAX), Some((3_650.0, 2.0)));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
 
 use amorsize_profile::MachineFacts;
 
+use crate::clock::Instant;
 use crate::handover::Spawner;
 use crate::machine;
 use crate::model::{Bound, Limits};

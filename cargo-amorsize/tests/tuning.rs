@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
-
 use amorsize_profile::Profile;
 use cargo_amorsize::exit_codes;
 use support::{Fixture, LIBRARY, bench, manifest};
@@ -212,6 +210,7 @@ fn a_bench_that_reaches_no_loop_is_told_what_to_call() {
 fn an_interrupt_ends_the_bench_and_keeps_the_old_profile() {
     use std::os::unix::process::ExitStatusExt;
     use std::process::Stdio;
+    use std::time::{Duration, Instant};
 
     // The bench says which process it is, and starts one of its own.
     let fixture = package(
