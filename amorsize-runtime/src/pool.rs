@@ -30,7 +30,11 @@ impl Spawner for Pool {
     }
 
     fn run_other_work(&self) -> bool {
-        rayon::yield_now() == Some(rayon::Yield::Executed)
+        match self {
+            Pool::Rayon => rayon::yield_now() == Some(rayon::Yield::Executed),
+            // It might be a helper's job for this very call, which stays until the call ends.
+            Pool::Io => false,
+        }
     }
 }
 

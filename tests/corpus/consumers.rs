@@ -262,8 +262,8 @@ programs! { Indexed, n;
     find_map_last(xs: &[u32] = &numbers(n)) -> Option<u32> {
         xs.par_iter().find_map_last(|x| x.checked_sub(300))
     }
-    position_any(xs: &[u32] = &numbers(n)) -> Option<usize> {
-        xs.par_iter().position_any(|x| *x == 99)
+    position_any(xs: &[u32] = &numbers(n)) -> Option<u32> {
+        xs.par_iter().position_any(|x| *x == 99).map(|position| xs[position])
     }
     position_first(xs: &[u32] = &numbers(n)) -> Option<usize> {
         xs.par_iter().position_first(|x| *x > 300)
