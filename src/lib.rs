@@ -23,9 +23,9 @@
 //!
 //! Every entry call of rayon's that is written in the function's body: `par_iter`, `par_iter_mut`,
 //! `into_par_iter`, `par_chunks` and its relatives, `par_windows`, `par_drain` and so on, on whatever
-//! can be indexed: slices, vectors, arrays, ranges of all integer types up to 64 bits. The argument of
-//! `zip`, `chain` and `interleave` belongs to the loop that calls them. What rayon cannot index (hash
-//! maps, `par_bridge`, `par_chunk_by`, strings) runs as rayon runs it, untuned.
+//! can be indexed: slices, vectors, arrays, ranges of all integer types. The argument of `zip`, `chain`
+//! and `interleave` belongs to the loop that calls them. What rayon cannot index (hash maps, `par_bridge`,
+//! `par_chunk_by`, strings, more items than a `usize` can count) runs as rayon runs it, untuned.
 //!
 //! A function where no entry call is found is an error. Entry calls that another macro produces, or
 //! that a trait of your own hides, are not seen: [`tuned!`] marks them.

@@ -56,6 +56,9 @@ const COMBINING_CALLS: &[&str] = &[
     "zip_eq",
 ];
 
+/// Those of them that any parallel iterator may have and whose argument may be anything that becomes one.
+const OPERAND_CALLS: &[&str] = &["chain", "interleave", "interleave_shortest", "zip", "zip_eq"];
+
 /// The macro by which a user marks an entry call that is not seen: `tuned!(expression)`.
 const MARK: &str = "tuned";
 
@@ -138,7 +141,11 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         let combines = is(COMBINING_CALLS) && is_parallel(&tokens[..position]);
         let inside = if combines { Place::Combined } else { Place::Anywhere };
         let entry = is(ENTRY_CALLS).then_some(method).flatten();
-        let mut tuned = Group::new(group.delimiter(), tune_tokens(group.stream(), inside, loops));
+        let mut arguments = tune_tokens(group.stream(), inside, loops);
+        if let Some(call) = method.filter(|_| combines && is(OPERAND_CALLS)) {
+            arguments = operand(arguments, call.span());
+        }
+        let mut tuned = Group::new(group.delimiter(), arguments);
         tuned.set_span(group.span());
         out.push(TokenTree::Group(tuned));
         if let Some(entry) = entry.filter(|_| place == Place::Anywhere) {
@@ -146,6 +153,23 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         }
     }
     out.into_iter().collect()
+}
+
+/// A single argument, made what the loop can use of it. More of them, or none, are for a method of the
+/// user's own.
+fn operand(arguments: TokenStream, at: Span) -> TokenStream {
+    let is_comma =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(comma) if comma.as_char() == ',');
+    let mut argument: Vec<TokenTree> = arguments.clone().into_iter().collect();
+    if argument.last().is_some_and(is_comma) {
+        argument.pop();
+    }
+    if argument.is_empty() || argument.iter().any(is_comma) {
+        return arguments;
+    }
+    let argument = Group::new(Delimiter::Parenthesis, argument.into_iter().collect());
+    let span = Span::mixed_site().located_at(at);
+    quote_spanned!(span=> #argument.__slot().__kind().__operand().__given())
 }
 
 /// Whether the expression that ends these tokens contains an entry call. Of what does not, such as
@@ -261,11 +285,20 @@ mod tests {
 
     #[test]
     fn what_is_zipped_or_chained_belongs_to_the_loop_that_does_it() {
-        let (tokens, loops) = tuned("a.par_iter().zip(b.par_iter()).chain(c.par_iter())");
+        let (tokens, loops) = tuned("a.par_iter().zip(b.par_iter()).chain(c.par_iter(),)");
         assert_eq!(loops, 1, "{tokens}");
+        for argument in ["zip((b.par_iter())", "chain((c.par_iter())"] {
+            let expected = format!("{argument}.__slot().__kind().__operand().__given())");
+            assert!(tokens.contains(&expected), "{tokens}");
+        }
         let (tokens, loops) = tuned("a.par_iter().zip(b.par_iter().map(|r| r.par_iter().sum()))");
         assert_eq!(loops, 2, "{tokens}");
         assert_eq!(tuned("let c = a.iter().zip(b.par_iter().collect::<Vec<_>>());").1, 1);
+        for source in
+            ["a.par_iter().max().cmp(&b)", "a.par_iter().chain()", "a.par_iter().zip(b, c)"]
+        {
+            assert!(!tuned(source).0.contains("__operand"), "{source}");
+        }
         assert_eq!(tuned("f(a.par_iter().sum(), once(1).chain(b.par_iter()))").1, 2);
     }
 

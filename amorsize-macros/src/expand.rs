@@ -110,7 +110,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     let imports = (!body.loops.is_empty()).then(|| {
         quote! {
             #[allow(unused_imports)]
-            use #expansion::{AnyKind as _, IntoSlot as _, Untuned as _};
+            use #expansion::{AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, Untuned as _};
         }
     });
     let tuned = function.with_body(quote! {

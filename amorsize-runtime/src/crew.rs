@@ -33,6 +33,10 @@ const NAP: Duration = Duration::from_micros(200);
 /// to it.
 const TIMED_LEVELS: usize = 2;
 
+/// Items before the first look whether a folder is full, and the time between two looks, about.
+const FIRST_STEP: usize = 4_096;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
 /// How a run is divided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Division {
@@ -79,12 +83,74 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
     pub(crate) fn fold_within(self, lengths: Lengths) -> C::Result {
         // What is full is not cut any further: there may be more pieces than anyone can wait for.
         if lengths.allow(self.len) || self.consumer.full() {
-            return self.fold();
+            let folder = self.consumer.into_folder();
+            return fold_stepwise(self.producer, self.len, lengths.min, folder).complete();
         }
         let middle = self.len - self.len / 2;
         let (left, right, reducer) = self.split_at(middle);
         let left = left.fold_within(lengths);
         reducer.reduce(left, right.fold_within(lengths))
+    }
+}
+
+/// Folds `len` items under one folder, in steps between which it looks whether that is full: a stage that
+/// lets nothing pass keeps the folder from looking itself.
+fn fold_stepwise<P, F>(producer: P, len: usize, min: usize, mut folder: F) -> F
+where
+    P: Producer,
+    F: Folder<P::Item>,
+{
+    let (mut rest, mut step) = (Some((producer, len)), min.max(FIRST_STEP));
+    while let Some((producer, len)) = rest.take().filter(|_| !folder.full()) {
+        let (now, later) = if len > step {
+            let (now, later) = producer.split_at(step);
+            (now, Some((later, len - step)))
+        } else {
+            (producer, None)
+        };
+        let start = later.is_some().then(Instant::now);
+        folder = folder.consume_iter(now.into_iter());
+        if start.is_some_and(|start| start.elapsed() < BETWEEN_LOOKS) {
+            step = step.saturating_mul(2);
+        }
+        rest = later;
+    }
+    folder
+}
+
+/// A producer whose pieces rayon folds stepwise.
+pub(crate) struct Stepwise<P> {
+    pub(crate) producer: P,
+    pub(crate) len: usize,
+}
+
+impl<P: Producer> Producer for Stepwise<P> {
+    type Item = P::Item;
+    type IntoIter = P::IntoIter;
+
+    fn into_iter(self) -> P::IntoIter {
+        self.producer.into_iter()
+    }
+
+    fn min_len(&self) -> usize {
+        self.producer.min_len()
+    }
+
+    fn max_len(&self) -> usize {
+        self.producer.max_len()
+    }
+
+    fn split_at(self, index: usize) -> (Self, Self) {
+        let (left, right) = self.producer.split_at(index);
+        (
+            Stepwise { producer: left, len: index },
+            Stepwise { producer: right, len: self.len - index },
+        )
+    }
+
+    fn fold_with<F: Folder<P::Item>>(self, folder: F) -> F {
+        let min = self.producer.min_len();
+        fold_stepwise(self.producer, self.len, min, folder)
     }
 }
 

@@ -8,7 +8,7 @@ use rayon::iter::plumbing::{
 };
 
 use crate::clock::Instant;
-use crate::crew::{self, Division, Lengths, Run, Shift};
+use crate::crew::{self, Division, Lengths, Run, Shift, Stepwise};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};
 use crate::machine;
@@ -273,7 +273,8 @@ where
     P: Producer,
     C: Consumer<P::Item>,
 {
-    bridge_producer_consumer(run.len, run.producer, run.consumer)
+    let producer = Stepwise { producer: run.producer, len: run.len };
+    bridge_producer_consumer(run.len, producer, run.consumer)
 }
 
 /// The smallest piece that rayon should cut of `len` items where it runs the loop itself; `None` when

@@ -12,6 +12,7 @@ mod loops;
 mod machine;
 pub mod model;
 mod observed;
+mod operand;
 mod plan;
 mod pool;
 mod range;
@@ -28,15 +29,17 @@ pub use loops::{
     warm_up,
 };
 pub use machine::{class as machine_class, measure_often as measure_machine, usable_cores};
+pub use operand::{NoIndex, Unindexed};
 pub use plan::Plan;
 pub use pool::io_limits;
 pub use stage::{Stage, Staged};
-pub use tuned::{Tune, Tuned};
+pub use tuned::{ChainTo, Tune, Tuned};
 
 /// What the expansion of `#[amorsize::tune]` uses. Not for use by hand: it may change in any release.
 #[doc(hidden)]
 pub mod expansion {
     pub use crate::loops::{Loop, Options, Profiled, select};
+    pub use crate::operand::{AnyOperand, NoOperand};
     pub use crate::sample::Sample;
     pub use crate::slot::{AnyKind, IntoSlot, Untuned};
     pub use amorsize_profile::{LoopFacts, MachineFacts};

@@ -23,20 +23,32 @@ pub trait RangeInteger: Copy + Send + fmt::Debug + 'static {
         CB: ProducerCallback<Self>;
 
     #[doc(hidden)]
-    fn range_len(iter: &range::Iter<Self>) -> usize;
+    fn drive_range<C>(iter: range::Iter<Self>, consumer: C) -> C::Result
+    where
+        C: UnindexedConsumer<Self>;
 
     #[doc(hidden)]
-    fn range_inclusive_len(iter: &range_inclusive::Iter<Self>) -> usize;
+    fn drive_range_inclusive<C>(iter: range_inclusive::Iter<Self>, consumer: C) -> C::Result
+    where
+        C: UnindexedConsumer<Self>;
+
+    /// `None` where the length does not fit.
+    #[doc(hidden)]
+    fn range_len(iter: &range::Iter<Self>) -> Option<usize>;
+
+    /// `None` where the length does not fit.
+    #[doc(hidden)]
+    fn range_inclusive_len(iter: &range_inclusive::Iter<Self>) -> Option<usize>;
 
     #[doc(hidden)]
     fn offset(self, by: usize) -> Self;
 
     #[doc(hidden)]
-    fn from_wide(wide: i128) -> Option<Self>;
+    fn from_digits(digits: Digits) -> Self;
 }
 
 macro_rules! iter {
-    ($(#[$doc:meta])* $name:ident, $base:path, $with:ident, $len:ident) => {
+    ($(#[$doc:meta])* $name:ident, $base:path, $with:ident, $drive:ident, $len:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $name<T> {
@@ -53,20 +65,23 @@ macro_rules! iter {
         impl<T: RangeInteger> ParallelIterator for $name<T> {
             type Item = T;
 
+            /// As rayon does it, for lengths beyond `usize` too.
             #[inline]
             fn drive_unindexed<C: UnindexedConsumer<T>>(self, consumer: C) -> C::Result {
-                rayon::iter::plumbing::bridge(self, consumer)
+                T::$drive(self.base, consumer)
             }
 
+            #[inline]
             fn opt_len(&self) -> Option<usize> {
-                Some(self.len())
+                T::$len(&self.base)
             }
         }
 
         impl<T: RangeInteger> IndexedParallelIterator for $name<T> {
             #[inline]
             fn len(&self) -> usize {
-                T::$len(&self.base)
+                // As rayon does where it must know the length.
+                self.opt_len().expect("the length of a tuned range fits a usize")
             }
 
             #[inline]
@@ -84,11 +99,12 @@ macro_rules! iter {
 
 iter!(
     /// Rayon's iterator over `start..end`, indexed.
-    RangeIter, range::Iter<T>, with_range, range_len
+    RangeIter, range::Iter<T>, with_range, drive_range, range_len
 );
 iter!(
     /// Rayon's iterator over `start..=end`, indexed.
-    RangeInclusiveIter, range_inclusive::Iter<T>, with_range_inclusive, range_inclusive_len
+    RangeInclusiveIter, range_inclusive::Iter<T>, with_range_inclusive, drive_range_inclusive,
+    range_inclusive_len
 );
 
 /// How rayon treats a range type: `indexed` ranges are left to it, others get our producer.
@@ -112,13 +128,29 @@ macro_rules! integer {
             }
 
             #[inline]
-            fn range_len(iter: &range::Iter<Self>) -> usize {
-                fitting(iter.opt_len())
+            fn drive_range<C>(iter: range::Iter<Self>, consumer: C) -> C::Result
+            where
+                C: UnindexedConsumer<Self>,
+            {
+                iter.drive_unindexed(consumer)
             }
 
             #[inline]
-            fn range_inclusive_len(iter: &range_inclusive::Iter<Self>) -> usize {
-                fitting(iter.opt_len())
+            fn drive_range_inclusive<C>(iter: range_inclusive::Iter<Self>, consumer: C) -> C::Result
+            where
+                C: UnindexedConsumer<Self>,
+            {
+                iter.drive_unindexed(consumer)
+            }
+
+            #[inline]
+            fn range_len(iter: &range::Iter<Self>) -> Option<usize> {
+                iter.opt_len()
+            }
+
+            #[inline]
+            fn range_inclusive_len(iter: &range_inclusive::Iter<Self>) -> Option<usize> {
+                iter.opt_len()
             }
 
             #[inline]
@@ -126,15 +158,15 @@ macro_rules! integer {
                 self.wrapping_add(by as $type)
             }
 
-            fn from_wide(wide: i128) -> Option<Self> {
-                wide.try_into().ok()
+            fn from_digits(Digits { magnitude, negative }: Digits) -> Self {
+                (if negative { magnitude.wrapping_neg() } else { magnitude }) as $type
             }
         }
     };
     (@with indexed, $iter:ident, $callback:ident) => { $iter.base.with_producer($callback) };
     (@with unindexed, $iter:ident, $callback:ident) => {{
         let len = $iter.len();
-        match start(&$iter.base).and_then(Self::from_wide) {
+        match start(&$iter.base).map(Self::from_digits) {
             Some(start) => $callback.callback(Counting { start, len }),
             // Not reached with any release of rayon that is known, and right all the same.
             None => $iter.base.collect::<Vec<_>>().into_par_iter().with_producer($callback),
@@ -148,27 +180,28 @@ integer!(u8, indexed, indexed);
 integer!(u16, indexed, indexed);
 integer!(u32, indexed, unindexed);
 integer!(u64, unindexed, unindexed);
+integer!(u128, unindexed, unindexed);
 integer!(usize, indexed, unindexed);
 integer!(i8, indexed, indexed);
 integer!(i16, indexed, indexed);
 integer!(i32, indexed, unindexed);
 integer!(i64, unindexed, unindexed);
+integer!(i128, unindexed, unindexed);
 integer!(isize, indexed, unindexed);
 
-/// The length of a range.
-///
-/// # Panics
-///
-/// Panics if it does not fit a `usize`, as rayon does where it must know the length.
-fn fitting(len: Option<usize>) -> usize {
-    len.expect("the length of a tuned range fits a usize")
+/// A number as it is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Digits {
+    magnitude: u128,
+    negative: bool,
 }
 
 /// The first number of a range. Rayon keeps its ranges private and shows them in `Debug` alone, as
 /// `Iter { range: 3..9 }`; reading it there costs about a tenth of a microsecond per call.
-fn start(iter: &impl fmt::Debug) -> Option<i128> {
+fn start(iter: &impl fmt::Debug) -> Option<Digits> {
+    #[derive(Default)]
     struct FirstNumber {
-        digits: Option<i128>,
+        digits: Option<Digits>,
         negative: bool,
         complete: bool,
     }
@@ -176,10 +209,12 @@ fn start(iter: &impl fmt::Debug) -> Option<i128> {
     impl Write for FirstNumber {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             for byte in text.bytes() {
-                match (byte, self.digits) {
-                    (b'0'..=b'9', _) if !self.complete => {
-                        let digit = i128::from(byte - b'0');
-                        self.digits = Some(self.digits.unwrap_or(0) * 10 + digit);
+                match (byte, &mut self.digits) {
+                    (b'0'..=b'9', digits) if !self.complete => {
+                        let new = Digits { magnitude: 0, negative: self.negative };
+                        let Digits { magnitude, .. } = digits.get_or_insert(new);
+                        *magnitude =
+                            magnitude.wrapping_mul(10).wrapping_add(u128::from(byte - b'0'));
                     }
                     (b'-', None) => self.negative = true,
                     (_, Some(_)) => self.complete = true,
@@ -190,10 +225,9 @@ fn start(iter: &impl fmt::Debug) -> Option<i128> {
         }
     }
 
-    let mut first = FirstNumber { digits: None, negative: false, complete: false };
+    let mut first = FirstNumber::default();
     write!(first, "{iter:?}").ok()?;
-    let sign = if first.negative { -1 } else { 1 };
-    first.digits.map(|digits| sign * digits)
+    first.digits
 }
 
 /// `len` consecutive numbers from `start` on.
@@ -275,13 +309,14 @@ mod tests {
                 }
             )*};
         }
-        check!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+        check!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
     }
 
     #[test]
     fn rayon_still_shows_where_its_ranges_start() {
-        assert_eq!(start(&(-7_i64..5).into_par_iter()), Some(-7));
-        assert_eq!(start(&(12_u64..=u64::MAX).into_par_iter()), Some(12));
+        let digits = |magnitude, negative| Some(Digits { magnitude, negative });
+        assert_eq!(start(&(-7_i64..5).into_par_iter()), digits(7, true));
+        assert_eq!(start(&(12_u64..=u64::MAX).into_par_iter()), digits(12, false));
         assert_eq!(start(&"no number"), None);
     }
 

@@ -12,7 +12,9 @@
 //!   hash map's iterator or a method of the user's that happens to have an entry call's name, it is
 //!   a trait's and gives back what went in.
 
-use rayon::iter::IndexedParallelIterator;
+use std::ops::{Range, RangeInclusive};
+
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator};
 use rayon::{range, range_inclusive};
 
 use crate::loops::Loop;
@@ -37,6 +39,36 @@ pub trait IntoSlot: Sized {
 }
 
 impl<I> IntoSlot for I {}
+
+impl<T: RangeInteger> Slot<Range<T>> {
+    /// Second step, for arguments that become ranges.
+    #[inline]
+    pub fn __kind(self) -> Kind<RangeIter<T>>
+    where
+        Range<T>: IntoParallelIterator<Iter = range::Iter<T>>,
+    {
+        Kind(RangeIter::new(self.0.into_par_iter()))
+    }
+}
+
+impl<T: RangeInteger> Slot<RangeInclusive<T>> {
+    /// Second step, for arguments that become inclusive ranges.
+    #[inline]
+    pub fn __kind(self) -> Kind<RangeInclusiveIter<T>>
+    where
+        RangeInclusive<T>: IntoParallelIterator<Iter = range_inclusive::Iter<T>>,
+    {
+        Kind(RangeInclusiveIter::new(self.0.into_par_iter()))
+    }
+}
+
+impl<I: IndexedParallelIterator> Slot<Tuned<I>> {
+    /// Second step, for what is tuned already: a loop has one plan.
+    #[inline]
+    pub fn __kind(self) -> Kind<I> {
+        Kind(self.0.into_base())
+    }
+}
 
 impl<T: RangeInteger> Slot<range::Iter<T>> {
     /// Second step, for ranges.
@@ -64,6 +96,12 @@ impl<I> AnyKind<I> for Slot<I> {
     #[inline]
     fn __kind(self) -> Kind<I> {
         Kind(self.0)
+    }
+}
+
+impl<I> Kind<I> {
+    pub(crate) fn into_inner(self) -> I {
+        self.0
     }
 }
 

@@ -52,7 +52,7 @@ where
 
     #[inline]
     fn drive_unindexed<C: UnindexedConsumer<S::Out>>(self, consumer: C) -> C::Result {
-        self.base.run(StagedConsumer { base: consumer, stage: &self.stage })
+        self.base.run_unindexed(StagedConsumer { base: consumer, stage: &self.stage })
     }
 }
 
@@ -292,8 +292,7 @@ where
 
     fn split_at(self, _: usize) -> (Self, Self, C::Reducer) {
         // The number of items that come out of the left part is unknown.
-        let left = StagedConsumer { base: self.base.split_off_left(), stage: self.stage };
-        let reducer = self.base.to_reducer();
+        let (left, reducer) = (self.split_off_left(), self.to_reducer());
         (left, self, reducer)
     }
 
@@ -303,6 +302,20 @@ where
 
     fn full(&self) -> bool {
         self.base.full()
+    }
+}
+
+impl<T, C, S> UnindexedConsumer<T> for StagedConsumer<'_, C, S>
+where
+    S: Stage<T>,
+    C: UnindexedConsumer<S::Out>,
+{
+    fn split_off_left(&self) -> Self {
+        StagedConsumer { base: self.base.split_off_left(), stage: self.stage }
+    }
+
+    fn to_reducer(&self) -> C::Reducer {
+        self.base.to_reducer()
     }
 }
 

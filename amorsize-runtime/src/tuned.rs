@@ -17,8 +17,11 @@ use rayon::iter::{
     MinLen, PanicFuse, ParallelIterator, Rev, Skip, StepBy, Take, Update, Zip, ZipEq,
 };
 
+use rayon::slice::{ChunksExactMut, RChunksExactMut};
+
 use crate::drive::{self, Call};
 use crate::loops::Loop;
+use crate::operand::{NoIndex, Unindexed};
 use crate::stage::{self, Staged};
 
 /// A parallel iterator over `I`'s items that runs by the plan of a loop.
@@ -34,7 +37,7 @@ pub struct Tuned<I> {
 
 /// `.tuned(&LOOP)`: tunes a parallel iterator by hand.
 ///
-/// For what rayon can index; ranges of 64-bit integers, for example, become tuned loops only under the
+/// For what rayon can index; ranges of `u64`, for example, become tuned loops only under the
 /// attribute.
 pub trait Tune: IndexedParallelIterator {
     /// Runs this iterator by the plan of `target`.
@@ -50,7 +53,21 @@ impl<I: IndexedParallelIterator> Tuned<I> {
         Tuned { base, target }
     }
 
-    pub(crate) fn run<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
+    pub(crate) fn into_base(self) -> I {
+        self.base
+    }
+
+    /// Runs where the number of results does not matter. It leaves more items than a `usize` can count,
+    /// which only an early exit ends, to rayon.
+    #[inline]
+    pub(crate) fn run_unindexed<C: UnindexedConsumer<I::Item>>(self, consumer: C) -> C::Result {
+        if self.base.opt_len().is_none() {
+            return self.base.drive_unindexed(consumer);
+        }
+        self.run(consumer)
+    }
+
+    fn run<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
         let len = self.base.len();
         self.base.with_producer(Call { consumer, len, target: self.target })
     }
@@ -61,11 +78,11 @@ impl<I: IndexedParallelIterator> ParallelIterator for Tuned<I> {
 
     #[inline]
     fn drive_unindexed<C: UnindexedConsumer<I::Item>>(self, consumer: C) -> C::Result {
-        self.run(consumer)
+        self.run_unindexed(consumer)
     }
 
     fn opt_len(&self) -> Option<usize> {
-        Some(self.base.len())
+        self.base.opt_len()
     }
 }
 
@@ -201,15 +218,18 @@ impl<I: IndexedParallelIterator> Tuned<I> {
         zip_eq [Z] (zip_op: Z) -> ZipEq<I, Z::Iter> where {
             Z: IntoParallelIterator<Iter: IndexedParallelIterator>
         };
-        chain [C] (chain: C) -> Chain<I, C::Iter> where {
-            C: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>
-        };
         interleave [X] (other: X) -> Interleave<I, X::Iter> where {
             X: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>
         };
         interleave_shortest [X] (other: X) -> InterleaveShortest<I, X::Iter> where {
             X: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>
         };
+    }
+
+    /// As rayon's `chain`; stays tuned if `other` can be indexed.
+    #[inline]
+    pub fn chain<C: ChainTo<I>>(self, other: C) -> C::Chained {
+        other.chain_to(self)
     }
 
     /// As rayon's `filter`; runs as the standard library's `filter` over each chunk.
@@ -259,6 +279,62 @@ impl<I> Tuned<I> {
         copied ['a, T] () -> Copied<I> where {
             T: 'a + Copy + Send + Sync, I: IndexedParallelIterator<Item = &'a T>
         };
+    }
+}
+
+/// What a tuned iterator over `I` can be chained with.
+pub trait ChainTo<I: IndexedParallelIterator> {
+    /// The iterator over the items of both.
+    type Chained: ParallelIterator<Item = I::Item>;
+
+    #[doc(hidden)]
+    fn chain_to(self, first: Tuned<I>) -> Self::Chained;
+}
+
+impl<I, C> ChainTo<I> for C
+where
+    I: IndexedParallelIterator,
+    C: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>,
+{
+    type Chained = Tuned<Chain<I, C::Iter>>;
+
+    #[inline]
+    fn chain_to(self, first: Tuned<I>) -> Self::Chained {
+        Tuned { base: first.base.chain(self), target: first.target }
+    }
+}
+
+/// The second half of a chain that cannot be indexed: the first half is tuned, this one is not.
+impl<I, C> ChainTo<I> for Unindexed<C>
+where
+    I: IndexedParallelIterator,
+    C: IntoParallelIterator<Item = I::Item>,
+{
+    type Chained = Chain<Tuned<I>, NoIndex<C::Iter>>;
+
+    #[inline]
+    fn chain_to(self, first: Tuned<I>) -> Self::Chained {
+        ParallelIterator::chain(first, self)
+    }
+}
+
+impl<'a, T> Tuned<ChunksExactMut<'a, T>>
+where
+    T: Send,
+{
+    /// As rayon's.
+    pub fn into_remainder(self) -> &'a mut [T] {
+        self.base.into_remainder()
+    }
+}
+
+impl<'a, T> Tuned<RChunksExactMut<'a, T>>
+where
+    T: Send,
+{
+    /// As rayon's.
+    pub fn into_remainder(self) -> &'a mut [T] {
+        self.base.into_remainder()
     }
 }
 

@@ -11,8 +11,8 @@ use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
 use amorsize_runtime::model::{self, Plan};
 
 use crate::fit::{Measured, Measurement, limits};
-use crate::observations::{OFTEN, SizeClass};
-use crate::stats::trimmed_mean;
+use crate::observations::{OFTEN, SizeClass, dominant};
+use crate::stats::{median, trimmed_mean};
 
 /// Plans that are at most this much slower than the best count as equally good.
 const TOLERANCE: f64 = 0.1;
@@ -149,6 +149,19 @@ fn measured_time(class: &SizeClass, plan: Plan, hot: u32) -> Option<f64> {
         .map(|setting| trimmed_mean(&setting.wall))
 }
 
+/// How long items took in serial calls, in multiples of what `section` says: the median over its loops.
+pub(crate) fn pace(section: &Section, measurement: &Measurement) -> f64 {
+    let paces: Vec<f64> = measurement
+        .loops
+        .iter()
+        .filter_map(|(name, measured)| {
+            let item_ns = dominant(&measured.classes)?.item_ns()?;
+            Some(item_ns / section.loops.get(name)?.facts.item_ns)
+        })
+        .collect();
+    if paces.is_empty() { 1.0 } else { median(&paces) }
+}
+
 /// Whether a loop's entry says the same as before.
 pub(crate) fn is_kept(old: Option<&Section>, name: &str, entry: &LoopEntry) -> bool {
     old.and_then(|section| section.loops.get(name)) == Some(entry)
@@ -204,6 +217,14 @@ mod tests {
             let again = merged(Some(&old), &measurement(item_ns, machine, "a"), |_| true, true);
             assert_eq!(again, old, "{item_ns}");
         }
+    }
+
+    #[test]
+    fn the_pace_says_how_much_longer_items_take_than_the_file_says() {
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        assert_eq!(pace(&old, &measurement(130.0, MACHINE, "a")), 1.3);
+        let nothing = Section { facts: MACHINE, loops: BTreeMap::new(), untuned: BTreeMap::new() };
+        assert_eq!(pace(&nothing, &measurement(130.0, MACHINE, "a")), 1.0);
     }
 
     #[test]

@@ -32,6 +32,10 @@ const VERIFICATIONS: usize = 2;
 const FIRST_VERIFICATION: f64 = 0.7;
 const SHORTEST_VERIFICATION: Duration = Duration::from_secs(3);
 
+/// Items that all take longer than the file says by such a factor are worth a remark: the machine is
+/// slower today, or another one of its class.
+const NOTABLE_PACE: f64 = 1.25;
+
 /// Serial calls of one loop that spread by more than this, in the middle half and in the median over
 /// all loops, say that the machine is doing something else.
 const HOPELESS: f64 = 0.6;
@@ -137,7 +141,8 @@ impl Job<'_> {
         process::check_interrupted()?;
         let untuned = self.untuned(seen);
         keep::note_untuned(&mut section, old_section, &measurement, untuned.clone());
-        self.write(&class, section)?;
+        let pace = keep::pace(&section, &verified.measurement);
+        self.write(&class, section, pace)?;
         for name in untuned.keys() {
             term::status("Untuned", &format!("{name}: cannot be indexed, so rayon runs it"));
         }
@@ -206,8 +211,9 @@ impl Job<'_> {
             .ok_or_else(|| self.nothing_reached())
     }
 
-    /// Merges the section into the profile and prepares Cargo.toml.
-    fn write(&self, class: &str, section: Section) -> Result<()> {
+    /// Merges the section into the profile and prepares Cargo.toml. `pace` is how long items took, in
+    /// multiples of what the section says.
+    fn write(&self, class: &str, section: Section, pace: f64) -> Result<()> {
         let stays = |name: &str, tokens: &str| {
             tokens == tokens::of_unseen() || self.scan.function_of(name).is_some()
         };
@@ -222,7 +228,14 @@ impl Job<'_> {
         if written {
             term::status("Wrote", &format!("{}", path.display()));
         } else {
-            term::status("Unchanged", &format!("{}: what it says still holds", path.display()));
+            let holds = if (1.0 / NOTABLE_PACE..=NOTABLE_PACE).contains(&pace) {
+                "what it says still holds".to_owned()
+            } else {
+                format!(
+                    "its plans still hold, though items took {pace:.1} times as long as it says"
+                )
+            };
+            term::status("Unchanged", &format!("{}: {holds}", path.display()));
         }
         if manifest::ensure_table(self.package)? {
             let manifest = &self.package.manifest_path;

@@ -128,23 +128,19 @@ programs! { Indexed, n;
     chain_of_a_vec_and_an_option(xs: Vec<u32> = numbers(n)) -> Vec<u32> {
         xs.into_par_iter().chain(Some(4)).rev().collect()
     }
-    // FAILS: `rayon::collections::btree_set::Iter<'_, u32>` is no `IndexedParallelIterator`.
-    // chain_of_what_cannot_be_indexed(xs: &[u32] = &numbers(n)) -> Vec<u32> {
-    //     let ys: std::collections::BTreeSet<u32> = xs.iter().copied().collect();
-    //     xs.par_iter().chain(ys.par_iter()).copied().collect()
-    // }
-    // FAILS: `rayon::iter::Filter<…>` is no `IndexedParallelIterator`.
-    // chain_of_what_is_filtered(xs: &[u32] = &numbers(n)) -> Vec<&u32> {
-    //     xs.par_iter().chain(xs.par_iter().filter(|x| **x > 9)).collect()
-    // }
-    // FAILS: `rayon::range::Iter<u64>` is no `IndexedParallelIterator`.
-    // chain_of_ranges_of_u64(n: u64 = n as u64) -> Vec<u64> {
-    //     (0..n).into_par_iter().chain((5..n).into_par_iter()).collect()
-    // }
-    // FAILS: `rayon::range_inclusive::Iter<usize>` is no `IndexedParallelIterator`.
-    // chain_of_inclusive_ranges(n: usize = n) -> Vec<usize> {
-    //     (0..=n).into_par_iter().chain(5..=n).collect()
-    // }
+    chain_of_what_cannot_be_indexed(xs: &[u32] = &numbers(n)) -> Vec<u32> {
+        let ys: std::collections::BTreeSet<u32> = xs.iter().copied().collect();
+        xs.par_iter().chain(ys.par_iter()).copied().collect()
+    }
+    chain_of_what_is_filtered(xs: &[u32] = &numbers(n)) -> Vec<&u32> {
+        xs.par_iter().chain(xs.par_iter().filter(|x| **x > 9)).collect()
+    }
+    chain_of_ranges_of_u64(n: u64 = n as u64) -> Vec<u64> {
+        (0..n).into_par_iter().chain((5..n).into_par_iter()).collect()
+    }
+    chain_of_inclusive_ranges(n: usize = n) -> Vec<usize> {
+        (0..=n).into_par_iter().chain(5..=n).collect()
+    }
     chain_then_count(xs: &[u32] = &numbers(n), ys: &[u32] = &others(n)) -> (usize, u32) {
         (
             xs.par_iter().chain(ys.par_iter()).count(),

@@ -88,15 +88,14 @@ programs! { Indexed, n;
         all
     }
 
-    // FAILS: once `ys` has run by itself, its plan makes pieces longer than one item.
-    // max_with_what_was_used_before(
-    //     xs: &[u32] = &numbers(n),
-    //     ys: &[u32] = &others(n),
-    // ) -> (u32, bool) {
-    //     let ys = ys.par_iter();
-    //     let pieces = |_| pieces(xs.par_iter().with_max_len(1).zip(ys.clone()));
-    //     (ys.clone().sum(), (0..3).flat_map(pieces).all(|len| len <= 1))
-    // }
+    max_with_what_was_used_before(
+        xs: &[u32] = &numbers(n),
+        ys: &[u32] = &others(n),
+    ) -> (u32, bool) {
+        let ys = ys.par_iter();
+        let pieces = |_| pieces(xs.par_iter().with_max_len(1).zip(ys.clone()));
+        (ys.clone().sum(), (0..3).flat_map(pieces).all(|len| len <= 1))
+    }
     loop_in_a_loop(rows: &[Vec<u32>] = &rows(n)) -> Vec<u32> {
         rows.par_iter().map(|row| row.par_iter().sum()).collect()
     }

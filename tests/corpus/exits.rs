@@ -41,14 +41,6 @@ programs! { Indexed, n;
     range_of_all_of_i64(n: i64 = n as i64) -> Option<i64> {
         (i64::MIN..i64::MAX).into_par_iter().find_any(|&x| x == i64::MIN + n)
     }
-    // FAILS: panics with "the length of a tuned range fits a usize".
-    // inclusive_range_of_all_of_u64(n: u64 = n as u64) -> Option<u64> {
-    //     (0..=u64::MAX).into_par_iter().find_any(|&x| x == n)
-    // }
-    // FAILS: panics with "overflow", from the length of rayon's `Chain`.
-    // chain_that_is_too_long_to_count(n: usize = n) -> Option<usize> {
-    //     (0..usize::MAX).into_par_iter().chain(0..10).find_any(|&x| x == n)
-    // }
     any_after_a_map(n: usize = n) -> bool {
         (0..MANY).into_par_iter().map(|x| x / 2).zip(1..MANY).any(|(x, y)| x + y > n)
     }
@@ -106,10 +98,9 @@ programs! { Indexed, n;
     filter_that_passes_items_on(n: usize = n) -> Option<usize> {
         (0..MANY).into_par_iter().filter(|x| x % 2 == 0).find_any(|&x| x == 2 * n)
     }
-    // FAILS: workers whose chunks hold nothing that passes go on to their ends after the exit.
-    // filter_that_passes_few_items_on(n: usize = n) -> Option<usize> {
-    //     (0..MANY).into_par_iter().filter(|&x| x <= n).find_any(|&x| x == n)
-    // }
+    filter_that_passes_few_items_on(n: usize = n) -> Option<usize> {
+        (0..MANY).into_par_iter().filter(|&x| x <= n).find_any(|&x| x == n)
+    }
     filter_map_that_passes_items_on(n: usize = n) -> bool {
         (0..MANY).into_par_iter().filter_map(|x| x.checked_sub(2)).any(|x| x == n)
     }

@@ -1,8 +1,7 @@
 //! A corpus of small programs with rayon loops. Each is compiled twice, as it is and under
 //! `#[amorsize::tune]`, and both must do the same: results, panics and drops, under every plan.
 //!
-//! Programs are sorted by what they are about, one module each; [`harness`] runs them. What does not hold
-//! yet stays here as a comment that starts with `FAILS`.
+//! Programs are sorted by what they are about, one module each; [`harness`] runs them.
 
 mod adaptors;
 mod constraints;

@@ -145,11 +145,10 @@ programs! { Indexed, n;
         chunks.for_each(|chunk| chunk[0] = 0);
         (xs.to_vec(), rest)
     }
-    // FAILS: cannot move out of dereference of `amorsize::Tuned<RChunksExactMut<'_, u32>>`.
-    // rest_of_mutable_exact_chunks(xs: &mut [u32] = &mut numbers(n)) -> (u32, Vec<u32>) {
-    //     let sum = xs.par_rchunks_exact_mut(7).map(|chunk| chunk[0]).sum();
-    //     (sum, xs.par_rchunks_exact_mut(7).into_remainder().to_vec())
-    // }
+    rest_of_mutable_exact_chunks(xs: &mut [u32] = &mut numbers(n)) -> (u32, Vec<u32>) {
+        let sum = xs.par_rchunks_exact_mut(7).map(|chunk| chunk[0]).sum();
+        (sum, xs.par_rchunks_exact_mut(7).into_remainder().to_vec())
+    }
     mutable_chunks(xs: &mut [u32] = &mut numbers(n)) -> Vec<u32> {
         xs.par_chunks_mut(5)
             .enumerate()
@@ -245,6 +244,15 @@ programs! { Indexed, n;
     }
     range_of_i64(end: i64 = n as i64) -> Vec<i64> { (-end..end).into_par_iter().collect() }
     range_of_isize(end: isize = n as isize) -> isize { (-end..end).into_par_iter().sum() }
+    range_of_u128(end: u128 = n as u128) -> Vec<u128> {
+        (0..end).into_par_iter().map(|x| x << 70).collect()
+    }
+    range_of_i128(end: i128 = n as i128) -> i128 {
+        (-end..=end).into_par_iter().filter(|x| x % 2 == 0).count() as i128
+    }
+    range_at_the_end_of_u128(n: u128 = n as u128) -> Vec<u128> {
+        (u128::MAX - n..=u128::MAX).into_par_iter().collect()
+    }
     range_of_char(n: usize = n) -> String {
         ('\u{d000}'..char::from_u32(0xe000 + n as u32).expect("a character"))
             .into_par_iter()

@@ -130,12 +130,6 @@ programs! { Unindexed, n;
         sorted(joined.filter(|word| word.len() > 3).collect())
     }
     bridged_early_exit(n: usize = n) -> Option<usize> { (0..n).par_bridge().find_any(|&x| x == 20) }
-    range_of_u128(end: u128 = n as u128) -> Vec<u128> {
-        (0..end).into_par_iter().map(|x| x << 70).collect()
-    }
-    range_of_i128(end: i128 = n as i128) -> i128 {
-        (-end..=end).into_par_iter().filter(|x| x % 2 == 0).count() as i128
-    }
     bridged_and_flattened(xs: Vec<Vec<u32>> = rows(n)) -> u32 {
         xs.into_iter().par_bridge().flatten_iter().sum()
     }
@@ -144,6 +138,12 @@ programs! { Unindexed, n;
     }
     maps_chained(map: &BTreeMap<u32, u32> = &pairs(n), set: &BTreeSet<u32> = &set(n)) -> Vec<u32> {
         map.par_iter().map(|(key, _)| *key).chain(set.par_iter().copied()).collect()
+    }
+    inclusive_range_of_all_of_u64(n: u64 = n as u64) -> Option<u64> {
+        (0..=u64::MAX).into_par_iter().find_any(|&x| x == n)
+    }
+    chain_that_is_too_long_to_count(n: usize = n) -> Option<usize> {
+        (0..usize::MAX).into_par_iter().chain(0..10).find_any(|&x| x == n)
     }
     fold_over_a_map(map: &HashMap<u32, u32> = &pairs(n)) -> u64 {
         map.par_iter().fold(|| 0, |sum, (key, value)| sum + u64::from(key * value)).sum()
