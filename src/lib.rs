@@ -27,6 +27,9 @@
 //! and `interleave` belongs to the loop that calls them. What rayon cannot index (hash maps, `par_bridge`,
 //! `par_chunk_by`, strings, more items than a `usize` can count) runs as rayon runs it, untuned.
 //!
+//! A generic function has a loop for each type of items that it is called with: `demo::norm<&f32>` and
+//! `demo::norm<&f64>` in the profile, or plain `demo::norm` while there is one type only.
+//!
 //! A function where no entry call is found is an error. Entry calls that another macro produces, or
 //! that a trait of your own hides, are not seen: [`tuned!`] marks them.
 //!

@@ -56,6 +56,28 @@ fn several_loops_of_a_function_are_told_apart() {
     assert!(!was_called("attribute::several#4"), "what is zipped is no loop of its own");
 }
 
+struct Column<T>(Vec<T>);
+
+impl<T: Copy + Sync + Into<f64>> Column<T> {
+    #[amorsize::tune]
+    fn total(&self) -> f64 {
+        self.0.par_iter().map(|&x| x.into()).sum()
+    }
+}
+
+#[test]
+fn a_generic_function_has_a_loop_for_each_type_of_items() {
+    under_every_plan(|| {
+        assert_eq!(Column(vec![1_u8; 300]).total(), 300.0);
+        assert_eq!(Column(vec![0.5_f32; 200]).total(), 100.0);
+        assert_eq!(Column(vec![2_u8; 100]).total(), 200.0);
+    });
+    let total = loops().into_iter().filter(|each| each.name == "attribute::total");
+    let mut types: Vec<&str> = total.map(|each| each.item_type).collect();
+    types.sort_unstable();
+    assert_eq!(types, ["&f32", "&u8"]);
+}
+
 #[amorsize::tune]
 fn ranges(n: u64) -> (u64, i32, usize, u64) {
     (

@@ -35,7 +35,8 @@ impl Embedded {
         }
     }
 
-    /// The entries of all loops that `concerns` accepts, as literals sorted by name.
+    /// The entries of all loops whose names `concerns` accepts, as literals. Those of one loop, for items
+    /// of any type, stand together.
     pub(crate) fn entries(
         &self,
         expansion: &TokenStream,
@@ -48,14 +49,19 @@ impl Embedded {
             .flat_map(|(class, section)| {
                 section.loops.iter().map(move |(name, entry)| (name, class, section.facts, entry))
             })
-            .filter(|(name, ..)| concerns(name))
+            .filter(|(name, ..)| concerns(without_type(name)))
             .collect();
-        entries.sort_by_key(|&(name, class, ..)| (name, class));
+        entries.sort_by_key(|&(name, class, ..)| (without_type(name), name, class));
         let entries = entries
             .iter()
             .map(|(name, class, machine, entry)| literal(expansion, name, class, machine, entry));
         quote!(&[#(#entries),*])
     }
+}
+
+/// An entry's name without `<type>`, which tells loops of generic functions apart.
+fn without_type(name: &str) -> &str {
+    name.find('<').map_or(name, |start| &name[..start])
 }
 
 fn literal(

@@ -194,6 +194,11 @@ fn loop_name(input: ParseStream<'_>) -> Result<LitStr> {
     if name.value().trim().is_empty() {
         return Err(Error::new(name.span(), "a loop's name must not be empty"));
     }
+    if name.value().contains('<') {
+        let message =
+            "a loop's name must not contain `<`: the type of its items may follow it there";
+        return Err(Error::new(name.span(), message));
+    }
     Ok(name)
 }
 

@@ -34,6 +34,9 @@ pub enum Setting {
 pub struct Call {
     /// The loop's name.
     pub name: String,
+    /// The name of the items' type: a loop of a generic function is one per type. Empty where the calls
+    /// of a loop do not tell.
+    pub item_type: String,
     /// Number of items.
     pub items: u64,
     /// How it was run.
@@ -77,12 +80,12 @@ const NOT_MEASURED: &str = "-";
 impl Record {
     /// The record as one line of a record file, without the line break that ends it.
     ///
-    /// Fields are separated by tabs, the name comes last, and a line break, tab or backslash in it
+    /// Fields are separated by tabs, the name comes last, and a line break, tab or backslash in a name
     /// is escaped:
     ///
     /// ```text
     /// machine  workers  NUMBERS  class
-    /// call  setting  items  hot  wall_ns  item_sd_ns  name
+    /// call  setting  items  hot  wall_ns  item_sd_ns  item_type  name
     /// untuned  name
     /// ```
     ///
@@ -126,9 +129,11 @@ impl Record {
                 let Call { items, setting, hot, wall_ns, .. } = call;
                 write!(line, "call\t{setting}\t{items}\t{hot}\t{wall_ns}\t")?;
                 match call.item_sd_ns {
-                    Some(item_sd_ns) => write!(line, "{item_sd_ns:?}\t"),
-                    None => write!(line, "{NOT_MEASURED}\t"),
+                    Some(item_sd_ns) => write!(line, "{item_sd_ns:?}\t")?,
+                    None => write!(line, "{NOT_MEASURED}\t")?,
                 }
+                escape_into(line, &call.item_type);
+                line.write_char(SEPARATOR)
             }
             Record::Untuned { .. } => line.write_str("untuned\t"),
         }
@@ -167,7 +172,7 @@ fn machine_from(fields: &str) -> Option<Record> {
 
 impl Call {
     fn from_fields(fields: &str) -> Option<Self> {
-        let mut fields = fields.splitn(6, SEPARATOR);
+        let mut fields = fields.splitn(7, SEPARATOR);
         Some(Self {
             setting: Setting::from_field(fields.next()?)?,
             items: fields.next()?.parse().ok()?,
@@ -177,6 +182,7 @@ impl Call {
                 NOT_MEASURED => None,
                 number => Some(finite(number)?),
             },
+            item_type: unescape(fields.next()?)?,
             name: unescape(fields.next()?)?,
         })
     }
@@ -259,6 +265,7 @@ mod tests {
     fn call(name: &str) -> Record {
         Record::Call(Call {
             name: name.to_owned(),
+            item_type: "&f32".to_owned(),
             items: 1000,
             setting: Setting::Serial,
             hot: 3,
@@ -290,7 +297,7 @@ mod tests {
     fn a_line_can_be_read_by_people() {
         assert_eq!(
             call("stats::count").to_line(),
-            "call\tserial\t1000\t3\t123456\t12.5\tstats::count"
+            "call\tserial\t1000\t3\t123456\t12.5\t&f32\tstats::count"
         );
         assert_eq!(
             machine("x86_64-linux-amd-19h").to_line(),
@@ -352,6 +359,7 @@ mod tests {
             let facts = MachineFacts::from_array(facts.map(|other| float().unwrap_or(other)));
             assert_round_trip(&Record::Call(Call {
                 name: "a".to_owned(),
+                item_type: ["", "(u8, &str)", "a\tb"][any() as usize % 3].to_owned(),
                 items: any(),
                 setting,
                 hot: any() as u32,
@@ -368,20 +376,20 @@ mod tests {
         for line in [
             "",
             "call",
-            "note\tserial\t1\t0\t2\t-\tname",
+            "note\tserial\t1\t0\t2\t-\tu8\tname",
             "call\tserial\t1\t0\t2\t-",
-            "call\tserial\t1\t2\t-\tname",
-            "call\tserial\t-1\t0\t2\t-\tname",
-            "call\tserial\t1\t-1\t2\t-\tname",
-            "call\tserial:1\t1\t0\t2\t-\tname",
-            "call\tparallel:2\t1\t0\t2\t-\tname",
-            "call\tparallel:2:3:4\t1\t0\t2\t-\tname",
-            "call\ttuned:2:3\t1\t0\t2\t-\tname",
-            "call\tserial\t1\t0\t2\tNaN\tname",
-            "call\tserial\t1\t0\t2\tinf\tname",
-            "call\tserial\t1\t0\t2\t-\tname\twith a tab",
-            "call\tserial\t1\t0\t2\t-\tunknown \\escape",
-            "call\tserial\t1\t0\t2\t-\tunfinished \\",
+            "call\tserial\t1\t2\t-\tu8\tname",
+            "call\tserial\t-1\t0\t2\t-\tu8\tname",
+            "call\tserial\t1\t-1\t2\t-\tu8\tname",
+            "call\tserial:1\t1\t0\t2\t-\tu8\tname",
+            "call\tparallel:2\t1\t0\t2\t-\tu8\tname",
+            "call\tparallel:2:3:4\t1\t0\t2\t-\tu8\tname",
+            "call\ttuned:2:3\t1\t0\t2\t-\tu8\tname",
+            "call\tserial\t1\t0\t2\tNaN\tu8\tname",
+            "call\tserial\t1\t0\t2\tinf\tu8\tname",
+            "call\tserial\t1\t0\t2\t-\tu8\tname\twith a tab",
+            "call\tserial\t1\t0\t2\t-\tu8\tunknown \\escape",
+            "call\tserial\t1\t0\t2\t-\tu8\tunfinished \\",
             "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\tNaN\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\t1.0\t1.0\tclass",

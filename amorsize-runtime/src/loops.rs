@@ -92,27 +92,29 @@ pub struct Profiled {
     pub parallel_from: usize,
 }
 
-/// The entries of one loop in a list that is sorted by name. For the expansion of the attribute.
+/// The entries of one loop, for items of any type, in a list in which those of each loop stand together.
+/// For the expansion of the attribute.
 pub const fn select(entries: &'static [Profiled], name: &str) -> &'static [Profiled] {
     let mut first = 0;
-    while first < entries.len() && !equal(entries[first].name, name) {
+    while first < entries.len() && !belongs_to(entries[first].name, name) {
         first += 1;
     }
     let mut end = first;
-    while end < entries.len() && equal(entries[end].name, name) {
+    while end < entries.len() && belongs_to(entries[end].name, name) {
         end += 1;
     }
     entries.split_at(end).0.split_at(first).1
 }
 
-const fn equal(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
+/// Whether an entry's name is `name`, or `name<type>`.
+const fn belongs_to(entry: &str, name: &str) -> bool {
+    let (entry, name) = (entry.as_bytes(), name.as_bytes());
+    if entry.len() < name.len() || (entry.len() > name.len() && entry[name.len()] != b'<') {
         return false;
     }
     let mut i = 0;
-    while i < a.len() {
-        if a[i] != b[i] {
+    while i < name.len() {
+        if entry[i] != name[i] {
             return false;
         }
         i += 1;
@@ -120,7 +122,15 @@ const fn equal(a: &str, b: &str) -> bool {
     true
 }
 
+/// Whether an entry's name is `name<item_type>`.
+fn is_for_items(entry: &str, name: &str, item_type: &str) -> bool {
+    let rest = entry.strip_prefix(name).and_then(|rest| rest.strip_prefix('<'));
+    rest.and_then(|rest| rest.strip_suffix('>')) == Some(item_type)
+}
+
 /// One parallel loop of the program: what is recorded, tuned and decided.
+///
+/// In a generic function, items of different types make different loops of the same name.
 ///
 /// Made by `#[amorsize::tune]`, one static per loop.
 #[derive(Debug)]
@@ -136,7 +146,12 @@ pub struct Loop {
     planned: SerialBelow,
     name: &'static str,
     options: Options,
+    /// By the name of the loop, of items of any type.
     profiled: &'static [Profiled],
+    /// The name of the items' type, from the first call on.
+    item_type: OnceLock<&'static str>,
+    /// The next loop of this name, for items of another type.
+    other: OnceLock<&'static Loop>,
     active: AtomicBool,
     /// What the profile says about the loop on this machine, once that has been asked for.
     facts: OnceLock<Option<LoopFacts>>,
@@ -195,6 +210,8 @@ impl SerialBelow {
 pub struct LoopStatus {
     /// The loop's name.
     pub name: &'static str,
+    /// The name of its items' type. A generic function has a loop for each type that it was called with.
+    pub item_type: &'static str,
     /// Whether the profile that was compiled in knows the loop.
     pub profiled: bool,
     /// Mean item time in nanoseconds as decisions use it; `None` while nothing is known.
@@ -217,6 +234,8 @@ impl Loop {
             name,
             options,
             profiled,
+            item_type: OnceLock::new(),
+            other: OnceLock::new(),
             active: AtomicBool::new(false),
             facts: OnceLock::new(),
             observed: Observed::new(),
@@ -227,6 +246,41 @@ impl Loop {
     /// several.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The loop of this name for items of type `T`.
+    #[inline]
+    pub(crate) fn for_items<T>(&'static self) -> &'static Loop {
+        let wanted = std::any::type_name::<T>();
+        match self.item_type.get() {
+            Some(known) if std::ptr::eq(*known, wanted) => self,
+            _ => self.for_items_of(wanted),
+        }
+    }
+
+    #[inline(never)]
+    fn for_items_of(&'static self, wanted: &'static str) -> &'static Loop {
+        let mut each = self;
+        while *each.item_type.get_or_init(|| wanted) != wanted {
+            let new = || &*Box::leak(Box::new(Loop::new(self.name, self.options, self.profiled)));
+            each = each.other.get_or_init(new);
+        }
+        each
+    }
+
+    /// The name of the items' type; empty where nothing was called yet.
+    pub(crate) fn item_type(&self) -> &'static str {
+        self.item_type.get().copied().unwrap_or_default()
+    }
+
+    /// The entries for items of this type; where there are none, those for items of any type.
+    fn entries(&self) -> impl Iterator<Item = &'static Profiled> {
+        let (name, item_type) = (self.name, self.item_type());
+        let is_exact = move |entry: &&Profiled| is_for_items(entry.name, name, item_type);
+        let exact = self.profiled.iter().any(|entry| is_exact(&entry));
+        let fits =
+            move |entry: &&Profiled| if exact { is_exact(entry) } else { entry.name == name };
+        self.profiled.iter().filter(fits)
     }
 
     pub(crate) fn options(&self) -> Options {
@@ -262,7 +316,7 @@ impl Loop {
     /// never ask which machine they are on.
     fn embedded_serial_below(&self) -> usize {
         let short = |entry: &Profiled| (TIMED_FROM_NS / entry.item.item_ns) as usize;
-        self.profiled.iter().map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0)
+        self.entries().map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0)
     }
 
     fn set_serial_below(&self, below: [usize; 3]) {
@@ -302,7 +356,7 @@ impl Loop {
 
     /// What the profile says about the loop on this machine.
     fn profile(&self) -> Option<LoopFacts> {
-        *self.facts.get_or_init(|| on_this_machine(self.profiled))
+        *self.facts.get_or_init(|| on_this_machine(self.entries()))
     }
 
     /// What is assumed of the loop where there is no profile.
@@ -441,28 +495,32 @@ impl Loop {
     fn status(&self) -> LoopStatus {
         LoopStatus {
             name: self.name,
-            profiled: !self.profiled.is_empty(),
+            item_type: self.item_type(),
+            profiled: self.entries().next().is_some(),
             item_ns: self.facts_of_all().map(|facts| facts.item_ns),
             serial_below: self.serial.untimed.load(Ordering::Relaxed),
         }
     }
 }
 
-/// The entry for this machine's class; else the first one, scaled by the reference loop.
-fn on_this_machine(entries: &[Profiled]) -> Option<LoopFacts> {
-    if entries.is_empty() {
-        return None;
-    }
+/// The entry for this machine's class; else the first one of its architecture, or of any, scaled by the
+/// reference loop.
+fn on_this_machine(entries: impl Iterator<Item = &'static Profiled>) -> Option<LoopFacts> {
+    let mut entries = entries.peekable();
+    let first = *entries.peek()?;
     let class = machine::class();
-    if let Some(entry) = entries.iter().find(|entry| entry.class == class) {
-        machine::adopt(entry.machine);
-        return Some(entry.item);
-    }
     let architecture = class.split('-').next();
-    let nearest = entries
-        .iter()
-        .find(|entry| entry.class.split('-').next() == architecture)
-        .unwrap_or(&entries[0]);
+    let mut nearest = None;
+    for entry in entries {
+        if entry.class == class {
+            machine::adopt(entry.machine);
+            return Some(entry.item);
+        }
+        if nearest.is_none() && entry.class.split('-').next() == architecture {
+            nearest = Some(entry);
+        }
+    }
+    let nearest = nearest.unwrap_or(first);
     let ratio = machine::measured().reference_ns / nearest.machine.reference_ns;
     let ratio = if ratio.is_finite() && ratio > 0.0 { ratio } else { 1.0 };
     let item = nearest.item;
@@ -520,5 +578,52 @@ pub fn warm_up() {
     machine::class();
     if machine::limits_by_cores(None).workers > 1 {
         machine::measured();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn entry(name: &'static str, item_ns: f64) -> Profiled {
+        const MACHINE: MachineFacts = MachineFacts {
+            spawn_ns: 300.0,
+            wake_ns: 4_000.0,
+            cold_spawn_ns: 300.0,
+            cold_wake_ns: 4_000.0,
+            hot_for_ns: 50_000.0,
+            claim_ns: 60.0,
+            reference_ns: 1_000.0,
+        };
+        let item = LoopFacts { item_ns, item_cv: 0.0, reduce_ns: 0.0, contention: 0.0 };
+        Profiled { name, class: "none", machine: MACHINE, item, parallel_from: usize::MAX }
+    }
+
+    const ENTRIES: &[Profiled] = &[
+        entry("a::f", 1.0),
+        entry("a::f<u8>", 2.0),
+        entry("a::f<(u8, &str)>", 3.0),
+        entry("a::f#2", 4.0),
+        entry("a::fg", 5.0),
+    ];
+
+    fn item_times<'e>(entries: impl IntoIterator<Item = &'e Profiled>) -> Vec<f64> {
+        entries.into_iter().map(|entry| entry.item.item_ns).collect()
+    }
+
+    #[test]
+    fn a_loop_s_entries_are_those_of_its_name_for_items_of_any_type() {
+        assert_eq!(item_times(select(ENTRIES, "a::f")), [1.0, 2.0, 3.0]);
+        assert_eq!(item_times(select(ENTRIES, "a::f#2")), [4.0]);
+        assert!(select(ENTRIES, "a::").is_empty() && select(ENTRIES, "f").is_empty());
+    }
+
+    #[test]
+    fn each_type_of_items_has_its_own_loop_and_its_own_entries() {
+        static LOOP: Loop = Loop::new("a::f", Options::NONE, select(ENTRIES, "a::f"));
+        let loops =
+            [LOOP.for_items::<(u8, &str)>(), LOOP.for_items::<u8>(), LOOP.for_items::<String>()];
+        assert!(std::ptr::eq(loops[0], &LOOP) && std::ptr::eq(loops[1], LOOP.for_items::<u8>()));
+        assert_eq!(loops.map(|each| item_times(each.entries())), [[3.0], [2.0], [1.0]]);
     }
 }

@@ -49,8 +49,9 @@ pub trait Tune: IndexedParallelIterator {
 impl<I: IndexedParallelIterator> Tune for I {}
 
 impl<I: IndexedParallelIterator> Tuned<I> {
+    #[inline]
     pub(crate) fn new(base: I, target: &'static Loop) -> Self {
-        Tuned { base, target }
+        Tuned { base, target: target.for_items::<I::Item>() }
     }
 
     pub(crate) fn into_base(self) -> I {

@@ -94,6 +94,7 @@ mod tests {
             for _ in 0..*calls {
                 seen.add(Record::Call(Call {
                     name: "a::f#2".into(),
+                    item_type: "&u8".into(),
                     items: 100,
                     setting: *setting,
                     hot: 1,

@@ -8,7 +8,7 @@ use crate::error::{Error, Result, nearest};
 use crate::explanation::Explanation;
 use crate::list::section;
 use crate::project::{Project, profile_path};
-use crate::scan::Scan;
+use crate::scan::{Scan, without_type};
 use crate::{profile, term};
 
 pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
@@ -112,18 +112,23 @@ fn find<'a>(project: &'a Project, wanted: &str) -> Result<(&'a Package, String)>
     }
 }
 
-/// The names that `wanted` means: exactly that one, or all that end in it at a `::`.
+/// The names that `wanted` means: exactly that one, or all that end in it at a `::`, be it with or without
+/// the type of the items.
 fn matching<'a>(wanted: &str, names: &[&'a str]) -> Vec<&'a str> {
     if let Some(exact) = names.iter().find(|name| **name == wanted) {
         return vec![exact];
     }
     let end = format!("::{wanted}");
-    names.iter().copied().filter(|name| name.ends_with(&end)).collect()
+    let means = |name: &str| name == wanted || name.ends_with(&end);
+    names.iter().copied().filter(|name| means(name) || means(without_type(name))).collect()
 }
 
 /// The name that was probably meant; the last segments are compared too, as users type those.
 fn near(wanted: &str, names: &[&str]) -> Option<String> {
-    let last = |name: &str| name.rsplit("::").next().unwrap_or_default().to_owned();
+    let last = |name: &str| {
+        let start = without_type(name).rfind("::").map_or(0, |at| at + 2);
+        name[start..].to_owned()
+    };
     let whole = nearest(wanted, names.iter().copied()).map(str::to_owned);
     let ends: Vec<String> = names.iter().map(|name| last(name)).collect();
     let by_end = nearest(&last(wanted), ends.iter().map(String::as_str));
@@ -142,6 +147,9 @@ mod tests {
         assert_eq!(matching("g", &names), ["b::g"]);
         assert_eq!(matching("f", &names), ["a::f", "b::f"]);
         assert_eq!(matching("f#2", &names), ["a::f#2"]);
+        let names = ["a::f<&u8>", "a::f<b::C>", "a::f#2"];
+        assert_eq!(matching("f", &names), ["a::f<&u8>", "a::f<b::C>"]);
+        assert_eq!(matching("f<&u8>", &names), ["a::f<&u8>"]);
         assert!(matching("oof", &names).is_empty());
     }
 

@@ -49,6 +49,7 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                 let wall_ns = (exact * factor) as u64;
                 seen.add(Record::Call(Call {
                     name: "demo::f".into(),
+                    item_type: "&u8".into(),
                     items,
                     setting,
                     hot,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amorsize_profile::{Call, MachineFacts, Record, Setting};
 
-use crate::scan::base_name;
+use crate::scan::{base_name, without_type};
 use crate::stats::{median, trimmed_mean, uncertainty};
 
 /// Calls under one setting from which on what they took is worth something.
@@ -14,8 +14,10 @@ pub(crate) const OFTEN: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observations {
     pub(crate) machines: Vec<Machine>,
-    /// Calls by the name of the loop.
+    /// Calls by the name of the loop; by `name<type>` once there were items of more than one type.
     pub(crate) loops: BTreeMap<String, Vec<Call>>,
+    /// The items' type by the name of the loop; `None` once there was more than one.
+    types: BTreeMap<String, Option<String>>,
     /// Names of loops that were reached and cannot be tuned.
     pub(crate) untuned: BTreeSet<String>,
     /// Lines that were no records.
@@ -31,6 +33,36 @@ pub(crate) struct Machine {
 }
 
 impl Observations {
+    /// No observations. Loops that have an entry `name<type>` among `names` are told apart by type from the
+    /// start.
+    pub(crate) fn named_as<'n>(names: impl Iterator<Item = &'n String>) -> Self {
+        let types = names
+            .map(|name| (without_type(name), name))
+            .filter(|(plain, name)| plain.len() < name.len())
+            .map(|(plain, _)| (plain.to_owned(), None));
+        Observations { types: types.collect(), ..Observations::default() }
+    }
+
+    /// The name that the calls of a loop go by, given the type of its items.
+    fn name_of(&mut self, name: &str, item_type: &str) -> String {
+        let typed = |item_type: &str| format!("{name}<{item_type}>");
+        if item_type.is_empty() {
+            return name.to_owned();
+        }
+        let known = self.types.entry(name.to_owned()).or_insert_with(|| Some(item_type.to_owned()));
+        match known {
+            Some(known) if known == item_type => name.to_owned(),
+            Some(_) => {
+                let first = known.take().expect("it is there");
+                if let Some(calls) = self.loops.remove(name) {
+                    self.loops.insert(typed(&first), calls);
+                }
+                typed(item_type)
+            }
+            None => typed(item_type),
+        }
+    }
+
     pub(crate) fn add(&mut self, record: Record) {
         match record {
             Record::Machine { class, workers, facts } => {
@@ -39,7 +71,10 @@ impl Observations {
             Record::Untuned { name } => _ = self.untuned.insert(name),
             // A call without items tells nothing about items.
             Record::Call(call) if call.items == 0 => {}
-            Record::Call(call) => self.loops.entry(call.name.clone()).or_default().push(call),
+            Record::Call(call) => {
+                let name = self.name_of(&call.name, &call.item_type);
+                self.loops.entry(name).or_default().push(call);
+            }
         }
     }
 
@@ -237,8 +272,42 @@ pub(crate) fn quarter_octave(count: u64) -> u32 {
 mod tests {
     use super::*;
 
+    fn names_of(seen: &Observations) -> Vec<(&str, usize)> {
+        seen.loops.iter().map(|(name, calls)| (name.as_str(), calls.len())).collect()
+    }
+
+    #[test]
+    fn loops_are_told_apart_by_type_once_there_is_more_than_one() {
+        let typed = |item_type: &str| {
+            let call = call(8, Setting::Serial, 80);
+            Record::Call(Call { item_type: item_type.into(), ..call })
+        };
+        let mut seen = Observations::default();
+        seen.add(typed("&u8"));
+        seen.add(typed(""));
+        assert_eq!(names_of(&seen), [("a::f", 2)]);
+        for item_type in ["f32", "&u8", "f32", "f64"] {
+            seen.add(typed(item_type));
+        }
+        assert_eq!(names_of(&seen), [("a::f<&u8>", 3), ("a::f<f32>", 2), ("a::f<f64>", 1)]);
+        assert!(seen.has_reached("a::f"));
+
+        let names = ["a::f<f64>".to_owned(), "a::g".to_owned()];
+        let mut seen = Observations::named_as(names.iter());
+        seen.add(typed("&u8"));
+        assert_eq!(names_of(&seen), [("a::f<&u8>", 1)]);
+    }
+
     fn call(items: u64, setting: Setting, wall_ns: u64) -> Call {
-        Call { name: "a::f".into(), items, setting, hot: 0, wall_ns, item_sd_ns: None }
+        Call {
+            name: "a::f".into(),
+            item_type: "&u8".into(),
+            items,
+            setting,
+            hot: 0,
+            wall_ns,
+            item_sd_ns: None,
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use amorsize_profile::Profile;
+
 use crate::build::{What, build};
 use crate::enough;
 use crate::error::{Error, Result};
@@ -32,8 +34,15 @@ pub(crate) struct Recording {
 
 impl Recording {
     /// Builds and records. Only `--bench` keeps the tests out when there are functions left.
-    pub(crate) fn of(job: &Job<'_>, benches: Vec<String>, limit: Duration) -> Result<Self> {
-        let mut tail = Tail::new(Observations::default());
+    pub(crate) fn of(
+        job: &Job<'_>,
+        benches: Vec<String>,
+        old: Option<&Profile>,
+        limit: Duration,
+    ) -> Result<Self> {
+        let sections = old.into_iter().flat_map(|profile| profile.machines.values());
+        let names = sections.flat_map(|section| section.loops.keys());
+        let mut tail = Tail::new(Observations::named_as(names));
         let mut recording = Recording {
             seen: Observations::default(),
             reached: Vec::new(),

@@ -116,12 +116,18 @@ impl Scan {
     }
 }
 
-/// A loop's name without `#2`, `#3` …
+/// A loop's name without the type of its items, and without `#2`, `#3` …
 pub(crate) fn base_name(loop_name: &str) -> &str {
+    let loop_name = without_type(loop_name);
     match loop_name.rsplit_once('#') {
         Some((base, number)) if number.parse::<u32>().is_ok() => base,
         _ => loop_name,
     }
+}
+
+/// A loop's name without `<type>`, which tells loops of generic functions apart.
+pub(crate) fn without_type(loop_name: &str) -> &str {
+    loop_name.find('<').map_or(loop_name, |start| &loop_name[..start])
 }
 
 struct Walker<'a> {

@@ -137,5 +137,6 @@ fn a_source_that_does_not_parse_is_named_with_its_line() {
 #[test]
 fn numbers_of_further_loops_are_not_part_of_the_base_name() {
     assert_eq!(base_name("a::f#2"), "a::f");
+    assert_eq!(base_name("a::f#2<(usize, &[u8])>"), "a::f");
     assert_eq!(base_name("a::r#type"), "a::r#type");
 }

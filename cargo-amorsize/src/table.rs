@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use crate::scan::without_type;
 use crate::term;
 
 /// Rows of right-aligned cells.
@@ -86,7 +87,8 @@ impl Table {
 
     /// The last segments under their module, except for modules with one name only.
     fn names_by_module(&self) -> Vec<Name> {
-        let module = |row: &Row| row.name.rfind("::").map(|at| row.name[..at + 2].to_owned());
+        let module =
+            |row: &Row| without_type(&row.name).rfind("::").map(|at| row.name[..at + 2].to_owned());
         let mut names = Vec::new();
         for rows in self.rows.chunk_by(|a, b| module(a) == module(b)) {
             let several = rows.iter().any(|row| row.name != rows[0].name);

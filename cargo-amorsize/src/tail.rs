@@ -68,7 +68,8 @@ impl Tail {
             Record::Untuned { name } => !self.seen.untuned.contains(name),
             Record::Call(call) => {
                 self.last_call = Instant::now();
-                let size = (call.name.clone(), quarter_octave(call.items));
+                let name = call.name.clone() + &call.item_type;
+                let size = (name, quarter_octave(call.items));
                 call.items > 0 && self.known.insert(size)
             }
         };
@@ -92,6 +93,7 @@ mod tests {
         let mut file = File::create(folder.path().join("1-a.records")).expect("a file");
         let call = Call {
             name: "a::f".into(),
+            item_type: "&u8".into(),
             items: 8,
             setting: Setting::Serial,
             hot: 0,

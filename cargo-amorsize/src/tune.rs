@@ -16,7 +16,7 @@ use crate::observations::Observations;
 use crate::progress::counted;
 use crate::project::{self, Project, folder_of, profile_path};
 use crate::recording::{self, Recording};
-use crate::scan::Scan;
+use crate::scan::{Scan, without_type};
 use crate::verdict::{self, Verified};
 use crate::verification::Verification;
 use crate::{check, manifest, process, profile, term, tokens};
@@ -107,14 +107,19 @@ impl Job<'_> {
         profile::check_writable(folder_of(self.package))?;
 
         let limit = Duration::from_secs(self.options.time_limit);
-        let recording = Recording::of(self, benches, limit)?;
+        let recording = Recording::of(self, benches, old.as_ref(), limit)?;
         let seen = &recording.seen;
         let measurement = self.measurement(seen)?;
         self.refuse_noise(&measurement)?;
 
         let class = measurement.machine.class.clone();
         let old_section = old.as_ref().and_then(|profile| profile.machines.get(&class));
-        let exists = |name: &str| self.scan.function_of(name).is_some();
+        // A loop that was one for items of any type is gone once it is told apart by type.
+        let replaced = |name: &str| {
+            let mut names = measurement.loops.keys();
+            names.any(|typed| typed != name && without_type(typed) == name)
+        };
+        let exists = |name: &str| self.scan.function_of(name).is_some() && !replaced(name);
         let trusted = self.trusts(recording.load);
         let mut section = rounded(&class, merged(old_section, &measurement, exists, trusted));
 

@@ -48,6 +48,7 @@ fn add_calls(
             let wall_ns = ns + ns * (round % 5) / 400;
             seen.add(Record::Call(Call {
                 name: "a::f".into(),
+                item_type: "&u8".into(),
                 items,
                 setting,
                 hot,

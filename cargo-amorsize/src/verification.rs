@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::observations::Observations;
 use crate::project::Project;
 use crate::run::Mode;
-use crate::scan::base_name;
+use crate::scan::{base_name, without_type};
 use crate::session::{Reached, Session};
 use crate::tail::Tail;
 
@@ -49,8 +49,11 @@ impl Verification<'_> {
         let mut programs = Vec::new();
         for program in self.reached {
             let before = covered.len();
-            let loops = program.loops.iter();
-            let wanted = loops.filter(|name| section.loops.contains_key(*name) && concerned(name));
+            // What one program reaches with items of one type, another may reach with a second one.
+            let reaches = |name: &str| {
+                program.loops.iter().any(|reached| without_type(reached) == without_type(name))
+            };
+            let wanted = section.loops.keys().filter(|name| reaches(name) && concerned(name));
             covered.extend(wanted.cloned());
             if covered.len() > before {
                 programs.push(program.executable.clone());
@@ -58,7 +61,7 @@ impl Verification<'_> {
         }
         let functions: BTreeSet<&str> = covered.iter().map(|name| base_name(name)).collect();
         let expected: Vec<String> = functions.into_iter().map(str::to_owned).collect();
-        let mut tail = Tail::new(Observations::default());
+        let mut tail = Tail::new(Observations::named_as(section.loops.keys()));
         let session = Session {
             project: self.project,
             package: self.package,

@@ -102,6 +102,48 @@ fn loops_that_cannot_be_tuned_count_as_reached_and_make_way_for_ones_that_can() 
     assert!(section().untuned.is_empty());
 }
 
+/// A loop in a generic function.
+const GENERIC: &str = "
+use rayon::prelude::*;
+
+#[amorsize::tune]
+pub fn total<T: Copy + Sync + Into<f64>>(numbers: &[T]) -> f64 {
+    numbers.par_iter().map(|&n| n.into().sqrt()).sum()
+}
+";
+
+#[test]
+fn a_generic_function_is_tuned_for_each_type_of_items() {
+    let both = "let (a, b) = (vec![1_u8; 100_000], vec![1_f32; 50_000]);";
+    let one = "generic::total(black_box(&a))";
+    let fixture = package("generic", &bench(both, one));
+    fixture.write("src/lib.rs", GENERIC);
+    let names = || -> Vec<String> {
+        let profile = Profile::load(&fixture.path("amorsize.toml")).expect("a whole profile");
+        let section = profile.expect("a profile").machines.into_values().next();
+        section.expect("a section").loops.into_keys().collect()
+    };
+    fixture.run("tune --time-limit 6 --force").expect_code(exit_codes::OK);
+    assert_eq!(names(), ["generic::total"]);
+
+    let two = format!("({one}, generic::total(black_box(&b)))");
+    fixture.write("benches/speed.rs", &bench(both, &two));
+    let ran = fixture.run("tune --time-limit 10 --force").expect_code(exit_codes::OK);
+    assert_eq!(names(), ["generic::total<&f32>", "generic::total<&u8>"]);
+    for name in ["total<&f32>", "total<&u8>"] {
+        assert!(ran.stdout.contains(name), "{}", ran.stdout);
+    }
+    fixture.run("check").expect_code(exit_codes::OK);
+    fixture.run("explain total<&u8>").expect_code(exit_codes::OK);
+    let ran = fixture.run("explain total");
+    assert!(ran.stderr.contains("generic::total<&f32>"), "{}", ran.stderr);
+
+    // What is told apart once stays so.
+    fixture.write("benches/speed.rs", &bench(both, one));
+    fixture.run("tune --time-limit 6 --force").expect_code(exit_codes::OK);
+    assert_eq!(names(), ["generic::total<&f32>", "generic::total<&u8>"]);
+}
+
 #[test]
 fn a_virtual_workspace_with_a_renamed_optional_dependency_is_tuned_member_by_member() {
     let renamed = "[package]\nname = \"mine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\

@@ -54,11 +54,14 @@ pub(crate) fn note_untuned(target: &'static Loop) {
     }
 }
 
+/// Name and item type of a loop, and the binary order of magnitude of its number of items.
+type Key = (&'static str, &'static str, u32);
+
 pub(crate) struct Recorder {
     mode: Mode,
     file: Mutex<File>,
-    /// By loop name and binary order of magnitude of the number of items.
-    experiments: Mutex<HashMap<(&'static str, u32), Experiment>>,
+    /// By loop.
+    experiments: Mutex<HashMap<Key, Experiment>>,
     /// Loops that were noted already.
     untuned: Mutex<HashSet<&'static str>>,
     /// Samples so far of kernels that no loop here calls.
@@ -117,7 +120,7 @@ impl Recorder {
             *samples.entry(name).or_default() += 1;
         }
         let wall_ns = (time.as_nanos() as u64).saturating_sub(self.clock_ns);
-        self.write(name, 1, Setting::Serial, 0, wall_ns, None);
+        self.write(name, "", 1, Setting::Serial, 0, wall_ns, None);
     }
 
     /// The loop calls the kernel itself: calls of it are items from now on, not samples.
@@ -133,12 +136,13 @@ impl Recorder {
         C: Consumer<P::Item>,
     {
         let (name, items) = (context.target.name(), run.len as u64);
+        let item_type = context.target.item_type();
         if items == 0 {
             return context.run_serial(run);
         }
         self.adopt_profile(context.target);
         self.end_sampling(name);
-        let key = (name, items.ilog2());
+        let key = (name, item_type, items.ilog2());
         let assignment = self.with_experiment(key, context, items, Experiment::next);
         let hot = pool::hot_helpers(&machine::facts());
         let (result, setting, wall_ns, item_sd_ns) = match assignment {
@@ -148,11 +152,11 @@ impl Recorder {
                 let result = blocks.run_first(context, run);
                 if let Some(rest) = blocks.handed_over {
                     // The serial part took so long that no helper was hot any more.
-                    self.write(name, rest.items, rest.setting, 0, rest.wall_ns, None);
+                    self.write(name, item_type, rest.items, rest.setting, 0, rest.wall_ns, None);
                 }
                 let items = blocks.items() as u64;
                 let (wall_ns, sd) = (blocks.total_ns(), blocks.item_sd_ns());
-                self.write(name, items, Setting::Serial, hot, wall_ns, sd);
+                self.write(name, item_type, items, Setting::Serial, hot, wall_ns, sd);
                 let item_ns = wall_ns as f64 / items as f64;
                 self.with_experiment(key, context, items, |e| e.learn_item_time(item_ns));
                 return result;
@@ -173,7 +177,7 @@ impl Recorder {
         self.with_experiment(key, context, items, |e| {
             e.add(setting, wall_ns as f64 / items as f64)
         });
-        self.write(name, items, setting, hot, wall_ns, item_sd_ns);
+        self.write(name, item_type, items, setting, hot, wall_ns, item_sd_ns);
         result
     }
 
@@ -223,15 +227,17 @@ impl Recorder {
     }
 
     fn adopt_profile(&self, target: &'static Loop) {
-        let section = self.profile.machines.get(machine::class());
-        if let Some(entry) = section.and_then(|section| section.loops.get(target.name())) {
+        let Some(section) = self.profile.machines.get(machine::class()) else { return };
+        let exact = format!("{}<{}>", target.name(), target.item_type());
+        let entry = section.loops.get(&exact).or_else(|| section.loops.get(target.name()));
+        if let Some(entry) = entry {
             target.adopt(entry.facts);
         }
     }
 
     fn with_experiment<R>(
         &self,
-        key: (&'static str, u32),
+        key: Key,
         context: Context,
         items: u64,
         f: impl FnOnce(&mut Experiment) -> R,
@@ -252,15 +258,22 @@ impl Recorder {
     fn write(
         &self,
         name: &str,
+        item_type: &str,
         items: u64,
         setting: Setting,
         hot: usize,
         wall_ns: u64,
         item_sd_ns: Option<f64>,
     ) {
-        let (name, hot) = (name.to_owned(), hot.try_into().unwrap_or(u32::MAX));
-        let call = Record::Call(Call { name, items, setting, hot, wall_ns, item_sd_ns });
-        self.append(&call);
+        self.append(&Record::Call(Call {
+            name: name.to_owned(),
+            item_type: item_type.to_owned(),
+            items,
+            setting,
+            hot: hot.try_into().unwrap_or(u32::MAX),
+            wall_ns,
+            item_sd_ns,
+        }));
     }
 
     fn append(&self, record: &Record) {
