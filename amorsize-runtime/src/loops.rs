@@ -1,6 +1,7 @@
 //! Loops: what is known of each, and the process's list of them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use amorsize_profile::{LoopFacts, MachineFacts};
@@ -150,6 +151,8 @@ pub struct Loop {
     profiled: &'static [Profiled],
     /// The name of the items' type, from the first call on.
     item_type: OnceLock<&'static str>,
+    /// Where that name is, for a comparison that costs next to nothing.
+    item_type_at: AtomicPtr<u8>,
     /// The next loop of this name, for items of another type.
     other: OnceLock<&'static Loop>,
     active: AtomicBool,
@@ -235,6 +238,7 @@ impl Loop {
             options,
             profiled,
             item_type: OnceLock::new(),
+            item_type_at: AtomicPtr::new(ptr::null_mut()),
             other: OnceLock::new(),
             active: AtomicBool::new(false),
             facts: OnceLock::new(),
@@ -252,19 +256,21 @@ impl Loop {
     #[inline]
     pub(crate) fn for_items<T>(&'static self) -> &'static Loop {
         let wanted = std::any::type_name::<T>();
-        match self.item_type.get() {
-            Some(known) if std::ptr::eq(*known, wanted) => self,
-            _ => self.for_items_of(wanted),
+        if ptr::eq(self.item_type_at.load(Ordering::Relaxed), wanted.as_ptr()) {
+            return self;
         }
+        self.for_items_of(wanted)
     }
 
     #[inline(never)]
     fn for_items_of(&'static self, wanted: &'static str) -> &'static Loop {
         let mut each = self;
+        // The name of one type may be in several places.
         while *each.item_type.get_or_init(|| wanted) != wanted {
             let new = || &*Box::leak(Box::new(Loop::new(self.name, self.options, self.profiled)));
             each = each.other.get_or_init(new);
         }
+        each.item_type_at.store(wanted.as_ptr().cast_mut(), Ordering::Relaxed);
         each
     }
 
