@@ -67,6 +67,7 @@
 //! | `max_workers = 4` | at most so many threads work on one call, the caller included |
 //! | `chunk = 64` | the number of items a worker takes at a time, instead of the measured choice |
 //! | `chunk_time = "500us"` | the time of one chunk, from which its size follows |
+//! | `cost = xs[0].len()` | how many units of work one item of this call is: any expression of the function's arguments with a number as its value, evaluated once, when the function is called. What is measured is then the time of a unit, so that calls with cheap and with dear items are decided from one entry. A value that is not positive counts as 1 |
 //! | `deterministic` | where pieces begin and end, and so the order of reductions, depends on the number of items alone, in serial runs too: floating-point sums are equal bit by bit on every machine and under every plan but `AMORSIZE=rayon`. A call is cut into 64 pieces |
 //! | `on_pool` | items run on threads of the pool only, as with stock rayon; a call from outside the pool then costs what entering it costs, even if it is short |
 //! | `io` | items wait (for files, for the network) more than they compute: they run on a pool of their own with 8 threads for each core, at least 32 |

@@ -73,7 +73,7 @@ fn profile(loops: &[(&str, f64)]) -> Profile {
         tokens: "0123456789abcdef".to_owned(),
         facts: LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.01 },
         parallel_from: Some(500),
-        plan: ReviewedPlan { items: 1_000, workers: 2, chunk: 100, speedup: 1.5 },
+        plan: ReviewedPlan { items: 1_000, cost: 1.0, workers: 2, chunk: 100, speedup: 1.5 },
     };
     let loops = loops.iter().map(|&(name, item_ns)| (name.to_owned(), entry(item_ns))).collect();
     let mut profile = Profile::default();

@@ -34,6 +34,44 @@ fn numbers(n: usize) -> Vec<f64> {
     (0..n).map(|_| next() * 10_f64.powf(next() % 20.0 - 10.0)).collect()
 }
 
+#[amorsize::tune(cost = columns)]
+fn row_maxima(matrix: &[f64], columns: usize) -> Vec<f64> {
+    matrix.par_chunks(columns).map(|row| row.iter().copied().fold(0.0, f64::max)).collect()
+}
+
+struct Rows<T>(Vec<Vec<T>>);
+
+impl<T: Send + Sync + Into<f64>> Rows<T> {
+    /// Consumes what the cost is computed from, and has loops of both kinds.
+    #[amorsize::tune(cost = self.0.iter().map(Vec::len).sum::<usize>() as f32 / self.0.len() as f32)]
+    fn sums(self) -> (Vec<f64>, usize) {
+        let total = |row: Vec<T>| row.into_iter().map(Into::into).sum::<f64>();
+        let count = self.0.par_chunk_by(|a, b| a.len() == b.len()).count();
+        (self.0.into_par_iter().filter(|row| !row.is_empty()).map(total).collect(), count)
+    }
+}
+
+#[test]
+fn costs_of_any_kind_change_no_result() {
+    let _turn = turn();
+    for plan in WORKERS {
+        force(plan);
+        for (rows, columns) in [(0, 1), (1, 5), (40, 1), (700, 3), (3, 900)] {
+            let matrix = numbers(rows * columns);
+            let expected: Vec<f64> =
+                matrix.chunks(columns).map(|row| row.iter().copied().fold(0.0, f64::max)).collect();
+            assert_eq!(row_maxima(&matrix, columns), expected);
+            // A cost of zero or of zero divided by zero is none.
+            for (length, sums) in [(0, vec![]), (2, vec![3.0; rows])] {
+                let rows = Rows(vec![[1_u8, 2][..length].to_vec(); rows]);
+                let runs = usize::from(!rows.0.is_empty());
+                assert_eq!(rows.sums(), (sums, runs));
+            }
+        }
+    }
+    force(None);
+}
+
 #[amorsize::tune(deterministic)]
 fn sum(xs: &[f64]) -> f64 {
     xs.par_iter().map(|x| x.sqrt()).sum()

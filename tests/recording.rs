@@ -47,6 +47,26 @@ fn a_loop_that_cannot_be_tuned_is_recorded_once() {
     assert_eq!(text, "untuned\trecording::lengths\n");
 }
 
+#[amorsize::tune(cost = rows.first().map_or(1, Vec::len))]
+fn row_sums(rows: Vec<Vec<u32>>) -> Vec<u32> {
+    rows.into_par_iter().map(|row| row.into_iter().sum()).collect()
+}
+
+#[test]
+fn the_cost_of_an_item_is_recorded_with_each_call() {
+    let Some(text) = recorded("the_cost_of_an_item_is_recorded_with_each_call") else {
+        for length in [1, 7, 40] {
+            assert_eq!(row_sums(vec![vec![2; length]; 3]), [2 * length as u32; 3]);
+        }
+        return;
+    };
+    let column = |line: &str, index| line.split('\t').nth(index).expect("a column").to_owned();
+    let calls: Vec<(String, String)> =
+        text.lines().map(|line| (column(line, 2), column(line, 3))).collect();
+    let expected = ["1.0", "7.0", "40.0"].map(|cost| ("3".to_owned(), cost.to_owned()));
+    assert_eq!(calls, expected, "{text}");
+}
+
 #[amorsize::tune(kernel)]
 fn cube(x: u64) -> u64 {
     x * x * x

@@ -77,6 +77,8 @@ fn literal(
     let parallel_from = match entry.parallel_from {
         // A length beyond what this target can address is never reached.
         Some(n) => {
+            // Calls are compared by units of work.
+            let n = (n as f64 * entry.plan.cost) as u64;
             let n = u32::try_from(n).map_or(quote!(usize::MAX), |n| quote!(#n as usize));
             quote!(#n)
         }

@@ -76,9 +76,10 @@ pub(crate) fn loop_static(index: usize) -> Ident {
     format_ident!("__AMORSIZE_LOOP_{index}", span = Span::mixed_site())
 }
 
-/// Inserts the tuning calls behind every entry call but those to `skip`, counted from 1.
-pub(crate) fn tune(body: TokenStream, skip: &[usize]) -> Body {
-    let mut loops = Loops { skip, found: 0, tuned: Vec::new() };
+/// Inserts the tuning calls behind every entry call but those to `skip`, counted from 1. `cost` is the
+/// variable that holds the units of work in one item, if there is one.
+pub(crate) fn tune(body: TokenStream, skip: &[usize], cost: Option<&Ident>) -> Body {
+    let mut loops = Loops { skip, cost, found: 0, tuned: Vec::new() };
     let tokens = tune_tokens(body, Place::Anywhere, &mut loops);
     Body { tokens, found: loops.found, loops: loops.tuned }
 }
@@ -86,6 +87,7 @@ pub(crate) fn tune(body: TokenStream, skip: &[usize]) -> Body {
 /// The loops found so far.
 struct Loops<'s> {
     skip: &'s [usize],
+    cost: Option<&'s Ident>,
     found: usize,
     tuned: Vec<usize>,
 }
@@ -101,7 +103,10 @@ impl Loops<'_> {
         self.tuned.push(index);
         let target = loop_static(index);
         let span = Span::mixed_site().located_at(at);
-        Some(quote_spanned!(span=> .__slot().__kind().__tune(&#target)))
+        Some(match self.cost {
+            None => quote_spanned!(span=> .__slot().__kind().__tune(&#target)),
+            Some(cost) => quote_spanned!(span=> .__slot().__kind().__tune_at_cost(&#target, #cost)),
+        })
     }
 }
 
@@ -262,7 +267,7 @@ mod tests {
     use super::*;
 
     fn tuned(source: &str) -> (String, usize) {
-        let body = tune(source.parse().expect("test source is tokens"), &[]);
+        let body = tune(source.parse().expect("test source is tokens"), &[], None);
         (body.tokens.to_string().replace(' ', ""), body.found)
     }
 
@@ -332,7 +337,7 @@ mod tests {
     #[test]
     fn skipped_loops_count_but_are_left_alone() {
         let source = "a.par_iter(); b.par_iter(); c.par_iter();";
-        let body = tune(source.parse().expect("tokens"), &[2]);
+        let body = tune(source.parse().expect("tokens"), &[2], None);
         assert_eq!((body.found, body.loops), (3, vec![0, 2]));
         let tokens = body.tokens.to_string().replace(' ', "");
         assert!(tokens.contains("b.par_iter();c.par_iter().__slot()"), "{tokens}");

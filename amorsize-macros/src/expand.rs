@@ -71,7 +71,9 @@ fn kernel(function: &Annotated, options: &Options) -> TokenStream {
 }
 
 fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> TokenStream {
-    let body = entry::tune(function.body.stream(), &options.skipped());
+    let cost = Ident::new("__amorsize_cost", Span::mixed_site());
+    let at_cost = options.cost.is_some().then_some(&cost);
+    let body = entry::tune(function.body.stream(), &options.skipped(), at_cost);
     let (embedded, profile_error) = Embedded::read();
     // Options that cannot be read may have said that this is a kernel.
     let nothing_found = (body.loops.is_empty() && error.is_none()).then(|| {
@@ -113,10 +115,19 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
             use #expansion::{AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, Untuned as _};
         }
     });
+    // Once, before the body can move or shadow what it is computed from.
+    let cost = options.cost.as_ref().map(|expression| {
+        quote! {
+            let #cost = #expression;
+            #[allow(clippy::cast_lossless, clippy::cast_precision_loss, clippy::unnecessary_cast)]
+            let #cost = #cost as ::core::primitive::f64;
+        }
+    });
     let tuned = function.with_body(quote! {
         #inner_attributes
         #imports
         #(#statics)*
+        #cost
         #statements
     });
     let error = error.map(|error| error.to_compile_error());

@@ -1,12 +1,12 @@
 //! The options in `#[tune(…)]`.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitInt, LitStr, Path, Result, Token, bracketed};
 
 const VALID: &str = "valid options are `kernel`, `max_workers = 4`, `chunk = 64`, \
-    `chunk_time = \"500us\"`, `deterministic`, `on_pool`, `io`, `skip = 2`, `name = \"…\"` and \
+    `chunk_time = \"500us\"`, `cost = xs.len()`, `deterministic`, `on_pool`, `io`, `skip = 2`, `name = \"…\"` and \
     `crate = path`";
 
 /// What the user fixed by hand.
@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) chunk: Option<usize>,
     /// In nanoseconds.
     pub(crate) chunk_time: Option<u64>,
+    /// An expression for the units of work in one item.
+    pub(crate) cost: Option<TokenStream>,
     pub(crate) deterministic: Option<()>,
     pub(crate) on_pool: Option<()>,
     pub(crate) io: Option<()>,
@@ -36,6 +38,7 @@ impl Parse for Options {
                 "max_workers" => set(&mut options.max_workers, &key, input, at_least_one)?,
                 "chunk" => set(&mut options.chunk, &key, input, at_least_one)?,
                 "chunk_time" => set(&mut options.chunk_time, &key, input, duration)?,
+                "cost" => set(&mut options.cost, &key, input, expression)?,
                 "deterministic" => flag(&mut options.deterministic, (), &key, input)?,
                 "on_pool" => flag(&mut options.on_pool, (), &key, input)?,
                 "io" => flag(&mut options.io, (), &key, input)?,
@@ -79,8 +82,9 @@ impl Options {
         if self.io.is_some() && self.on_pool.is_some() {
             return both("io", "on_pool");
         }
-        match (&self.kernel, &self.skip) {
-            (Some(_), Some(_)) => both("kernel", "skip"),
+        match (&self.kernel, &self.skip, &self.cost) {
+            (Some(_), Some(_), _) => both("kernel", "skip"),
+            (Some(_), _, Some(_)) => both("kernel", "cost"),
             _ => Ok(()),
         }
     }
@@ -110,6 +114,7 @@ impl Parse for OfLoop {
             ("name", options.name.is_some()),
             ("skip", options.skip.is_some()),
             ("kernel", options.kernel.is_some()),
+            ("cost", options.cost.is_some()),
         ];
         match meaningless.into_iter().find(|(_, given)| *given) {
             None => Ok(OfLoop { name, options }),
@@ -167,6 +172,18 @@ fn loop_numbers(input: ParseStream<'_>) -> Result<Vec<LitInt>> {
     Ok(numbers)
 }
 
+/// Any tokens up to the next comma.
+fn expression(input: ParseStream<'_>) -> Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        tokens.extend([input.parse::<TokenTree>()?]);
+    }
+    if tokens.is_empty() {
+        return Err(input.error("expected an expression for the units of work in one item"));
+    }
+    Ok(tokens)
+}
+
 /// Reads `= value` into `slot`; true if there was a value already.
 fn set<T>(
     slot: &mut Option<T>,
@@ -203,7 +220,7 @@ fn loop_name(input: ParseStream<'_>) -> Result<LitStr> {
 }
 
 /// Reads the options; on an error, gives none, so that the function can still be emitted.
-pub(crate) fn parse(tokens: proc_macro2::TokenStream) -> (Options, Option<Error>) {
+pub(crate) fn parse(tokens: TokenStream) -> (Options, Option<Error>) {
     match syn::parse2(tokens) {
         Ok(options) => (options, None),
         Err(mut error) => {

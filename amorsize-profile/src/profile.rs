@@ -107,7 +107,8 @@ impl MachineFacts {
     }
 }
 
-/// What one loop costs per item and per piece. All times in nanoseconds.
+/// What one loop costs per item and per piece. All times in nanoseconds. Where the attribute's option
+/// `cost` tells how many units of work an item is, `item_ns` is the time of one unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LoopFacts {
     /// Mean time of one item, run serially.
@@ -119,6 +120,14 @@ pub struct LoopFacts {
     /// The contention term `a` of the Universal Scalability Law: with `w` workers an item takes
     /// `1 + a·(w − 1)` times as long.
     pub contention: f64,
+}
+
+impl LoopFacts {
+    /// These facts for a call whose items are `cost` units of work each.
+    #[must_use]
+    pub fn at_cost(self, cost: f64) -> Self {
+        LoopFacts { item_ns: self.item_ns * cost, ..self }
+    }
 }
 
 /// A loop in a profile: the facts, and what a reviewer wants to see of them.
@@ -142,6 +151,8 @@ pub struct LoopEntry {
 pub struct ReviewedPlan {
     /// Number of items in the call.
     pub items: u64,
+    /// Work units per item, where the attribute's option `cost` gives them; 1 elsewhere.
+    pub cost: f64,
     /// Workers, the caller included; 1 means serial.
     pub workers: u32,
     /// Chunk size in items; equal to `items` when serial.

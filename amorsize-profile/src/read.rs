@@ -203,9 +203,11 @@ impl<'t> Table<'t> {
             None => format!("`{key}`"),
         };
         let plan = self.child(self.require(key)?, title)?;
-        plan.only(&["items", "workers", "chunk", "speedup"])?;
+        plan.only(&["items", "cost", "workers", "chunk", "speedup"])?;
+        let cost = plan.entries.contains_key("cost").then(|| plan.measure("cost")).transpose()?;
         Ok(ReviewedPlan {
             items: plan.whole_number("items")?,
+            cost: cost.unwrap_or(1.0),
             workers: plan.whole_number("workers")?,
             chunk: plan.whole_number("chunk")?,
             speedup: plan.measure("speedup")?,

@@ -39,6 +39,8 @@ pub struct Call {
     pub item_type: String,
     /// Number of items.
     pub items: u64,
+    /// Work units per item; 1 where nothing else is said.
+    pub cost: f64,
     /// How it was run.
     pub setting: Setting,
     /// How many helpers were hot when it began.
@@ -85,7 +87,7 @@ impl Record {
     ///
     /// ```text
     /// machine  workers  NUMBERS  class
-    /// call  setting  items  hot  wall_ns  item_sd_ns  item_type  name
+    /// call  setting  items  cost  hot  wall_ns  item_sd_ns  item_type  name
     /// untuned  name
     /// ```
     ///
@@ -126,8 +128,8 @@ impl Record {
                 facts.to_array().iter().try_for_each(|number| write!(line, "{number:?}\t"))
             }
             Record::Call(call) => {
-                let Call { items, setting, hot, wall_ns, .. } = call;
-                write!(line, "call\t{setting}\t{items}\t{hot}\t{wall_ns}\t")?;
+                let Call { items, cost, setting, hot, wall_ns, .. } = call;
+                write!(line, "call\t{setting}\t{items}\t{cost:?}\t{hot}\t{wall_ns}\t")?;
                 match call.item_sd_ns {
                     Some(item_sd_ns) => write!(line, "{item_sd_ns:?}\t")?,
                     None => write!(line, "{NOT_MEASURED}\t")?,
@@ -172,10 +174,11 @@ fn machine_from(fields: &str) -> Option<Record> {
 
 impl Call {
     fn from_fields(fields: &str) -> Option<Self> {
-        let mut fields = fields.splitn(7, SEPARATOR);
+        let mut fields = fields.splitn(8, SEPARATOR);
         Some(Self {
             setting: Setting::from_field(fields.next()?)?,
             items: fields.next()?.parse().ok()?,
+            cost: finite(fields.next()?)?,
             hot: fields.next()?.parse().ok()?,
             wall_ns: fields.next()?.parse().ok()?,
             item_sd_ns: match fields.next()? {
@@ -267,6 +270,7 @@ mod tests {
             name: name.to_owned(),
             item_type: "&f32".to_owned(),
             items: 1000,
+            cost: 1.0,
             setting: Setting::Serial,
             hot: 3,
             wall_ns: 123_456,
@@ -297,7 +301,7 @@ mod tests {
     fn a_line_can_be_read_by_people() {
         assert_eq!(
             call("stats::count").to_line(),
-            "call\tserial\t1000\t3\t123456\t12.5\t&f32\tstats::count"
+            "call\tserial\t1000\t1.0\t3\t123456\t12.5\t&f32\tstats::count"
         );
         assert_eq!(
             machine("x86_64-linux-amd-19h").to_line(),
@@ -354,13 +358,14 @@ mod tests {
                 _ => Setting::Tuned { workers, chunk, predicted_ns },
             };
             let mut float = || Some(f64::from_bits(any())).filter(|number| number.is_finite());
-            let item_sd_ns = float();
+            let (item_sd_ns, cost) = (float(), float().unwrap_or(0.1));
             let facts = [f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0, 1e15, 1e16, 0.1];
             let facts = MachineFacts::from_array(facts.map(|other| float().unwrap_or(other)));
             assert_round_trip(&Record::Call(Call {
                 name: "a".to_owned(),
                 item_type: ["", "(u8, &str)", "a\tb"][any() as usize % 3].to_owned(),
                 items: any(),
+                cost,
                 setting,
                 hot: any() as u32,
                 wall_ns: any(),
@@ -376,20 +381,21 @@ mod tests {
         for line in [
             "",
             "call",
-            "note\tserial\t1\t0\t2\t-\tu8\tname",
-            "call\tserial\t1\t0\t2\t-",
-            "call\tserial\t1\t2\t-\tu8\tname",
-            "call\tserial\t-1\t0\t2\t-\tu8\tname",
-            "call\tserial\t1\t-1\t2\t-\tu8\tname",
-            "call\tserial:1\t1\t0\t2\t-\tu8\tname",
-            "call\tparallel:2\t1\t0\t2\t-\tu8\tname",
-            "call\tparallel:2:3:4\t1\t0\t2\t-\tu8\tname",
-            "call\ttuned:2:3\t1\t0\t2\t-\tu8\tname",
-            "call\tserial\t1\t0\t2\tNaN\tu8\tname",
-            "call\tserial\t1\t0\t2\tinf\tu8\tname",
-            "call\tserial\t1\t0\t2\t-\tu8\tname\twith a tab",
-            "call\tserial\t1\t0\t2\t-\tu8\tunknown \\escape",
-            "call\tserial\t1\t0\t2\t-\tu8\tunfinished \\",
+            "note\tserial\t1\t1.0\t0\t2\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-",
+            "call\tserial\t1\t1.0\t2\t-\tu8\tname",
+            "call\tserial\t-1\t1.0\t0\t2\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t-1\t2\t-\tu8\tname",
+            "call\tserial:1\t1\t1.0\t0\t2\t-\tu8\tname",
+            "call\tparallel:2\t1\t1.0\t0\t2\t-\tu8\tname",
+            "call\tparallel:2:3:4\t1\t1.0\t0\t2\t-\tu8\tname",
+            "call\ttuned:2:3\t1\t1.0\t0\t2\t-\tu8\tname",
+            "call\tserial\t1\tinf\t0\t2\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\tNaN\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\tinf\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\tu8\tname\twith a tab",
+            "call\tserial\t1\t1.0\t0\t2\t-\tu8\tunknown \\escape",
+            "call\tserial\t1\t1.0\t0\t2\t-\tu8\tunfinished \\",
             "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\tNaN\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\t1.0\t1.0\tclass",

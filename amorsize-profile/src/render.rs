@@ -133,14 +133,12 @@ fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
         Some(items) => writeln!(text, "parallel_from = {items}")?,
         None => writeln!(text, "parallel_from = {}", quoted(NEVER))?,
     }
-    writeln!(
-        text,
-        "plan = {{ items = {}, workers = {}, chunk = {}, speedup = {} }}",
-        plan.items,
-        plan.workers,
-        plan.chunk,
-        Exact(plan.speedup),
-    )?;
+    write!(text, "plan = {{ items = {}, ", plan.items)?;
+    if plan.cost != 1.0 {
+        write!(text, "cost = {}, ", Exact(plan.cost))?;
+    }
+    let (workers, chunk, speedup) = (plan.workers, plan.chunk, Exact(plan.speedup));
+    writeln!(text, "workers = {workers}, chunk = {chunk}, speedup = {speedup} }}")?;
     writeln!(text, "item_ns = {}", Exact(facts.item_ns))?;
     writeln!(text, "item_cv = {}", Exact(facts.item_cv))?;
     writeln!(text, "reduce_ns = {}", Exact(facts.reduce_ns))?;
@@ -194,7 +192,7 @@ pub(crate) mod tests {
                 contention: 0.031,
             },
             parallel_from: Some(12),
-            plan: ReviewedPlan { items: 1480, workers: 2, chunk: 24, speedup: 1.93 },
+            plan: ReviewedPlan { items: 1480, cost: 1.0, workers: 2, chunk: 24, speedup: 1.93 },
         };
         let never = LoopEntry { parallel_from: None, ..entry.clone() };
         let facts =
@@ -260,6 +258,16 @@ contention = 0.031
             env!("CARGO_PKG_VERSION"),
         );
         assert_eq!(profile.render("cargo amorsize tune"), expected);
+    }
+
+    #[test]
+    fn the_cost_of_items_is_written_where_there_is_one() {
+        let mut profile = two_sections();
+        let section = profile.machines.get_mut("aarch64-macos-apple").unwrap();
+        section.loops.values_mut().for_each(|entry| entry.plan.cost = 64.5);
+        let text = profile.render("tune");
+        assert!(text.contains("plan = { items = 1480, cost = 64.5, workers = 2,"), "{text}");
+        assert_eq!(Profile::parse(&text).unwrap(), profile);
     }
 
     #[test]

@@ -293,10 +293,11 @@ impl<'s> Board<'s> {
             if self.take_an_offer(tasks, seat, 0, &mut idle) {
                 continue;
             }
-            if idle.look() < LOOKS_BEFORE_LEAVING {
-                std::hint::spin_loop();
-            } else if self.division.patient {
+            let looks = idle.look();
+            if self.division.patient {
                 thread::sleep(NAP);
+            } else if looks < LOOKS_BEFORE_LEAVING {
+                std::hint::spin_loop();
             } else {
                 break;
             }
@@ -312,7 +313,8 @@ impl<'s> Board<'s> {
             if self.take_an_offer(tasks, seat, level, &mut idle) {
                 continue;
             }
-            if idle.look() < LOOKS_BEFORE_SLEEPING {
+            // Where items wait there are more workers than cores: looking would keep others from working.
+            if idle.look() < LOOKS_BEFORE_SLEEPING && !self.division.patient {
                 std::hint::spin_loop();
             } else if !self.spawner.run_other_work() {
                 done.sleep();

@@ -36,6 +36,14 @@ pub(crate) struct Call<C> {
     pub(crate) consumer: C,
     pub(crate) len: usize,
     pub(crate) target: &'static Loop,
+    /// Units of work per item.
+    pub(crate) cost: f64,
+}
+
+/// How many units of work `len` items of this cost are.
+#[inline]
+fn units(len: usize, cost: f64) -> usize {
+    if cost == 1.0 { len } else { (len as f64 * cost) as usize }
 }
 
 impl<T, C: Consumer<T>> ProducerCallback<T> for Call<C> {
@@ -45,14 +53,15 @@ impl<T, C: Consumer<T>> ProducerCallback<T> for Call<C> {
     fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
         let run = Run { producer, consumer: self.consumer, len: self.len };
         let serial = self.target.serial();
-        let short = serial.is_untimed(run.len) && run.len <= run.producer.max_len();
+        let units = units(run.len, self.cost);
+        let short = serial.is_untimed(units) && run.len <= run.producer.max_len();
         if short && !sample_is_due() {
             return run.fold();
         }
-        if serial.is_certain(run.len) {
-            return run_timed(self.target, run);
+        if serial.is_certain(units) {
+            return run_timed(self.target, run, units);
         }
-        decide_and_run(self.target, run)
+        decide_and_run(self.target, run, self.cost)
     }
 }
 
@@ -70,22 +79,22 @@ fn sample_is_due() -> bool {
         .unwrap_or(false)
 }
 
-/// Runs on the caller and learns from it if it took longer than known.
+/// Runs so many units of work on the caller and learns from it if it took longer than known.
 #[inline(never)]
-pub(crate) fn run_timed<P, C>(target: &Loop, run: Run<P, C>) -> C::Result
+pub(crate) fn run_timed<P, C>(target: &Loop, run: Run<P, C>, units: usize) -> C::Result
 where
     P: Producer,
     C: Consumer<P::Item>,
 {
-    let (len, lengths) = (run.len, Lengths::of(&run.producer));
+    let lengths = Lengths::of(&run.producer);
     let start = Instant::now();
     let result = run.fold_within(lengths);
-    target.observe_serial(len, start.elapsed().as_nanos() as f64);
+    target.observe_serial(units, start.elapsed().as_nanos() as f64);
     result
 }
 
 #[inline(never)]
-fn decide_and_run<P, C>(target: &'static Loop, run: Run<P, C>) -> C::Result
+fn decide_and_run<P, C>(target: &'static Loop, run: Run<P, C>, cost: f64) -> C::Result
 where
     P: Producer,
     C: Consumer<P::Item>,
@@ -93,10 +102,10 @@ where
     target.activate();
     if target.options().on_pool && rayon::current_thread_index().is_none() {
         let (mut run, mut result) = (Some(run), None);
-        pool::enter(&mut || result = run.take().map(|run| decide_and_run(target, run)));
+        pool::enter(&mut || result = run.take().map(|run| decide_and_run(target, run, cost)));
         return result.expect("the pool has run it");
     }
-    let context = Context::new(target, run.len, Lengths::of(&run.producer));
+    let context = Context::new(target, run.len, Lengths::of(&run.producer), cost);
     #[cfg(feature = "record")]
     if let Some(recorder) = crate::record::recorder() {
         return recorder.run(context, run);
@@ -123,13 +132,15 @@ pub(crate) enum Way {
 #[derive(Clone, Copy)]
 pub(crate) struct Context {
     pub(crate) target: &'static Loop,
+    /// Units of work per item.
+    pub(crate) cost: f64,
     pub(crate) limits: Limits,
     /// What the user asks for, in serial runs too.
     pub(crate) lengths: Lengths,
 }
 
 impl Context {
-    fn new(target: &'static Loop, len: usize, lengths: Lengths) -> Self {
+    fn new(target: &'static Loop, len: usize, lengths: Lengths, cost: f64) -> Self {
         let mut limits = target.limits_by_cores();
         limits.min_chunk = lengths.min;
         // Rayon's rule where the two contradict each other.
@@ -143,7 +154,21 @@ impl Context {
             let chunk = limits.clamp_chunk(chunk);
             (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
         }
-        Context { target, limits, lengths }
+        Context { target, cost, limits, lengths }
+    }
+
+    /// How many units of work `len` items are.
+    pub(crate) fn units(self, len: usize) -> usize {
+        units(len, self.cost)
+    }
+
+    /// What is known of calls of `len` such items.
+    pub(crate) fn facts(self, len: usize) -> Option<LoopFacts> {
+        Some(self.target.facts(self.units(len))?.at_cost(self.cost))
+    }
+
+    fn observe(self, len: usize, busy_ns: f64) {
+        self.target.observe(self.units(len), busy_ns);
     }
 
     fn forced_way(self, len: usize, force: Force) -> Way {
@@ -153,7 +178,7 @@ impl Context {
             Force::Workers { workers, chunk } => {
                 let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
                 let workers = self.target.limit_by_pool(limits).workers;
-                let chunk = chunk.unwrap_or_else(|| match self.target.facts(len) {
+                let chunk = chunk.unwrap_or_else(|| match self.facts(len) {
                     Some(facts) => model::best_chunk(len, workers, &facts, &machine::facts()),
                     None => len.div_ceil(workers * BLIND_CHUNKS_PER_WORKER),
                 });
@@ -167,7 +192,7 @@ impl Context {
         if self.target.options().deterministic {
             return Way::Alone(Pacer::new(self, Pace::Chunks { decides: true }));
         }
-        let Some(facts) = self.target.facts(len) else {
+        let Some(facts) = self.facts(len) else {
             return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first: 1 }));
         };
         let machine = machine::facts_for(len as f64 * facts.item_ns);
@@ -253,7 +278,7 @@ impl Context {
         if shift.reductions > 0 {
             self.target.observe_reduction(shift.reducing_ns as f64 / shift.reductions as f64);
         }
-        self.target.observe(len, shift.busy_ns as f64 / self.target.slowdown(workers));
+        self.observe(len, shift.busy_ns as f64 / self.target.slowdown(workers));
     }
 
     /// Runs on the caller, for measurements.
@@ -279,12 +304,12 @@ where
 
 /// The smallest piece that rayon should cut of `len` items where it runs the loop itself; `None` when
 /// nothing is known of the loop.
-pub(crate) fn smallest_piece(target: &'static Loop, len: usize) -> Option<usize> {
+pub(crate) fn smallest_piece(target: &'static Loop, len: usize, cost: f64) -> Option<usize> {
     target.activate();
     if force::current().is_some() {
         return None;
     }
-    let facts = target.facts(len)?;
+    let facts = target.facts(units(len, cost))?.at_cost(cost);
     let (machine, limits) = (machine::facts(), target.limits_by_cores());
     let hot = pool::helpers_counted_hot(&machine);
     match model::decide(len, &facts, &machine, &limits, hot).plan {
@@ -418,7 +443,7 @@ impl Pacer {
 
     fn next_chunks(&mut self, len: usize, decides: bool) -> Step {
         if decides {
-            let known = match self.context.target.facts(len) {
+            let known = match self.context.facts(len) {
                 Some(facts) => Some(facts.item_ns),
                 None if self.done == 0 => None,
                 None => Some(self.elapsed_ns() / self.done as f64),
@@ -447,7 +472,7 @@ impl Pacer {
         }
         let (workers, chunk) = self.context.in_pool(len, plan, &facts)?;
         if self.done > 0 && !self.handed_over {
-            target.observe(self.done, self.elapsed_ns());
+            self.context.observe(self.done, self.elapsed_ns());
         }
         self.handed_over = true;
         Some(Step::Crew { workers, chunk })
@@ -469,9 +494,12 @@ impl Pacer {
         match self.pace {
             Pace::Serial | Pace::Chunks { decides: false } => {}
             _ if self.handed_over => {}
-            Pace::Timed => self.context.target.observe_serial(self.done, self.elapsed_ns()),
+            Pace::Timed => {
+                let units = self.context.units(self.done);
+                self.context.target.observe_serial(units, self.elapsed_ns());
+            }
             Pace::Blocks { .. } | Pace::Chunks { .. } => {
-                self.context.target.observe(self.done, self.elapsed_ns());
+                self.context.observe(self.done, self.elapsed_ns());
             }
         }
     }

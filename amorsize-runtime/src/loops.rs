@@ -368,12 +368,15 @@ impl Loop {
     /// What is assumed of the loop where there is no profile.
     fn unrecorded(&self) -> LoopFacts {
         let reduce_ns = self.observed.reduce_ns().unwrap_or(UNRECORDED.reduce_ns);
-        LoopFacts { reduce_ns, ..UNRECORDED }
+        // Items that wait do not keep others from waiting.
+        let contention = if self.options.io { 0.0 } else { UNRECORDED.contention };
+        LoopFacts { reduce_ns, contention, ..UNRECORDED }
     }
 
     /// How many times as long items take with `workers` at work.
     pub(crate) fn slowdown(&self, workers: usize) -> f64 {
-        1.0 + self.profile().unwrap_or(UNRECORDED).contention * (workers as f64 - 1.0)
+        let facts = self.profile().unwrap_or_else(|| self.unrecorded());
+        1.0 + facts.contention * (workers as f64 - 1.0)
     }
 
     /// Whether a look at what reductions cost would tell something new.

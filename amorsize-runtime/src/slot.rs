@@ -8,7 +8,7 @@
 //! - `__slot` is a trait's method on everything.
 //! - `__kind` is inherent for ranges, whose item type may not be inferred yet: whether rayon can
 //!   index a range depends on that type, so the question is not asked. It is a trait's for the rest.
-//! - `__tune` is inherent for what can be indexed and gives [`Tuned`]; for anything else, such as a
+//! - `__tune` (or `__tune_at_cost`, under the option `cost`) is inherent for what can be indexed and gives [`Tuned`]; for anything else, such as a
 //!   hash map's iterator or a method of the user's that happens to have an entry call's name, it is
 //!   a trait's and gives back what went in.
 
@@ -109,7 +109,13 @@ impl<I: IndexedParallelIterator> Kind<I> {
     /// Third step, for what can be tuned.
     #[inline]
     pub fn __tune(self, target: &'static Loop) -> Tuned<I> {
-        Tuned::new(self.0, target)
+        Tuned::new(self.0, target, 1.0)
+    }
+
+    /// The same for items of `cost` units of work each.
+    #[inline]
+    pub fn __tune_at_cost(self, target: &'static Loop, cost: f64) -> Tuned<I> {
+        Tuned::new(self.0, target, cost)
     }
 }
 
@@ -117,6 +123,9 @@ impl<I: IndexedParallelIterator> Kind<I> {
 pub trait Untuned<I> {
     /// Gives the iterator back.
     fn __tune(self, target: &'static Loop) -> I;
+
+    /// The same.
+    fn __tune_at_cost(self, target: &'static Loop, cost: f64) -> I;
 }
 
 impl<I> Untuned<I> for Kind<I> {
@@ -127,5 +136,10 @@ impl<I> Untuned<I> for Kind<I> {
         #[cfg(not(feature = "record"))]
         let _ = target;
         self.0
+    }
+
+    #[inline]
+    fn __tune_at_cost(self, target: &'static Loop, _: f64) -> I {
+        self.__tune(target)
     }
 }

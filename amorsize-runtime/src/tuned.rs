@@ -33,6 +33,8 @@ use crate::stage::{self, Staged};
 pub struct Tuned<I> {
     base: I,
     target: &'static Loop,
+    /// Units of work per item.
+    cost: f64,
 }
 
 /// `.tuned(&LOOP)`: tunes a parallel iterator by hand.
@@ -42,16 +44,18 @@ pub struct Tuned<I> {
 pub trait Tune: IndexedParallelIterator {
     /// Runs this iterator by the plan of `target`.
     fn tuned(self, target: &'static Loop) -> Tuned<Self> {
-        Tuned::new(self, target)
+        Tuned::new(self, target, 1.0)
     }
 }
 
 impl<I: IndexedParallelIterator> Tune for I {}
 
 impl<I: IndexedParallelIterator> Tuned<I> {
+    /// For items of `cost` units of work each; what is no positive number counts as 1.
     #[inline]
-    pub(crate) fn new(base: I, target: &'static Loop) -> Self {
-        Tuned { base, target: target.for_items::<I::Item>() }
+    pub(crate) fn new(base: I, target: &'static Loop, cost: f64) -> Self {
+        let cost = if cost > 0.0 && cost.is_finite() { cost } else { 1.0 };
+        Tuned { base, target: target.for_items::<I::Item>(), cost }
     }
 
     pub(crate) fn into_base(self) -> I {
@@ -70,7 +74,7 @@ impl<I: IndexedParallelIterator> Tuned<I> {
 
     fn run<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
         let len = self.base.len();
-        self.base.with_producer(Call { consumer, len, target: self.target })
+        self.base.with_producer(Call { consumer, len, target: self.target, cost: self.cost })
     }
 }
 
@@ -100,7 +104,7 @@ impl<I: IndexedParallelIterator> IndexedParallelIterator for Tuned<I> {
     /// Reached when generic code hides the methods below and wraps an adaptor of rayon around us:
     /// rayon then runs the loop, in pieces no smaller than the plan's chunk.
     fn with_producer<CB: ProducerCallback<I::Item>>(self, callback: CB) -> CB::Output {
-        match drive::smallest_piece(self.target, self.base.len()) {
+        match drive::smallest_piece(self.target, self.base.len(), self.cost) {
             None => self.base.with_producer(callback),
             Some(piece) => self.base.with_min_len(piece).with_producer(callback),
         }
@@ -180,7 +184,7 @@ macro_rules! rewrap {
             where
                 $($bounds)*
             {
-                Tuned { base: self.base.$name($($arg),*), target: self.target }
+                Tuned { base: self.base.$name($($arg),*), target: self.target, cost: self.cost }
             }
         )*
     };
@@ -301,7 +305,7 @@ where
 
     #[inline]
     fn chain_to(self, first: Tuned<I>) -> Self::Chained {
-        Tuned { base: first.base.chain(self), target: first.target }
+        Tuned { base: first.base.chain(self), target: first.target, cost: first.cost }
     }
 }
 

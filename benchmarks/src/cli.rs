@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use regex::Regex;
 
-use crate::{build_cost, nine_loops, output, suite};
+use crate::{blocking, build_cost, nine_loops, output, suite};
 
 /// Measures Amorsize against its peers, interleaved in one run.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ struct Arguments {
 enum Command {
     /// Nine short loops: the executor alone and with its decision, against rayon
     NineLoops,
+    /// Items that wait for a server or for the disk, under the option `io`, against rayon
+    Blocking,
     /// What a user's clean build pays for depending on Amorsize
     BuildCost,
 }
@@ -66,6 +68,11 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         }
         Some(Command::NineLoops) => {
             let results = nine_loops::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::Blocking) => {
+            let results = blocking::run(&effort)?;
             output::result(&results.to_string());
             output::json(json, &results)?;
         }

@@ -2,8 +2,10 @@
 //!
 //! The comparison proper is [`suite`]: every workload under every peer, in interleaved rounds.
 //! [`nine_loops`] takes the executor alone to loops too short for most executors, [`overhead`] takes
-//! the decision alone to one too short for any, and [`build_cost`] times users' builds.
+//! the decision alone to one too short for any, [`blocking`] has items that wait, and [`build_cost`]
+//! times users' builds.
 
+mod blocking;
 mod build_cost;
 mod case;
 mod cli;

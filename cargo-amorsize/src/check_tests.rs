@@ -31,7 +31,7 @@ fn profile(sections: &[(&str, &[(&str, &str)])]) -> Profile {
         tokens: tokens.into(),
         facts: LoopFacts { item_ns: 1.0, item_cv: 0.0, reduce_ns: 0.0, contention: 0.0 },
         parallel_from: None,
-        plan: ReviewedPlan { items: 1, workers: 1, chunk: 1, speedup: 1.0 },
+        plan: ReviewedPlan { items: 1, cost: 1.0, workers: 1, chunk: 1, speedup: 1.0 },
     };
     let facts = MachineFacts::from_array([1.0; 7]);
     let section = |loops: &[(&str, &str)]| Section {

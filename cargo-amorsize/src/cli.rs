@@ -117,6 +117,11 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "N")]
     pub(crate) len: Option<usize>,
 
+    /// Units of work per item, for a loop with the option `cost`; by default those at which it was
+    /// measured.
+    #[arg(long, value_name = "UNITS", value_parser = positive)]
+    pub(crate) cost: Option<f64>,
+
     /// Workers that the call may use; by default this machine's cores.
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) workers: Option<u16>,
@@ -136,6 +141,11 @@ impl Cli {
         }
         Cli::parse_from(arguments)
     }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "expected a number above 0".to_owned())
 }
 
 #[cfg(test)]

@@ -96,6 +96,7 @@ mod tests {
                     name: "a::f#2".into(),
                     item_type: "&u8".into(),
                     items: 100,
+                    cost: 1.0,
                     setting: *setting,
                     hot: 1,
                     wall_ns: 5_000,

@@ -5,7 +5,7 @@ use cargo_metadata::Package;
 
 use crate::cli::Explain;
 use crate::error::{Error, Result, nearest};
-use crate::explanation::Explanation;
+use crate::explanation::{Call, Explanation};
 use crate::list::section;
 use crate::project::{Project, profile_path};
 use crate::scan::{Scan, without_type};
@@ -47,8 +47,9 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     let attribute = functions.first().map(|function| function.options.clone()).unwrap_or_default();
     let workers = options.workers.map_or_else(amorsize_runtime::usable_cores, usize::from);
     let len = options.len.unwrap_or(entry.plan.items as usize);
-    let explanation =
-        Explanation::new(&name, class, entry, &section.facts, workers, len, &attribute);
+    let cost = options.cost.unwrap_or(entry.plan.cost);
+    let call = Call { len, cost, workers, options: &attribute };
+    let explanation = Explanation::new(&name, class, &entry.facts, &section.facts, call);
     for line in explanation.lines() {
         term::result(&line);
     }

@@ -1,7 +1,7 @@
 //! A decision written out: what is done, what each term of the prediction costs, which plans were
 //! rejected, and which measured facts it all follows from. Pure.
 
-use amorsize_profile::{LoopEntry, MachineFacts};
+use amorsize_profile::{LoopFacts, MachineFacts};
 use amorsize_runtime::model::{self, Bound, Decision, Limits, Plan, Terms};
 
 use crate::annotation::Options;
@@ -13,37 +13,50 @@ use crate::{term, units};
 pub(crate) struct Explanation<'a> {
     name: &'a str,
     class: &'a str,
-    entry: &'a LoopEntry,
+    /// At the cost of the call's items.
+    facts: LoopFacts,
     machine: &'a MachineFacts,
     limits: Limits,
     len: usize,
+    cost: f64,
     decision: Decision,
     /// The decision when all helpers are cold.
     cold: Decision,
+}
+
+/// The call that is explained.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'o> {
+    pub(crate) len: usize,
+    /// Units of work per item.
+    pub(crate) cost: f64,
+    pub(crate) workers: usize,
+    pub(crate) options: &'o Options,
 }
 
 impl<'a> Explanation<'a> {
     pub(crate) fn new(
         name: &'a str,
         class: &'a str,
-        entry: &'a LoopEntry,
+        facts: &LoopFacts,
         machine: &'a MachineFacts,
-        workers: usize,
-        len: usize,
-        options: &Options,
+        call: Call<'_>,
     ) -> Self {
+        let Call { len, cost, workers, options } = call;
         let limits = limits_for(len, workers, options);
-        let decide = |hot| model::decide(len, &entry.facts, machine, &limits, hot);
+        let facts = facts.at_cost(cost);
+        let decide = |hot| model::decide(len, &facts, machine, &limits, hot);
         let (decision, cold) = (decide(HOT), decide(0));
-        Explanation { name, class, entry, machine, limits, len, decision, cold }
+        Explanation { name, class, facts, machine, limits, len, cost, decision, cold }
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             term::heading(self.name),
             format!(
-                "{} items, up to {}, costs measured on {}",
+                "{} items{}, up to {}, costs measured on {}",
                 units::count(self.len as u64),
+                if self.cost == 1.0 { String::new() } else { format!(" of cost {}", self.cost) },
                 workers_text(self.limits.workers),
                 self.class
             ),
@@ -87,7 +100,7 @@ impl<'a> Explanation<'a> {
     }
 
     fn break_even_text(&self) -> String {
-        let from = |hot| model::break_even(&self.entry.facts, self.machine, &self.limits, hot);
+        let from = |hot| model::break_even(&self.facts, self.machine, &self.limits, hot);
         match (from(HOT), from(0)) {
             (Some(hot), Some(cold)) => format!(
                 "parallel from {} items on, when cold from {}",
@@ -167,7 +180,7 @@ impl<'a> Explanation<'a> {
     }
 
     fn predicted_ns(&self, plan: Plan) -> f64 {
-        model::predict(self.len, plan, &self.entry.facts, self.machine, HOT).total()
+        model::predict(self.len, plan, &self.facts, self.machine, HOT).total()
     }
 
     /// Plans around the chosen one: serial, other numbers of workers, other chunks.
@@ -201,7 +214,7 @@ impl<'a> Explanation<'a> {
     }
 
     fn fact_lines(&self) -> Vec<String> {
-        let facts = &self.entry.facts;
+        let facts = &self.facts;
         let machine = self.machine;
         vec![
             term::heading("measured"),
@@ -265,7 +278,7 @@ impl<'a> Explanation<'a> {
                 advice.push("much of it is waiting for the last chunk: items are few or uneven");
             }
         }
-        if self.entry.facts.item_cv > 0.7 {
+        if self.facts.item_cv > 0.7 {
             advice.push("items vary a lot: put the dearest first, or split them");
         }
         advice
@@ -296,7 +309,7 @@ fn bound_text(bound: Option<Bound>, limits: &Limits) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use amorsize_profile::{LoopFacts, ReviewedPlan};
+    use amorsize_profile::LoopFacts;
 
     use super::*;
 
@@ -310,20 +323,13 @@ mod tests {
         reference_ns: 1_000.0,
     };
 
-    fn entry(item_ns: f64) -> LoopEntry {
-        LoopEntry {
-            tokens: "0".repeat(16),
-            facts: LoopFacts { item_ns, item_cv: 0.9, reduce_ns: 20.0, contention: 0.02 },
-            parallel_from: None,
-            plan: ReviewedPlan { items: 1_000, workers: 1, chunk: 1_000, speedup: 1.0 },
-        }
+    fn facts(item_ns: f64) -> LoopFacts {
+        LoopFacts { item_ns, item_cv: 0.9, reduce_ns: 20.0, contention: 0.02 }
     }
 
-    fn text(entry: &LoopEntry, workers: usize, len: usize) -> String {
-        let options = Options::default();
-        Explanation::new("demo::f", "test", entry, &MACHINE, workers, len, &options)
-            .lines()
-            .join("\n")
+    fn text(facts: &LoopFacts, workers: usize, len: usize) -> String {
+        let call = Call { len, cost: 1.0, workers, options: &Options::default() };
+        Explanation::new("demo::f", "test", facts, &MACHINE, call).lines().join("\n")
     }
 
     #[test]
@@ -331,11 +337,11 @@ mod tests {
         for (item_ns, workers, len) in
             [(100.0, 2, 1_000), (1.0, 8, 50), (1e6, 64, 1 << 40), (5.0, 4, 0)]
         {
-            let text = text(&entry(item_ns), workers, len);
+            let text = text(&facts(item_ns), workers, len);
             assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
             assert!(text.contains("break-even"), "{text}");
         }
-        let text = text(&entry(1_000.0), 2, 1_000);
+        let text = text(&facts(1_000.0), 2, 1_000);
         for term in ["spawn", "wake", "claim", "pieces", "tail", "sharing", "in all"] {
             assert!(text.contains(term), "{term} in {text}");
         }
@@ -344,9 +350,10 @@ mod tests {
 
     #[test]
     fn rejected_plans_are_never_the_chosen_one_and_respect_the_limits() {
-        let entry = entry(1_000.0);
+        let facts = facts(1_000.0);
         let options = Options { max_workers: Some(3), ..Options::default() };
-        let explanation = Explanation::new("f", "m", &entry, &MACHINE, 8, 10_000, &options);
+        let call = Call { len: 10_000, cost: 1.0, workers: 8, options: &options };
+        let explanation = Explanation::new("f", "m", &facts, &MACHINE, call);
         let plans = explanation.alternatives();
         assert!(!plans.contains(&explanation.decision.plan));
         assert!(plans.iter().all(|plan| match plan {

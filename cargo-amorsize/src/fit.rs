@@ -11,7 +11,7 @@ use amorsize_runtime::model::{self, Limits, Plan};
 use amorsize_runtime::{deterministic_chunk, io_limits};
 
 use crate::annotation::Options;
-use crate::observations::{Machine, Observations, SizeClass, dominant, size_classes};
+use crate::observations::{Cost, Machine, Observations, SizeClass, dominant, size_classes};
 use crate::stats::{median, quantile, trimmed_mean};
 
 /// Settings with fewer calls than this say more about chance than about the setting, as long as
@@ -88,14 +88,16 @@ impl Measurement {
         let class = dominant(&measured.classes)?;
         let limits = limits_for(class.items as usize, self.machine.workers as usize, options);
         let hot = class.hot as usize;
-        let decision = model::decide(class.items as usize, &item, facts, &limits, hot);
+        let at_cost = class.at_cost(&item);
+        let decision = model::decide(class.items as usize, &at_cost, facts, &limits, hot);
         let (workers, chunk) = workers_and_chunk(decision.plan, class.items);
         Some(LoopEntry {
             tokens: measured.source.tokens.clone(),
             facts: item,
-            parallel_from: model::break_even(&item, facts, &limits, HOT).map(|n| n as u64),
+            parallel_from: model::break_even(&at_cost, facts, &limits, HOT).map(|n| n as u64),
             plan: ReviewedPlan {
                 items: class.items,
+                cost: class.cost.0,
                 workers,
                 chunk,
                 speedup: recorded_speedup(class, workers, chunk),
@@ -143,8 +145,9 @@ pub(crate) fn workers_and_chunk(plan: Plan, items: u64) -> (u32, u64) {
 pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<LoopFacts> {
     let class = dominant(classes)?;
     let item_ns = class.item_ns().filter(|item_ns| *item_ns > 0.0)?;
+    let unit_ns = item_ns / class.cost.0;
     let item_cv = if class.item_sd.is_empty() { 0.0 } else { median(&class.item_sd) / item_ns };
-    let item = LoopFacts { item_ns, item_cv, reduce_ns: 0.0, contention: 0.0 };
+    let item = LoopFacts { item_ns: unit_ns, item_cv, reduce_ns: 0.0, contention: 0.0 };
     let rows: Vec<Row> = classes.iter().flat_map(|class| rows(class, item, machine)).collect();
     let enough: Vec<Row> =
         rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();
@@ -166,7 +169,7 @@ struct Row {
 fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> {
     // Other sizes may have other item times (caches, other data): what handing out costs is then
     // judged against their own.
-    let item_ns = class.item_ns().unwrap_or(item.item_ns);
+    let item_ns = class.item_ns().unwrap_or(class.at_cost(&item).item_ns);
     let item = LoopFacts { item_ns, ..item };
     class
         .settings
@@ -239,21 +242,35 @@ fn recorded_speedup(class: &SizeClass, workers: u32, chunk: u64) -> f64 {
         .unwrap_or(1.0)
 }
 
-/// The items of a call, and how many helpers are hot when it begins.
-pub(crate) type Occasion = (u64, u32);
+/// A call, as far as decisions depend on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Occasion {
+    pub(crate) items: u64,
+    pub(crate) cost: Cost,
+    /// How many helpers are hot when it begins.
+    pub(crate) hot: u32,
+}
+
+impl Occasion {
+    /// What the model decides for it.
+    pub(crate) fn plan(self, facts: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> Plan {
+        let Occasion { items, cost: Cost(cost), hot } = self;
+        model::decide(items as usize, &facts.at_cost(cost), machine, limits, hot as usize).plan
+    }
+}
 
 /// Raises a loop's contention until the model chooses a serial run for a call: one way of giving up a
 /// plan that turned out slower than that.
 pub(crate) fn made_serial_by_contention(
     item: LoopFacts,
-    (items, hot): Occasion,
+    call: Occasion,
     machine: &MachineFacts,
     limits: &Limits,
 ) -> LoopFacts {
     // From a contention of 1 on no number of workers gains.
     let most = item.contention.max(1.0);
     let raised = |contention| LoopFacts { contention, ..item };
-    let least = least_serial(item.contention, most, raised, (items, hot), machine, limits);
+    let least = least_serial(item.contention, most, raised, call, machine, limits);
     raised(least)
 }
 
@@ -261,14 +278,15 @@ pub(crate) fn made_serial_by_contention(
 /// still pay.
 pub(crate) fn made_serial_by_pieces(
     item: LoopFacts,
-    (items, hot): Occasion,
+    call: Occasion,
     machine: &MachineFacts,
     limits: &Limits,
 ) -> LoopFacts {
     // A second piece that costs more than the whole run cannot pay.
-    let most = item.reduce_ns.max(2.0 * limits.workers as f64 * items as f64 * item.item_ns);
+    let run_ns = call.items as f64 * item.item_ns * call.cost.0;
+    let most = item.reduce_ns.max(2.0 * limits.workers as f64 * run_ns);
     let raised = |reduce_ns| LoopFacts { reduce_ns, ..item };
-    let least = least_serial(item.reduce_ns, most, raised, (items, hot), machine, limits);
+    let least = least_serial(item.reduce_ns, most, raised, call, machine, limits);
     raised(least)
 }
 
@@ -277,15 +295,13 @@ fn least_serial(
     mut low: f64,
     mut high: f64,
     raised: impl Fn(f64) -> LoopFacts,
-    (items, hot): Occasion,
+    call: Occasion,
     machine: &MachineFacts,
     limits: &Limits,
 ) -> f64 {
     for _ in 0..40 {
         let middle = (low + high) / 2.0;
-        let facts = raised(middle);
-        let plan = model::decide(items as usize, &facts, machine, limits, hot as usize).plan;
-        if plan == Plan::Serial {
+        if call.plan(&raised(middle), machine, limits) == Plan::Serial {
             high = middle;
         } else {
             low = middle;

@@ -51,6 +51,7 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                     name: "demo::f".into(),
                     item_type: "&u8".into(),
                     items,
+                    cost: 1.0,
                     setting,
                     hot,
                     wall_ns,
@@ -67,6 +68,31 @@ fn measured(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Measur
     let seen = recorded(truth, sizes, workers, noise);
     Measurement::new(&seen, |_| Some(Source { tokens: "0".repeat(16), ..Source::default() }))
         .expect("a machine was recorded")
+}
+
+#[test]
+fn items_of_different_cost_are_fitted_by_the_unit() {
+    let unit = LoopFacts { item_ns: 50.0, item_cv: 0.2, reduce_ns: 100.0, contention: 0.05 };
+    let mut seen = Observations::default();
+    for cost in [1.0, 64.0] {
+        let calls = recorded(unit.at_cost(cost), &[4_000], 4, 0.01);
+        seen.machines.clone_from(&calls.machines);
+        for call in calls.loops.into_values().flatten() {
+            seen.add(Record::Call(Call { cost, ..call }));
+        }
+    }
+    let source = |_: &str| Some(Source { tokens: "0".repeat(16), ..Source::default() });
+    let measurement = Measurement::new(&seen, source).expect("a machine was recorded");
+    let entry = &measurement.section(MACHINE).loops["demo::f"];
+    assert_near(entry.facts.item_ns, unit.item_ns, 1.0);
+    assert_near(entry.facts.contention, unit.contention, 0.02);
+    assert_near(entry.plan.cost, 64.0, 0.0);
+    // Dearer items pay from fewer of them on.
+    let parallel_from = entry.parallel_from.expect("parallel somewhere");
+    let facts = entry.facts;
+    let limits = Limits::cores(4);
+    let from = model::break_even(&facts, &MACHINE, &limits, HOT).expect("parallel somewhere");
+    assert!(parallel_from < from as u64 / 20, "{parallel_from}, {from}");
 }
 
 fn assert_near(found: f64, truth: f64, within: f64) {
@@ -128,10 +154,11 @@ fn a_plan_that_lost_against_serial_is_given_up() {
     let item = LoopFacts { item_ns: 100.0, item_cv: 0.1, reduce_ns: 10.0, contention: 0.0 };
     let limits = Limits::cores(4);
     let decide = |item: &LoopFacts| model::decide(10_000, item, &MACHINE, &limits, 3).plan;
+    let call = Occasion { items: 10_000, cost: Cost(1.0), hot: 3 };
     assert_ne!(decide(&item), Plan::Serial);
     for mended in [
-        made_serial_by_contention(item, (10_000, 3), &MACHINE, &limits),
-        made_serial_by_pieces(item, (10_000, 3), &MACHINE, &limits),
+        made_serial_by_contention(item, call, &MACHINE, &limits),
+        made_serial_by_pieces(item, call, &MACHINE, &limits),
     ] {
         assert_eq!(decide(&mended), Plan::Serial);
         assert_eq!(mended.item_ns, 100.0);

@@ -119,6 +119,8 @@ fn good_enough(
         let cold_start_ns = new.1.cold_spawn_ns + new.1.cold_wake_ns;
         let negligible_ns = SHARE_OF_COLD_START * cold_start_ns;
         let about_as_fast = |old: f64, new: f64| old <= new * (1.0 + tolerance) + negligible_ns;
+        let (was, is) = (class.at_cost(old.0), class.at_cost(new.0));
+        let (old, new) = ((&was, old.1), (&is, new.1));
         class.hots().into_iter().all(|hot| {
             let plan =
                 |(item, machine)| model::decide(n, item, machine, &limits, hot as usize).plan;
@@ -155,8 +157,9 @@ pub(crate) fn pace(section: &Section, measurement: &Measurement) -> f64 {
         .loops
         .iter()
         .filter_map(|(name, measured)| {
-            let item_ns = dominant(&measured.classes)?.item_ns()?;
-            Some(item_ns / section.loops.get(name)?.facts.item_ns)
+            let class = dominant(&measured.classes)?;
+            let facts = section.loops.get(name)?.facts;
+            Some(class.item_ns()? / class.at_cost(&facts).item_ns)
         })
         .collect();
     if paces.is_empty() { 1.0 } else { median(&paces) }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amorsize_profile::{Call, MachineFacts, Record, Setting};
+use amorsize_profile::{Call, LoopFacts, MachineFacts, Record, Setting};
 
 use crate::scan::{base_name, without_type};
 use crate::stats::{median, trimmed_mean, uncertainty};
@@ -122,11 +122,14 @@ impl Observations {
     }
 }
 
-/// The calls of one loop that had about the same number of items. All times are scaled to `items`.
+/// The calls of one loop that had about the same number of items, and items of about the same cost. All
+/// times are scaled to `items` and `cost`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SizeClass {
     /// The median number of items.
     pub(crate) items: u64,
+    /// The median number of work units per item.
+    pub(crate) cost: Cost,
     /// Wall times of serial calls, in ns.
     pub(crate) serial: Vec<f64>,
     /// Wall times under stock rayon, in ns.
@@ -145,6 +148,16 @@ pub(crate) struct SizeClass {
     pub(crate) tuned_plan: Option<(u32, u64)>,
     /// Standard deviations of one item's time, in ns.
     pub(crate) item_sd: Vec<f64>,
+}
+
+/// Units of work per item, 1 where nothing else is said.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(crate) struct Cost(pub(crate) f64);
+
+impl Default for Cost {
+    fn default() -> Self {
+        Cost(1.0)
+    }
 }
 
 /// The calls of a size class with one number of workers, about one number of pieces, and one number of
@@ -171,6 +184,11 @@ impl SizeClass {
         if hots.is_empty() { BTreeSet::from([self.hot]) } else { hots }
     }
 
+    /// The facts of a loop for calls of this class.
+    pub(crate) fn at_cost(&self, facts: &LoopFacts) -> LoopFacts {
+        facts.at_cost(self.cost.0)
+    }
+
     pub(crate) fn parallel_calls(&self) -> usize {
         self.settings.iter().map(|setting| setting.wall.len()).sum()
     }
@@ -188,9 +206,10 @@ impl SizeClass {
 /// Groups the calls of one loop by size; quarter octaves, so that the sizes of a class differ by at
 /// most a fifth. Sorted by size.
 pub(crate) fn size_classes(calls: &[Call]) -> Vec<SizeClass> {
-    let mut groups: BTreeMap<u32, Vec<&Call>> = BTreeMap::new();
+    let mut groups: BTreeMap<(u32, i32), Vec<&Call>> = BTreeMap::new();
     for call in calls {
-        groups.entry(quarter_octave(call.items)).or_default().push(call);
+        let cost = (4.0 * call.cost.log2()).round() as i32;
+        groups.entry((quarter_octave(call.items), cost)).or_default().push(call);
     }
     groups.into_values().map(|calls| size_class(&calls)).collect()
 }
@@ -199,7 +218,8 @@ fn size_class(calls: &[&Call]) -> SizeClass {
     let mut sizes: Vec<u64> = calls.iter().map(|call| call.items).collect();
     sizes.sort_unstable();
     let items = sizes[sizes.len() / 2];
-    let mut class = SizeClass { items, ..SizeClass::default() };
+    let cost = median(&calls.iter().map(|call| call.cost).collect::<Vec<f64>>());
+    let mut class = SizeClass { items, cost: Cost(cost), ..SizeClass::default() };
     /// Wall times and chunk sizes.
     type Group = (Vec<f64>, Vec<f64>);
     let mut settings: BTreeMap<(u32, u32, u32), Group> = BTreeMap::new();
@@ -208,7 +228,7 @@ fn size_class(calls: &[&Call]) -> SizeClass {
     for call in calls {
         *hots.entry(call.hot).or_default() += 1;
         let scale = items as f64 / call.items as f64;
-        let wall = call.wall_ns as f64 * scale;
+        let wall = call.wall_ns as f64 * scale * cost / call.cost;
         match call.setting {
             Setting::Serial => {
                 class.serial.push(wall);
@@ -230,7 +250,7 @@ fn size_class(calls: &[&Call]) -> SizeClass {
                     let hot = call.hot.min(workers - 1);
                     class.tuned_parallel.entry(hot).or_default().push(wall);
                 }
-                class.predicted.push(predicted_ns as f64 * scale);
+                class.predicted.push(predicted_ns as f64 * scale * cost / call.cost);
                 *plans.entry((workers, chunk)).or_default() += 1;
             }
         }
@@ -303,6 +323,7 @@ mod tests {
             name: "a::f".into(),
             item_type: "&u8".into(),
             items,
+            cost: 1.0,
             setting,
             hot: 0,
             wall_ns,

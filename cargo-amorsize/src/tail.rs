@@ -95,6 +95,7 @@ mod tests {
             name: "a::f".into(),
             item_type: "&u8".into(),
             items: 8,
+            cost: 1.0,
             setting: Setting::Serial,
             hot: 0,
             wall_ns: 80,

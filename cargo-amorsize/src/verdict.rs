@@ -2,12 +2,12 @@
 //! fresh runs, and against what the model predicted; and what follows for a plan that lost.
 
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
-use amorsize_runtime::model::{self, Limits, Plan};
+use amorsize_runtime::model::{Limits, Plan};
 
 use crate::fit::{
     Measurement, Occasion, facts_of, limits, made_serial_by_contention, made_serial_by_pieces,
 };
-use crate::observations::{Observations, SizeClass, dominant, size_classes, weight};
+use crate::observations::{Cost, Observations, SizeClass, dominant, size_classes, weight};
 use crate::progress::counted;
 use crate::stats::{Ratio, ratio_of_means, trimmed_mean};
 use crate::table::Table;
@@ -23,6 +23,7 @@ const SHARE_THAT_MATTERS: f64 = 0.05;
 pub(crate) struct Verified {
     pub(crate) name: String,
     pub(crate) items: u64,
+    pub(crate) cost: Cost,
     pub(crate) workers: u32,
     pub(crate) chunk: u64,
     pub(crate) serial: f64,
@@ -46,6 +47,7 @@ impl Verified {
         Some(Verified {
             name: name.to_owned(),
             items: class.items,
+            cost: class.cost,
             workers,
             chunk,
             serial: trimmed_mean(&class.serial),
@@ -92,15 +94,19 @@ impl Verified {
         matters && !self.parallel.is_empty()
     }
 
+    fn occasion(&self, hot: u32) -> Occasion {
+        Occasion { items: self.items, cost: self.cost, hot }
+    }
+
     /// The calls that ran in parallel.
     fn parallel_calls(&self) -> Vec<Occasion> {
-        self.parallel.iter().map(|&(hot, _)| (self.items, hot)).collect()
+        self.parallel.iter().map(|&(hot, _)| self.occasion(hot)).collect()
     }
 
     /// Those of them that lost; all, where only all together did.
     fn lost_calls(&self) -> Vec<Occasion> {
         let lost = self.parallel.iter().filter(|(_, ratio)| ratio.is_some_and(is_slower));
-        let lost: Vec<Occasion> = lost.map(|&(hot, _)| (self.items, hot)).collect();
+        let lost: Vec<Occasion> = lost.map(|&(hot, _)| self.occasion(hot)).collect();
         if lost.is_empty() { self.parallel_calls() } else { lost }
     }
 
@@ -153,23 +159,26 @@ pub(crate) fn compare(seen: &Observations, section: &Section) -> Vec<Verified> {
             continue;
         };
         let classes = size_classes(calls);
+        let reviewed = &entry.plan;
+        let distance = |class: &SizeClass| {
+            distance(class.items as f64, reviewed.items as f64)
+                + distance(class.cost.0, reviewed.cost)
+        };
         let main = classes
             .iter()
-            .min_by(|a, b| {
-                distance(a.items, entry.plan.items).total_cmp(&distance(b.items, entry.plan.items))
-            })
+            .min_by(|a, b| distance(a).total_cmp(&distance(b)))
             .or_else(|| dominant(&classes))
-            .map(|class| class.items);
+            .map(|class| (class.items, class.cost));
         let all: f64 = classes.iter().map(weight).sum();
         rows.extend(classes.iter().filter_map(|class| {
-            Verified::new(name, class, Some(class.items) == main, weight(class) / all)
+            Verified::new(name, class, Some((class.items, class.cost)) == main, weight(class) / all)
         }));
     }
     rows
 }
 
-fn distance(a: u64, b: u64) -> f64 {
-    ((a.max(1) as f64) / (b.max(1) as f64)).ln().abs()
+fn distance(a: f64, b: f64) -> f64 {
+    (a / b).ln().abs()
 }
 
 /// Gives up plans that lost to serial, in `section`, and those that did not win unless their entry is
@@ -230,13 +239,8 @@ pub(crate) fn would_lose(
 }
 
 /// Whether these facts choose a serial run for a call.
-fn is_serial(
-    (items, hot): Occasion,
-    facts: &LoopFacts,
-    machine: &MachineFacts,
-    limits: &Limits,
-) -> bool {
-    model::decide(items as usize, facts, machine, limits, hot as usize).plan == Plan::Serial
+fn is_serial(call: Occasion, facts: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> bool {
+    call.plan(facts, machine, limits) == Plan::Serial
 }
 
 /// Writes the measured speed-ups into the section, except for entries that are `kept` as they were.
@@ -291,7 +295,8 @@ pub(crate) fn print(rows: &[Verified], section: &Section, mended: &[String], ver
             hidden += usize::from(row.loses_to_serial() || row.loses_to_rayon());
             continue;
         }
-        let item_ns = section.loops.get(&row.name).map_or(f64::NAN, |entry| entry.facts.item_ns);
+        let facts = section.loops.get(&row.name).map(|entry| entry.facts.at_cost(row.cost.0));
+        let item_ns = facts.map_or(f64::NAN, |facts| facts.item_ns);
         let mut notes = row.notes();
         if row.gains_nothing() && mended.contains(&row.name) {
             notes.push("so at this size it will run serially".to_owned());

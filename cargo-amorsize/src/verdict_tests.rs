@@ -50,6 +50,7 @@ fn add_calls(
                 name: "a::f".into(),
                 item_type: "&u8".into(),
                 items,
+                cost: 1.0,
                 setting,
                 hot,
                 wall_ns,
@@ -133,7 +134,8 @@ fn a_plan_that_loses_when_cold_stays_when_hot() {
     let all = measurement(&seen.with_verification(&verification));
     assert_eq!(mend(&mut section, &rows, &all, |_, _| true), ["a::f"]);
     let facts = section.loops["a::f"].facts;
-    let plan = |hot| model::decide(1_000, &facts, &MACHINE, &Limits::cores(2), hot).plan;
+    let plan =
+        |hot| amorsize_runtime::model::decide(1_000, &facts, &MACHINE, &Limits::cores(2), hot).plan;
     assert_eq!(plan(0), Plan::Serial);
     assert_ne!(plan(1), Plan::Serial);
 }

@@ -13,7 +13,7 @@ fn profile(name: &str, tokens: &str) -> String {
         tokens: tokens.to_owned(),
         facts: LoopFacts { item_ns: 40.0, item_cv: 0.2, reduce_ns: 30.0, contention: 0.05 },
         parallel_from: Some(300),
-        plan: ReviewedPlan { items: 20_000, workers: 2, chunk: 500, speedup: 1.8 },
+        plan: ReviewedPlan { items: 20_000, cost: 1.0, workers: 2, chunk: 500, speedup: 1.8 },
     };
     let facts =
         MachineFacts::from_array([300.0, 4_000.0, 3_000.0, 20_000.0, 50_000.0, 60.0, 900.0]);

@@ -35,6 +35,21 @@ fn no_loops_to_skip(x: u32) -> u32 {
     x
 }
 
+#[amorsize::tune(cost = )]
+fn no_cost(xs: &[u32]) -> u32 {
+    xs.par_iter().sum()
+}
+
+#[amorsize::tune(kernel, cost = x)]
+fn costs_belong_to_loops(x: u32) -> u32 {
+    x
+}
+
+#[amorsize::tune(name = "a<b>")]
+fn no_type_in_names(xs: &[u32]) -> u32 {
+    xs.par_iter().sum()
+}
+
 fn outside(xs: &[u32]) -> u32 {
     amorsize::tuned!(xs.par_iter()).sum()
 }
@@ -45,5 +60,5 @@ static NAMED_TWICE: amorsize::Loop = amorsize::tuned_loop!("one", name = "two");
 fn main() {
     let xs = [1];
     two_chunks(&xs) + no_time(&xs) + no_value(&xs) + from_one(&xs) + only_two(&xs);
-    all_skipped(&xs) + no_loops_to_skip(1) + outside(&xs);
+    all_skipped(&xs) + no_cost(&xs) + costs_belong_to_loops(1) + no_type_in_names(&xs) + no_loops_to_skip(1) + outside(&xs);
 }

@@ -54,8 +54,8 @@ pub(crate) fn note_untuned(target: &'static Loop) {
     }
 }
 
-/// Name and item type of a loop, and the binary order of magnitude of its number of items.
-type Key = (&'static str, &'static str, u32);
+/// Name and item type of a loop, and the binary orders of magnitude of its items' number and cost.
+type Key = (&'static str, &'static str, u32, i32);
 
 pub(crate) struct Recorder {
     mode: Mode,
@@ -120,7 +120,16 @@ impl Recorder {
             *samples.entry(name).or_default() += 1;
         }
         let wall_ns = (time.as_nanos() as u64).saturating_sub(self.clock_ns);
-        self.write(name, "", 1, Setting::Serial, 0, wall_ns, None);
+        self.append(&Record::Call(Call {
+            name: name.to_owned(),
+            item_type: String::new(),
+            items: 1,
+            cost: 1.0,
+            setting: Setting::Serial,
+            hot: 0,
+            wall_ns,
+            item_sd_ns: None,
+        }));
     }
 
     /// The loop calls the kernel itself: calls of it are items from now on, not samples.
@@ -135,16 +144,28 @@ impl Recorder {
         P: Producer,
         C: Consumer<P::Item>,
     {
-        let (name, items) = (context.target.name(), run.len as u64);
-        let item_type = context.target.item_type();
+        let Context { target, cost, .. } = context;
+        let (name, item_type, items) = (target.name(), target.item_type(), run.len as u64);
         if items == 0 {
             return context.run_serial(run);
         }
-        self.adopt_profile(context.target);
+        self.adopt_profile(target);
         self.end_sampling(name);
-        let key = (name, item_type, items.ilog2());
+        let key = (name, item_type, items.ilog2(), cost.log2() as i32);
         let assignment = self.with_experiment(key, context, items, Experiment::next);
         let hot = pool::hot_helpers(&machine::facts());
+        let write = |items, hot: usize, setting, wall_ns, item_sd_ns| {
+            self.append(&Record::Call(Call {
+                name: name.to_owned(),
+                item_type: item_type.to_owned(),
+                items,
+                cost,
+                setting,
+                hot: hot.try_into().unwrap_or(u32::MAX),
+                wall_ns,
+                item_sd_ns,
+            }));
+        };
         let (result, setting, wall_ns, item_sd_ns) = match assignment {
             Assignment::Settled(setting) => return self.run_as(context, run, setting),
             Assignment::First => {
@@ -152,11 +173,11 @@ impl Recorder {
                 let result = blocks.run_first(context, run);
                 if let Some(rest) = blocks.handed_over {
                     // The serial part took so long that no helper was hot any more.
-                    self.write(name, item_type, rest.items, rest.setting, 0, rest.wall_ns, None);
+                    write(rest.items, 0, rest.setting, rest.wall_ns, None);
                 }
                 let items = blocks.items() as u64;
                 let (wall_ns, sd) = (blocks.total_ns(), blocks.item_sd_ns());
-                self.write(name, item_type, items, Setting::Serial, hot, wall_ns, sd);
+                write(items, hot, Setting::Serial, wall_ns, sd);
                 let item_ns = wall_ns as f64 / items as f64;
                 self.with_experiment(key, context, items, |e| e.learn_item_time(item_ns));
                 return result;
@@ -177,7 +198,7 @@ impl Recorder {
         self.with_experiment(key, context, items, |e| {
             e.add(setting, wall_ns as f64 / items as f64)
         });
-        self.write(name, item_type, items, setting, hot, wall_ns, item_sd_ns);
+        write(items, hot, setting, wall_ns, item_sd_ns);
         result
     }
 
@@ -198,10 +219,11 @@ impl Recorder {
             }
             Setting::Tuned { .. } => {
                 let (planned, len) = (context.target.planned(), run.len);
-                if planned.is_untimed(run.len) {
+                let units = context.units(len);
+                if planned.is_untimed(units) {
                     run.fold()
-                } else if planned.is_certain(run.len) {
-                    run_timed(context.target, run)
+                } else if planned.is_certain(units) {
+                    run_timed(context.target, run, units)
                 } else {
                     context.go(run, context.planned_way(len))
                 }
@@ -211,7 +233,7 @@ impl Recorder {
 
     /// Fills in the plan that the model chooses, for calls under verification.
     fn with_prediction(&self, context: Context, n: usize, setting: Setting) -> Setting {
-        let (Setting::Tuned { .. }, Some(facts)) = (setting, context.target.facts(n)) else {
+        let (Setting::Tuned { .. }, Some(facts)) = (setting, context.facts(n)) else {
             return setting;
         };
         let limits = context.target.limit_by_pool(context.limits);
@@ -253,27 +275,6 @@ impl Recorder {
             }
         });
         f(experiment)
-    }
-
-    fn write(
-        &self,
-        name: &str,
-        item_type: &str,
-        items: u64,
-        setting: Setting,
-        hot: usize,
-        wall_ns: u64,
-        item_sd_ns: Option<f64>,
-    ) {
-        self.append(&Record::Call(Call {
-            name: name.to_owned(),
-            item_type: item_type.to_owned(),
-            items,
-            setting,
-            hot: hot.try_into().unwrap_or(u32::MAX),
-            wall_ns,
-            item_sd_ns,
-        }));
     }
 
     fn append(&self, record: &Record) {
