@@ -15,7 +15,6 @@ use serde::Serialize;
 
 use crate::cli::Effort;
 use crate::estimate::Estimate;
-use crate::executor::Executor;
 use crate::host::Host;
 use crate::interleave::interleave;
 use crate::output;
@@ -79,19 +78,14 @@ fn compare(
     item: impl Fn(usize) + Sync,
 ) -> Comparison {
     output::status(workload);
-    let call = |executor| match executor {
-        Executor::Serial => (0..ITEMS).for_each(&item),
-        Executor::Rayon => (0..ITEMS).into_par_iter().for_each(&item),
-        Executor::RayonMinLen(min) => {
-            (0..ITEMS).into_par_iter().with_min_len(min).for_each(&item);
-        }
-        Executor::Amorsize(target) => (0..ITEMS).into_par_iter().tuned(target).for_each(&item),
-    };
     let peers = [Peer::Serial, Peer::Rayon, Peer::Profiled(target)];
     let samples = interleave(&peers, effort.pick(11, 51), |peer| {
-        let executor = peer.executors(1)[0];
         let start = Instant::now();
-        call(executor);
+        match peer {
+            Peer::Serial => (0..ITEMS).for_each(&item),
+            Peer::Rayon => (0..ITEMS).into_par_iter().for_each(&item),
+            _ => (0..ITEMS).into_par_iter().tuned(target).for_each(&item),
+        }
         start.elapsed().as_nanos() as f64
     });
     let [serial, rayon, io] = [0, 1, 2].map(|peer: usize| &samples[peer][..]);

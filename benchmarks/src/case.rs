@@ -11,7 +11,7 @@ use crate::executor::Executor;
 use crate::fit::{Facts, Sweep};
 use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls};
 use crate::load::{self, Load};
-use crate::peer::{Peer, planned, profiled, unseen};
+use crate::peer::{Peer, others, planned, profiled, unseen};
 use crate::workload::Workload;
 
 /// The fastest plans of the sweep that take part in the comparison: the sweep's own times favour the
@@ -39,6 +39,8 @@ pub(crate) struct Comparison {
     pub(crate) min_len: String,
     pub(crate) amorsize_unseen: Estimate,
     pub(crate) amorsize: Estimate,
+    /// The executors that are neither rayon's nor ours.
+    pub(crate) others: Vec<Other>,
     /// What the profile says, and the plan that follows.
     pub(crate) facts: Facts,
     pub(crate) plan: String,
@@ -49,15 +51,26 @@ pub(crate) struct Comparison {
     pub(crate) other_load: Option<f64>,
     /// Rayon's time divided by that of `amorsize`.
     pub(crate) vs_rayon: Estimate,
+    /// The least time of all that is not ours, the plain iterator and every `with_min_len` included,
+    /// divided by that of `amorsize`.
+    pub(crate) vs_best_peer: f64,
+}
+
+/// What one more executor came to.
+#[derive(Debug, Serialize)]
+pub(crate) struct Other {
+    pub(crate) name: String,
+    pub(crate) time: Estimate,
 }
 
 impl<W: Workload> Case<W> {
     /// Makes the input and checks that all executors agree on it.
     pub(crate) fn prepare(n: usize) -> Result<Self, String> {
         let mut input = W::prepare(n);
-        let executors =
+        let ours =
             [Executor::Rayon, Executor::RayonMinLen(n.div_ceil(8)), Executor::Amorsize(unseen())];
-        for executor in executors {
+        let others = others().into_iter().flat_map(|peer| peer.executors(1));
+        for executor in ours.into_iter().chain(others) {
             if !W::agrees(&input, executor) {
                 return Err(format!("{}/{n}: {executor:?} returns something else", W::NAME));
             }
@@ -100,6 +113,9 @@ impl<W: Workload> Case<W> {
             Peer::Unseen,
             Peer::Profiled(profiled(facts, machine)),
         ];
+        let first_other = peers.len();
+        peers.extend(others());
+        let after_others = peers.len();
         peers.extend(sweep.best_plans(FINALISTS));
         load::wait_for_quiet(PATIENCE);
         let before = Load::now();
@@ -107,10 +123,12 @@ impl<W: Workload> Case<W> {
         let samples = interleave(&peers, rounds, |peer| self.time(peer));
         let other_load = load::others_since(before);
         let time = |peer: usize| Estimate::of(&samples[peer]);
+        let medians: Vec<f64> = samples.iter().map(|samples| median(samples)).collect();
+        let theirs = (0..3).chain(first_other..after_others).map(|peer| medians[peer]);
+        let best_peer_ns = theirs.fold(f64::INFINITY, f64::min);
         let (best, best_ns) = peers
             .iter()
-            .zip(&samples)
-            .map(|(peer, samples)| (peer, median(samples)))
+            .zip(medians.iter().copied())
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .expect("there are peers");
         Comparison {
@@ -122,12 +140,16 @@ impl<W: Workload> Case<W> {
             min_len: peers[2].setting(),
             amorsize_unseen: time(3),
             amorsize: time(4),
+            others: (first_other..after_others)
+                .map(|peer| Other { name: peers[peer].setting(), time: time(peer) })
+                .collect(),
             facts: facts.into(),
             plan: planned(self.n, &facts, &machine),
             best_ns,
             best: best.setting(),
             other_load,
             vs_rayon: Estimate::of_ratio(&samples[1], &samples[4]),
+            vs_best_peer: best_peer_ns / medians[4],
         }
     }
 }

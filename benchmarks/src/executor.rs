@@ -2,6 +2,8 @@
 
 use amorsize::Loop;
 
+use crate::forked::Forked;
+
 /// An executor. Every workload has one arm for each, written as a user of it would.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Executor {
@@ -13,4 +15,10 @@ pub(crate) enum Executor {
     RayonMinLen(usize),
     /// `par_iter().tuned(…)`.
     Amorsize(&'static Loop),
+    /// `par()` of orx-parallel.
+    Orx,
+    /// Paralight, work-stealing.
+    Paralight,
+    /// Work divided by hand.
+    Forked(Forked),
 }

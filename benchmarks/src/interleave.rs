@@ -2,6 +2,7 @@
 
 use crate::executor::Executor;
 use crate::peer::Peer;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A timed region is at least this long, so that looking at the clock does not show.
@@ -13,6 +14,9 @@ const MAX_CALLS: usize = 64;
 /// How long rounds are run before they count. Threads that were idle may be woken on their waker's
 /// core, and it takes the system some milliseconds of their running at once to set them apart.
 const WARM_UP: Duration = Duration::from_millis(50);
+
+/// How long threads that look for more work are left to it before somebody else is measured.
+const UNTIL_ASLEEP: Duration = Duration::from_millis(5);
 
 /// Measures every peer once a round, in seeded random order; returns the samples by peer.
 pub(crate) fn interleave(
@@ -41,6 +45,9 @@ pub(crate) fn interleave(
             let sample = time(&peers[peer]);
             if warm {
                 samples[peer].push(sample);
+            }
+            if peers[peer].spins_on() {
+                thread::sleep(UNTIL_ASLEEP);
             }
         }
         warm |= start.elapsed() >= WARM_UP;

@@ -148,6 +148,29 @@ fn sum(seeds: &[u64], steps: u32, executor: Executor) -> u64 {
         Executor::Rayon => seeds.par_iter().map(item).sum(),
         Executor::RayonMinLen(min) => seeds.par_iter().with_min_len(min).map(item).sum(),
         Executor::Amorsize(target) => seeds.par_iter().tuned(target).map(item).sum(),
+        Executor::Orx => others::orx(seeds, steps),
+        Executor::Paralight => others::paralight(seeds, steps),
+        Executor::Forked(forked) => {
+            forked.run(seeds, |part| sum_of_spins(part, steps), |a, b| a + b)
+        }
+    }
+}
+
+/// Apart from rayon, as methods have the same names.
+mod others {
+    use crate::forked::with_paralight;
+    use crate::spin::spin;
+
+    pub(super) fn orx(seeds: &[u64], steps: u32) -> u64 {
+        use orx_parallel::*;
+        seeds.par().map(|&seed| spin(seed, steps)).sum()
+    }
+
+    pub(super) fn paralight(seeds: &[u64], steps: u32) -> u64 {
+        use paralight::prelude::*;
+        with_paralight(|pool| {
+            seeds.par_iter().with_thread_pool(pool).map(|&seed| spin(seed, steps)).sum()
+        })
     }
 }
 

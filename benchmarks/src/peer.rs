@@ -6,6 +6,8 @@ use amorsize_runtime::machine_class;
 use amorsize_runtime::model::{self, Limits};
 
 use crate::executor::Executor;
+use crate::forked::Forked;
+use crate::openmp::Schedule;
 
 /// A competitor.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,8 @@ pub(crate) enum Peer {
     Rayon,
     /// Rayon with a `with_min_len`.
     RayonMinLen(usize),
+    /// An executor without settings.
+    Other(Executor),
     /// Amorsize at its first call of a loop that no profile knows.
     Unseen,
     /// Amorsize with a profile.
@@ -38,12 +42,18 @@ impl Peer {
         }
     }
 
+    /// Whether threads of its pool go on looking for work for a while, in the way of whoever runs next.
+    pub(crate) fn spins_on(&self) -> bool {
+        matches!(self, Peer::Other(Executor::Forked(Forked::OpenMp(_)) | Executor::Paralight))
+    }
+
     /// One executor for each of `calls` calls.
     pub(crate) fn executors(&self, calls: usize) -> Vec<Executor> {
         let each = |_| match *self {
             Peer::Serial => Executor::Serial,
             Peer::Rayon => Executor::Rayon,
             Peer::RayonMinLen(min) => Executor::RayonMinLen(min),
+            Peer::Other(executor) => executor,
             Peer::Unseen => Executor::Amorsize(unseen()),
             Peer::Profiled(target) | Peer::Plan { target, .. } => Executor::Amorsize(target),
         };
@@ -56,11 +66,34 @@ impl Peer {
             Peer::Serial => "serial".to_owned(),
             Peer::Rayon => "rayon".to_owned(),
             Peer::RayonMinLen(min) => format!("min {min}"),
+            Peer::Other(executor) => name(executor).to_owned(),
             Peer::Unseen => "unseen".to_owned(),
             Peer::Profiled(_) => "profiled".to_owned(),
             Peer::Plan { workers, chunk: Some(chunk), .. } => format!("{workers}×{chunk}"),
             Peer::Plan { workers, .. } => format!("{workers} workers"),
         }
+    }
+}
+
+/// The executors that are not rayon's or ours, as far as they were built.
+pub(crate) fn others() -> Vec<Peer> {
+    let forked = Forked::ALL.into_iter().filter(|forked| forked.is_there()).map(Executor::Forked);
+    [Executor::Orx, Executor::Paralight].into_iter().chain(forked).map(Peer::Other).collect()
+}
+
+/// Of an executor without settings.
+fn name(executor: &Executor) -> &'static str {
+    match executor {
+        Executor::Serial => "serial",
+        Executor::Rayon | Executor::RayonMinLen(_) => "rayon",
+        Executor::Amorsize(_) => "amorsize",
+        Executor::Orx => "orx",
+        Executor::Paralight => "paralight",
+        Executor::Forked(Forked::Scope) => "scope",
+        Executor::Forked(Forked::Chili) => "chili",
+        Executor::Forked(Forked::OpenMp(Schedule::Static)) => "omp static",
+        Executor::Forked(Forked::OpenMp(Schedule::Dynamic)) => "omp dynamic",
+        Executor::Forked(Forked::OpenMp(Schedule::Guided)) => "omp guided",
     }
 }
 

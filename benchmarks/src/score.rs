@@ -12,8 +12,10 @@ use crate::estimate::{Estimate, geometric_mean};
 pub(crate) struct Score {
     vs_rayon_geomean: f64,
     vs_rayon_worst: f64,
+    vs_best_peer_geomean: f64,
     vs_serial_worst: f64,
     regret_geomean: f64,
+    regret_p95: f64,
     regret_max: f64,
     never_seen_regret_geomean: f64,
     serial_overhead_ns: f64,
@@ -28,8 +30,10 @@ impl Score {
         Score {
             vs_rayon_geomean: geometric_mean(vs_rayon()),
             vs_rayon_worst: vs_rayon().fold(f64::NAN, f64::min),
+            vs_best_peer_geomean: geometric_mean(cases.iter().map(|case| case.vs_best_peer)),
             vs_serial_worst: vs_serial.fold(f64::NAN, f64::max),
             regret_geomean: geometric_mean(regret()),
+            regret_p95: quantile(regret().collect(), 0.95),
             regret_max: regret().fold(f64::NAN, f64::max),
             never_seen_regret_geomean: geometric_mean(unseen),
             serial_overhead_ns: serial_overhead.median,
@@ -37,13 +41,22 @@ impl Score {
     }
 }
 
+/// The smallest of the values that this share of them does not exceed.
+fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let rank = (share * values.len() as f64).ceil() as usize;
+    values[rank.clamp(1, values.len()) - 1]
+}
+
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in [
             ("vs_rayon_geomean", self.vs_rayon_geomean),
             ("vs_rayon_worst", self.vs_rayon_worst),
+            ("vs_best_peer_geomean", self.vs_best_peer_geomean),
             ("vs_serial_worst", self.vs_serial_worst),
             ("regret_geomean", self.regret_geomean),
+            ("regret_p95", self.regret_p95),
             ("regret_max", self.regret_max),
             ("never_seen_regret_geomean", self.never_seen_regret_geomean),
             ("serial_overhead_ns", self.serial_overhead_ns),
@@ -73,12 +86,14 @@ mod tests {
             min_len: String::new(),
             amorsize_unseen: exactly(unseen),
             amorsize: exactly(amorsize),
+            others: Vec::new(),
             facts: Facts::default(),
             plan: String::new(),
             best_ns,
             best: String::new(),
             other_load: None,
             vs_rayon: exactly(rayon / amorsize),
+            vs_best_peer: serial.min(rayon) / amorsize,
         }
     }
 
@@ -91,6 +106,9 @@ mod tests {
         assert_eq!(score.vs_rayon_worst, 1.0);
         assert_eq!(score.vs_serial_worst, 1.0);
         assert_eq!(score.regret_max, 1.2);
+        assert_eq!(quantile((1..=100).map(f64::from).collect(), 0.95), 95.0);
+        assert_eq!(quantile(vec![3.0], 0.95), 3.0);
+        assert_eq!(score.vs_best_peer_geomean, 1.0);
         assert!((score.never_seen_regret_geomean - 2.4_f64.sqrt()).abs() < 1e-9);
         assert!(score.to_string().ends_with("serial_overhead_ns: 3.000\n"));
     }

@@ -85,6 +85,7 @@ impl fmt::Display for Results {
             "best",
             "regret",
             "vs_rayon",
+            "vs_peer",
             "load",
         ]);
         for case in &self.cases {
@@ -99,6 +100,7 @@ impl fmt::Display for Results {
                 case.best.clone(),
                 format!("{:.2}", case.amorsize.median / case.best_ns),
                 ratio(&case.vs_rayon),
+                format!("{:.2}", case.vs_best_peer),
                 cores(case.other_load),
             ]);
         }

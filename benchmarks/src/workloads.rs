@@ -36,6 +36,7 @@ mod tests {
 
     use super::*;
     use crate::executor::Executor;
+    use crate::peer::others;
 
     struct Agreement;
 
@@ -44,9 +45,9 @@ mod tests {
             static LOOP: Loop = Loop::new("agreement", Options::NONE, &[]);
             for n in [0, 1, 2, 37, 200] {
                 let input = W::prepare(n);
-                for executor in
-                    [Executor::Rayon, Executor::RayonMinLen(16), Executor::Amorsize(&LOOP)]
-                {
+                let others = others().into_iter().flat_map(|peer| peer.executors(1));
+                let ours = [Executor::Rayon, Executor::RayonMinLen(16), Executor::Amorsize(&LOOP)];
+                for executor in ours.into_iter().chain(others) {
                     assert!(W::agrees(&input, executor), "{} {n} {executor:?}", W::NAME);
                 }
                 for (workers, chunk) in [(2, 1), (2, 16), (4, 7)] {

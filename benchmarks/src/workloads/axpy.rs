@@ -39,6 +39,32 @@ impl Workload for Axpy {
                 y.par_iter_mut().zip(&*x).with_min_len(min).for_each(axpy);
             }
             Executor::Amorsize(target) => y.par_iter_mut().tuned(target).zip(&*x).for_each(axpy),
+            Executor::Orx => others::orx(y, x),
+            Executor::Paralight => others::paralight(y, x),
+            Executor::Forked(forked) => forked.run(
+                (&mut y[..], &x[..]),
+                |(y, x)| y.iter_mut().zip(x).for_each(axpy),
+                |(), ()| (),
+            ),
         }
+    }
+}
+
+/// Apart from rayon, as methods have the same names.
+mod others {
+    use super::A;
+    use crate::forked::with_paralight;
+
+    pub(super) fn orx(y: &mut [f32], x: &[f32]) {
+        use orx_parallel::*;
+        y.into_par().enumerate().for_each(|(i, y)| *y += A * x[i]);
+    }
+
+    pub(super) fn paralight(y: &mut [f32], x: &[f32]) {
+        use paralight::prelude::*;
+        with_paralight(|pool| {
+            let both = (y.par_iter_mut(), x.par_iter()).zip_eq();
+            both.with_thread_pool(pool).for_each(|(y, x)| *y += A * x);
+        });
     }
 }

@@ -3,6 +3,7 @@ use rayon::prelude::*;
 use amorsize::Tune;
 
 use crate::executor::Executor;
+use crate::forked::collected;
 use crate::spin::spin;
 use crate::workload::Workload;
 
@@ -46,6 +47,39 @@ impl Workload for Heterogeneous {
             Executor::Rayon => items.par_iter().map(work).collect(),
             Executor::RayonMinLen(min) => items.par_iter().with_min_len(min).map(work).collect(),
             Executor::Amorsize(target) => items.par_iter().tuned(target).map(work).collect(),
+            Executor::Orx => others::orx(items),
+            Executor::Paralight => others::paralight(items),
+            Executor::Forked(forked) => collected(items.len(), |results| {
+                forked.run(
+                    (results, &items[..]),
+                    |(results, items)| {
+                        results.iter_mut().zip(items).for_each(|(r, item)| *r = Some(work(item)));
+                    },
+                    |(), ()| (),
+                );
+            }),
         }
+    }
+}
+
+/// Apart from rayon, as methods have the same names.
+mod others {
+    use super::Item;
+    use crate::forked::with_paralight;
+    use crate::spin::spin;
+
+    pub(super) fn orx(items: &[Item]) -> Vec<u64> {
+        use orx_parallel::*;
+        items.par().map(|item| spin(item.seed, item.steps)).collect()
+    }
+
+    pub(super) fn paralight(items: &[Item]) -> Vec<u64> {
+        use paralight::prelude::*;
+        let mut results = vec![0; items.len()];
+        with_paralight(|pool| {
+            let both = (results.par_iter_mut(), items.par_iter()).zip_eq();
+            both.with_thread_pool(pool).for_each(|(r, item)| *r = spin(item.seed, item.steps));
+        });
+        results
     }
 }

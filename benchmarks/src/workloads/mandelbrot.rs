@@ -3,6 +3,7 @@ use rayon::prelude::*;
 use amorsize::Tune;
 
 use crate::executor::Executor;
+use crate::forked::RowsMut;
 use crate::workload::Workload;
 
 /// Rows of the Mandelbrot set: dear items whose cost changes smoothly along the index.
@@ -36,7 +37,36 @@ impl Workload for Mandelbrot {
             Executor::Amorsize(target) => {
                 image.par_chunks_mut(WIDTH).tuned(target).enumerate().for_each(draw)
             }
+            Executor::Orx => others::orx(image, rows),
+            Executor::Paralight => others::paralight(image, rows),
+            Executor::Forked(forked) => forked.run(
+                (0..rows, RowsMut::new(image, WIDTH)),
+                |(rows, pixels)| rows.zip(pixels.iter()).for_each(draw),
+                |(), ()| (),
+            ),
         }
+    }
+}
+
+/// Apart from rayon, as methods have the same names.
+mod others {
+    use super::{WIDTH, draw_row};
+    use crate::forked::with_paralight;
+
+    pub(super) fn orx(image: &mut [u16], rows: usize) {
+        use orx_parallel::*;
+        let chunks = image.chunks_mut(WIDTH).enumerate();
+        chunks.iter_into_par().for_each(|(i, row)| draw_row(row, i as f64 / rows as f64));
+    }
+
+    pub(super) fn paralight(image: &mut [u16], rows: usize) {
+        use paralight::prelude::*;
+        let mut chunks: Vec<&mut [u16]> = image.chunks_mut(WIDTH).collect();
+        with_paralight(|pool| {
+            let numbered = (chunks.par_iter_mut(), (0..rows).into_par_iter()).zip_eq();
+            let draw = |(row, i): (&mut &mut [u16], usize)| draw_row(row, i as f64 / rows as f64);
+            numbered.with_thread_pool(pool).for_each(draw);
+        });
     }
 }
 

@@ -28,6 +28,26 @@ impl Workload for SumOfSquares {
             Executor::Rayon => numbers.par_iter().map(square).sum(),
             Executor::RayonMinLen(min) => numbers.par_iter().with_min_len(min).map(square).sum(),
             Executor::Amorsize(target) => numbers.par_iter().tuned(target).map(square).sum(),
+            Executor::Orx => others::orx(numbers),
+            Executor::Paralight => others::paralight(numbers),
+            Executor::Forked(forked) => {
+                forked.run(&numbers[..], |part| part.iter().map(square).sum(), |a, b| a + b)
+            }
         }
+    }
+}
+
+/// Apart from rayon, as methods have the same names.
+mod others {
+    use crate::forked::with_paralight;
+
+    pub(super) fn orx(numbers: &[u64]) -> u64 {
+        use orx_parallel::*;
+        numbers.par().map(|x| x * x).sum()
+    }
+
+    pub(super) fn paralight(numbers: &[u64]) -> u64 {
+        use paralight::prelude::*;
+        with_paralight(|pool| numbers.par_iter().with_thread_pool(pool).map(|x| x * x).sum())
     }
 }

@@ -52,7 +52,39 @@ impl Workload for WordCount {
             Executor::Amorsize(target) => {
                 lines.par_iter().tuned(target).fold(Counts::new, count).reduce(Counts::new, merge)
             }
+            Executor::Orx => others::orx(lines),
+            Executor::Paralight => others::paralight(lines),
+            Executor::Forked(forked) => {
+                forked.run(&lines[..], |part| part.iter().fold(Counts::new(), count), merge)
+            }
         }
+    }
+}
+
+/// Apart from rayon, as methods have the same names.
+mod others {
+    use super::{Counts, count_words, merge};
+    use crate::forked::with_paralight;
+
+    pub(super) fn orx(lines: &[String]) -> Counts {
+        use orx_parallel::*;
+        let add = |counts: &mut Counts, line: &String| {
+            *counts = count_words(std::mem::take(counts), line);
+        };
+        lines.par().fold(Counts::new, add).into_iter().reduce(merge).unwrap_or_default()
+    }
+
+    pub(super) fn paralight(lines: &[String]) -> Counts {
+        use paralight::prelude::*;
+        with_paralight(|pool| {
+            let lines = lines.par_iter().with_thread_pool(pool);
+            lines.fold_per_thread(
+                Counts::new,
+                |counts, line| count_words(counts, line),
+                |_threads| Counts::new(),
+                merge,
+            )
+        })
     }
 }
 
