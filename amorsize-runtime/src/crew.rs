@@ -165,7 +165,7 @@ pub(crate) struct Lengths {
 
 impl Lengths {
     /// Any length.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) const ANY: Lengths = Lengths { min: 1, max: usize::MAX };
 
     pub(crate) fn of(producer: &impl Producer) -> Self {

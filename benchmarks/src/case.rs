@@ -1,11 +1,12 @@
 //! One workload at one size: checked, swept, compared.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amorsize::expansion::{LoopFacts, MachineFacts};
 use serde::Serialize;
 
+use crate::cpu;
 use crate::estimate::{Estimate, median};
 use crate::executor::Executor;
 use crate::fit::{Facts, Sweep};
@@ -20,6 +21,12 @@ const FINALISTS: usize = 3;
 
 /// How long a case waits for a quiet machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long calls are made to see their processor time.
+const CPU_REGION: Duration = Duration::from_millis(30);
+
+/// Where the peer with a profile stands among those compared.
+const PROFILED: usize = 4;
 
 /// An input, ready to be worked on.
 pub(crate) struct Case<W: Workload> {
@@ -47,6 +54,8 @@ pub(crate) struct Comparison {
     /// The least time of all peers and plans, and whose it is.
     pub(crate) best_ns: f64,
     pub(crate) best: String,
+    /// Processor time of a profiled call divided by the time of a serial one.
+    pub(crate) cpu_per_serial: Option<f64>,
     /// Cores that other processes used meanwhile.
     pub(crate) other_load: Option<f64>,
     /// Rayon's time divided by that of `amorsize`.
@@ -90,6 +99,18 @@ impl<W: Workload> Case<W> {
         })
     }
 
+    /// Processor time of one call, in a row of calls.
+    fn cpu_ns(&mut self, peer: &Peer) -> Option<f64> {
+        let executor = peer.executors(1)[0];
+        let (before, start) = (cpu::process_ns()?, Instant::now());
+        let mut calls = 0;
+        while calls == 0 || start.elapsed() < CPU_REGION {
+            black_box(W::run(black_box(&mut self.input), executor));
+            calls += 1;
+        }
+        Some((cpu::process_ns()? - before) / f64::from(calls))
+    }
+
     /// Measures all settings that the comparison and the profile choose from.
     pub(crate) fn sweep(&mut self, budget: Duration) -> Sweep {
         load::wait_for_quiet(PATIENCE);
@@ -121,6 +142,7 @@ impl<W: Workload> Case<W> {
         let before = Load::now();
         let rounds = rounds_within(budget, peers.len(), sweep.serial_ns());
         let samples = interleave(&peers, rounds, |peer| self.time(peer));
+        let cpu_ns = self.cpu_ns(&peers[PROFILED]);
         let other_load = load::others_since(before);
         let time = |peer: usize| Estimate::of(&samples[peer]);
         let medians: Vec<f64> = samples.iter().map(|samples| median(samples)).collect();
@@ -139,7 +161,7 @@ impl<W: Workload> Case<W> {
             rayon_min_len: time(2),
             min_len: peers[2].setting(),
             amorsize_unseen: time(3),
-            amorsize: time(4),
+            amorsize: time(PROFILED),
             others: (first_other..after_others)
                 .map(|peer| Other { name: peers[peer].setting(), time: time(peer) })
                 .collect(),
@@ -147,9 +169,10 @@ impl<W: Workload> Case<W> {
             plan: planned(self.n, &facts, &machine),
             best_ns,
             best: best.setting(),
+            cpu_per_serial: cpu_ns.map(|cpu_ns| cpu_ns / medians[0]),
             other_load,
-            vs_rayon: Estimate::of_ratio(&samples[1], &samples[4]),
-            vs_best_peer: best_peer_ns / medians[4],
+            vs_rayon: Estimate::of_ratio(&samples[1], &samples[PROFILED]),
+            vs_best_peer: best_peer_ns / medians[PROFILED],
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use regex::Regex;
 
-use crate::{blocking, build_cost, nine_loops, output, suite};
+use crate::{blocking, build_cost, nine_loops, output, report, suite};
 
 /// Measures Amorsize against its peers, interleaved in one run.
 #[derive(Debug, Parser)]
@@ -14,7 +14,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Fewer rounds: a first impression in about a minute
+    /// Fewer rounds: a first impression in a few minutes
     #[arg(long, global = true)]
     quick: bool,
 
@@ -25,6 +25,14 @@ struct Arguments {
     /// Also write everything measured to FILE
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Also write the comparison as a page to FILE
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// Also write the comparison as Markdown to FILE, and its plot beside it
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,6 +73,12 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
             let results = suite::run(&effort)?;
             output::result(&results.to_string());
             output::json(json, &results)?;
+            if let Some(file) = arguments.html {
+                report::html(&file, &results)?;
+            }
+            if let Some(file) = arguments.markdown {
+                report::markdown(&file, &results)?;
+            }
         }
         Some(Command::NineLoops) => {
             let results = nine_loops::run(&effort)?;

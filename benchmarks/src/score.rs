@@ -6,6 +6,10 @@ use serde::Serialize;
 
 use crate::case::Comparison;
 use crate::estimate::{Estimate, geometric_mean};
+use crate::fork_join::ForkJoin;
+
+/// Of what takes less, such as `noop`, a ratio says nothing; `serial_overhead_ns` does.
+const SHORTEST_NS: f64 = 100.0;
 
 /// Ratios over all cases. `README.md` says what each means.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -19,24 +23,36 @@ pub(crate) struct Score {
     regret_max: f64,
     never_seen_regret_geomean: f64,
     serial_overhead_ns: f64,
+    hot_fork_join_ns: f64,
+    cold_fork_join_ns: f64,
+    cpu_per_serial_geomean: f64,
 }
 
 impl Score {
-    pub(crate) fn of(cases: &[Comparison], serial_overhead: Estimate) -> Self {
-        let vs_rayon = || cases.iter().map(|case| case.vs_rayon.median);
-        let regret = || cases.iter().map(|case| case.amorsize.median / case.best_ns);
-        let unseen = cases.iter().map(|case| case.amorsize_unseen.median / case.best_ns);
-        let vs_serial = cases.iter().map(|case| case.amorsize.median / case.serial.median);
+    /// `fork_join` and `serial_overhead` are ours.
+    pub(crate) fn of(
+        cases: &[Comparison],
+        fork_join: &ForkJoin,
+        serial_overhead: Estimate,
+    ) -> Self {
+        let cases = || cases.iter().filter(|case| case.serial.median >= SHORTEST_NS);
+        let vs_rayon = || cases().map(|case| case.vs_rayon.median);
+        let regret = || cases().map(|case| case.amorsize.median / case.best_ns);
+        let unseen = cases().map(|case| case.amorsize_unseen.median / case.best_ns);
+        let vs_serial = cases().map(|case| case.amorsize.median / case.serial.median);
         Score {
             vs_rayon_geomean: geometric_mean(vs_rayon()),
             vs_rayon_worst: vs_rayon().fold(f64::NAN, f64::min),
-            vs_best_peer_geomean: geometric_mean(cases.iter().map(|case| case.vs_best_peer)),
+            vs_best_peer_geomean: geometric_mean(cases().map(|case| case.vs_best_peer)),
             vs_serial_worst: vs_serial.fold(f64::NAN, f64::max),
             regret_geomean: geometric_mean(regret()),
             regret_p95: quantile(regret().collect(), 0.95),
             regret_max: regret().fold(f64::NAN, f64::max),
             never_seen_regret_geomean: geometric_mean(unseen),
             serial_overhead_ns: serial_overhead.median,
+            hot_fork_join_ns: fork_join.hot.median,
+            cold_fork_join_ns: fork_join.cold.median,
+            cpu_per_serial_geomean: geometric_mean(cases().filter_map(|case| case.cpu_per_serial)),
         }
     }
 }
@@ -60,6 +76,9 @@ impl fmt::Display for Score {
             ("regret_max", self.regret_max),
             ("never_seen_regret_geomean", self.never_seen_regret_geomean),
             ("serial_overhead_ns", self.serial_overhead_ns),
+            ("hot_fork_join_ns", self.hot_fork_join_ns),
+            ("cold_fork_join_ns", self.cold_fork_join_ns),
+            ("cpu_per_serial_geomean", self.cpu_per_serial_geomean),
         ] {
             writeln!(f, "{name}: {value:.3}")?;
         }
@@ -91,6 +110,7 @@ mod tests {
             plan: String::new(),
             best_ns,
             best: String::new(),
+            cpu_per_serial: Some(amorsize / serial),
             other_load: None,
             vs_rayon: exactly(rayon / amorsize),
             vs_best_peer: serial.min(rayon) / amorsize,
@@ -101,7 +121,9 @@ mod tests {
     fn means_and_worst_cases_point_the_right_way() {
         let cases =
             [case(100.0, 400.0, 200.0, 100.0, 100.0), case(1_000.0, 600.0, 600.0, 600.0, 500.0)];
-        let score = Score::of(&cases, exactly(3.0));
+        let fork_join =
+            ForkJoin { name: "ours".to_owned(), hot: exactly(700.0), cold: exactly(9_000.0) };
+        let score = Score::of(&cases, &fork_join, exactly(3.0));
         assert!((score.vs_rayon_geomean - 2.0).abs() < 1e-9);
         assert_eq!(score.vs_rayon_worst, 1.0);
         assert_eq!(score.vs_serial_worst, 1.0);
@@ -110,6 +132,9 @@ mod tests {
         assert_eq!(quantile(vec![3.0], 0.95), 3.0);
         assert_eq!(score.vs_best_peer_geomean, 1.0);
         assert!((score.never_seen_regret_geomean - 2.4_f64.sqrt()).abs() < 1e-9);
-        assert!(score.to_string().ends_with("serial_overhead_ns: 3.000\n"));
+        let text = score.to_string();
+        for line in ["serial_overhead_ns: 3.000\n", "hot_fork_join_ns: 700.000\n"] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::case::{Case, Comparison};
 use crate::cli::Effort;
 use crate::estimate::Estimate;
 use crate::fit::fit;
+use crate::fork_join::{ForkJoin, fork_join};
 use crate::host::Host;
 use crate::output;
 use crate::overhead::serial_overhead;
@@ -23,6 +24,7 @@ use crate::workloads::{Visit, visit_all};
 pub(crate) struct Results {
     host: Host,
     cases: Vec<Comparison>,
+    fork_join: Vec<ForkJoin>,
     serial_overhead_ns: Estimate,
     score: Score,
 }
@@ -36,13 +38,22 @@ pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
     if cases.is_empty() {
         return Err("the filter leaves no workload".to_owned());
     }
+    output::status("fork and join");
+    let fork_join = fork_join(effort);
     let serial_overhead_ns = serial_overhead(machine, effort);
     Ok(Results {
         host: Host::new(machine),
-        score: Score::of(&cases, serial_overhead_ns),
+        score: Score::of(&cases, &fork_join[0], serial_overhead_ns),
         cases,
+        fork_join,
         serial_overhead_ns,
     })
+}
+
+impl Results {
+    pub(crate) fn cases(&self) -> &[Comparison] {
+        &self.cases
+    }
 }
 
 struct Comparing<'a> {
@@ -104,6 +115,10 @@ impl fmt::Display for Results {
                 cores(case.other_load),
             ]);
         }
-        write!(f, "{}\n{table}\n{}", self.host, self.score)
+        let mut forks = Table::new(["fork and join", "hot", "cold"]);
+        for each in &self.fork_join {
+            forks.row([each.name.clone(), time(each.hot.median), time(each.cold.median)]);
+        }
+        write!(f, "{}\n{table}\n{forks}\n{}", self.host, self.score)
     }
 }

@@ -1,16 +1,56 @@
 //! The workloads, one file each.
 
 mod axpy;
+mod bfs;
+mod cached_add;
+mod files;
+mod filter_collect;
+mod heavy_map_reduce;
 mod heterogeneous;
+mod histogram;
+mod increment;
+mod life;
+mod light_map_reduce;
+mod long_tail;
 mod mandelbrot;
+mod matrix_product;
+mod n_body;
+mod nested;
+mod noop;
+mod result_collect;
+mod scratch;
+mod sieve;
 mod sum_of_squares;
+mod triad;
+mod triangular;
+mod very_heavy;
 mod word_count;
 
+pub(crate) use noop::Noop;
 pub(crate) use sum_of_squares::SumOfSquares;
 
 use axpy::Axpy;
+use bfs::Bfs;
+use cached_add::CachedAdd;
+use files::Files;
+use filter_collect::FilterCollect;
+use heavy_map_reduce::HeavyMapReduce;
 use heterogeneous::Heterogeneous;
+use histogram::Histogram;
+use increment::Increment;
+use life::Life;
+use light_map_reduce::LightMapReduce;
+use long_tail::LongTail;
 use mandelbrot::Mandelbrot;
+use matrix_product::MatrixProduct;
+use n_body::NBody;
+use nested::Nested;
+use result_collect::ResultCollect;
+use scratch::Scratch;
+use sieve::Sieve;
+use triad::Triad;
+use triangular::{Falling, Rising};
+use very_heavy::VeryHeavy;
 use word_count::WordCount;
 
 use crate::workload::Workload;
@@ -23,11 +63,32 @@ pub(crate) trait Visit {
 
 /// Visits every workload, in the order of the table.
 pub(crate) fn visit_all(visit: &mut impl Visit) -> Result<(), String> {
+    visit.visit::<Noop>()?;
     visit.visit::<Axpy>()?;
+    visit.visit::<Increment>()?;
+    visit.visit::<Triad>()?;
+    visit.visit::<CachedAdd>()?;
     visit.visit::<SumOfSquares>()?;
-    visit.visit::<Mandelbrot>()?;
+    visit.visit::<LightMapReduce>()?;
+    visit.visit::<HeavyMapReduce>()?;
+    visit.visit::<Histogram>()?;
+    visit.visit::<FilterCollect>()?;
+    visit.visit::<ResultCollect>()?;
     visit.visit::<WordCount>()?;
-    visit.visit::<Heterogeneous>()
+    visit.visit::<Mandelbrot>()?;
+    visit.visit::<Rising>()?;
+    visit.visit::<Falling>()?;
+    visit.visit::<Heterogeneous>()?;
+    visit.visit::<LongTail>()?;
+    visit.visit::<VeryHeavy>()?;
+    visit.visit::<NBody>()?;
+    visit.visit::<Life>()?;
+    visit.visit::<MatrixProduct>()?;
+    visit.visit::<Sieve>()?;
+    visit.visit::<Bfs>()?;
+    visit.visit::<Nested>()?;
+    visit.visit::<Scratch>()?;
+    visit.visit::<Files>()
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use crate::harness::programs;
 use crate::inputs::numbers;
 
-/// A number of items that takes hours.
-const MANY: usize = 1 << 40;
+/// A number of items that takes hours, where there are 64 bits for it.
+const MANY: usize = 1 << (usize::BITS / 8 * 5);
 
 programs! { Indexed, n;
     find_any(n: usize = n) -> Option<usize> { (0..MANY).into_par_iter().find_any(|&x| x == n) }

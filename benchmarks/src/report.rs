@@ -1,0 +1,78 @@
+//! Results as documents: HTML for a browser, Markdown with a plot for the repository.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+
+use crate::case::Comparison;
+use crate::plot;
+use crate::suite::Results;
+use crate::table::time;
+
+/// A loss is worth a line of its own from here on.
+const NOTABLE: f64 = 1.1;
+
+/// Writes one HTML file that needs no other.
+pub(crate) fn html(file: &Path, results: &Results) -> io::Result<()> {
+    let text = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Amorsize and its \
+         peers</title>\n<style>body {{ max-width: 960px; margin: 2em auto; font: 15px/1.5 \
+         system-ui, sans-serif; color: #1f2933 }} pre {{ overflow-x: auto; font-size: 12px; \
+         line-height: 1.35 }} svg {{ max-width: 100%; height: auto }}</style>\n<h1>Amorsize and its \
+         peers</h1>\n<p>{}</p>\n{}\n<h2>All times</h2>\n<pre>{}</pre>\n</html>\n",
+        escaped(HOW_TO_READ),
+        plot::svg(results.cases()),
+        escaped(&results.to_string()),
+    );
+    std::fs::write(file, text)
+}
+
+/// Writes a Markdown file, and its plot beside it.
+pub(crate) fn markdown(file: &Path, results: &Results) -> io::Result<()> {
+    let plot = file.with_extension("svg");
+    std::fs::write(&plot, plot::svg(results.cases()))?;
+    let name = plot.file_name().unwrap_or_default().to_string_lossy();
+    let text = format!(
+        "# Results\n\n{HOW_TO_READ}\n\n![One line for each workload and size: the times of all \
+         executors as multiples of the fastest]({name})\n\n## Where we lose\n\n{}\n## All \
+         times\n\n```text\n{results}```\n",
+        losses(results.cases()),
+    );
+    std::fs::write(file, text)
+}
+
+const HOW_TO_READ: &str = "Made by `cargo run --release -p benchmarks -- --markdown \
+    benchmarks/RESULTS.md`; `README.md` says what is compared and how. Times are medians over \
+    interleaved rounds in one process, and hold for the machine named below alone.";
+
+/// The cases that are notably slower than the best of all peers and plans, worst first.
+fn losses(cases: &[Comparison]) -> String {
+    let regret = |case: &Comparison| case.amorsize.median / case.best_ns;
+    let mut lost: Vec<&Comparison> = cases.iter().filter(|case| regret(case) > NOTABLE).collect();
+    lost.sort_by(|a, b| regret(b).total_cmp(&regret(a)));
+    if lost.is_empty() {
+        return format!("Nowhere by more than a factor of {NOTABLE}.\n");
+    }
+    let mut text =
+        "| case | ours | plan | the best | its time | factor |\n|---|---|---|---|---|---|\n"
+            .to_owned();
+    for case in lost {
+        writeln!(
+            text,
+            "| {}/{} | {} | {} | {} | {} | {:.2} |",
+            case.workload,
+            case.n,
+            time(case.amorsize.median),
+            case.plan,
+            case.best,
+            time(case.best_ns),
+            regret(case)
+        )
+        .expect("a String takes all that is written to it");
+    }
+    text
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
