@@ -1,7 +1,7 @@
 //! Loops: what is known of each, and the process's list of them.
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI8, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use amorsize_profile::{LoopFacts, MachineFacts};
@@ -141,8 +141,9 @@ pub struct Loop {
     serial: SerialBelow,
     /// The item time for which this was computed, as the bits of an `f64`.
     applied_ns: AtomicU64,
-    /// Whether the last serial call that was timed took longer than known.
-    surprised: AtomicBool,
+    /// What the last serial call that was timed took, compared with what was known: 1 if it was dearer, −1
+    /// if it was cheaper, 0 if neither.
+    surprise: AtomicI8,
     /// What `serial` is when nothing keeps it at zero.
     planned: SerialBelow,
     name: &'static str,
@@ -232,7 +233,7 @@ impl Loop {
         Loop {
             serial: SerialBelow::new(),
             applied_ns: AtomicU64::new(0),
-            surprised: AtomicBool::new(false),
+            surprise: AtomicI8::new(0),
             planned: SerialBelow::new(),
             name,
             options,
@@ -400,9 +401,15 @@ impl Loop {
             return;
         }
         if busy_ns < OBSERVABLE_NS {
-            // Too short to tell the item time, but long enough to tell that no fork is worth it.
-            if !self.planned.is_untimed(n) && self.observed.item_ns_of_all().is_none() {
-                self.set_serial_below([n + 1; 3]);
+            match self.observed.item_ns_of_all() {
+                // Too short to tell the item time, but long enough to tell that no fork is worth it.
+                None if !self.planned.is_untimed(n) => self.set_serial_below([n + 1; 3]),
+                // Or that items are cheaper than they seemed, as when a program has just started.
+                Some((item_ns, _)) if item_ns * n as f64 > SURPRISE * busy_ns => {
+                    self.observed.add(n, busy_ns);
+                    self.apply();
+                }
+                _ => {}
             }
             return;
         }
@@ -414,19 +421,20 @@ impl Loop {
         }
     }
 
-    /// Learns from a serial call without a decision if it and the one before took longer than known. One
-    /// alone may have been interrupted.
+    /// Learns from a serial call without a decision if it and the one before both took longer, or both took
+    /// less, than known. One alone may have been interrupted.
     pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
         if self.planned.is_missed(n) {
             pool::note_missed(busy_ns, &machine::facts());
         }
         let known_ns = f64::from_bits(self.applied_ns.load(Ordering::Relaxed)) * n as f64;
-        let surprise = busy_ns > SURPRISE * known_ns;
-        let before = self.surprised.load(Ordering::Relaxed);
-        if surprise && before {
+        let dearer = busy_ns > SURPRISE * known_ns;
+        let surprise = i8::from(dearer) - i8::from(busy_ns * SURPRISE < known_ns);
+        let before = self.surprise.load(Ordering::Relaxed);
+        if surprise != 0 && surprise == before {
             self.observe(n, busy_ns);
         } else if surprise != before {
-            self.surprised.store(surprise, Ordering::Relaxed);
+            self.surprise.store(surprise, Ordering::Relaxed);
         }
     }
 

@@ -72,6 +72,7 @@ impl<I: IndexedParallelIterator> Tuned<I> {
         self.run(consumer)
     }
 
+    #[inline]
     fn run<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
         let len = self.base.len();
         self.base.with_producer(Call { consumer, len, target: self.target, cost: self.cost })

@@ -31,7 +31,7 @@ const BLOCK: [u8; 4096] = [7; 4096];
 const ITEMS: usize = 64;
 
 static REQUESTS: Loop = amorsize::tuned_loop!("benchmarks::requests", io);
-static FILES: Loop = amorsize::tuned_loop!("benchmarks::files", io);
+static WRITES: Loop = amorsize::tuned_loop!("benchmarks::writes", io);
 
 /// Everything measured.
 #[derive(Debug, Serialize)]
@@ -60,10 +60,10 @@ pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
         let item = |_| request(server).expect("the server answers");
         loops.push(compare("requests", &REQUESTS, effort, item));
     }
-    if effort.includes("files") {
+    if effort.includes("writes") {
         let folder = Folder::new().map_err(failed("no folder for files"))?;
         let item = |n| write(&folder.0, n).expect("a file can be written");
-        loops.push(compare("files", &FILES, effort, item));
+        loops.push(compare("writes", &WRITES, effort, item));
     }
     if loops.is_empty() {
         return Err("the filter leaves no loop".to_owned());

@@ -115,7 +115,7 @@ impl<W: Workload> Case<W> {
     pub(crate) fn sweep(&mut self, budget: Duration) -> Sweep {
         load::wait_for_quiet(PATIENCE);
         let call_ns = self.time(&Peer::Serial);
-        let rounds = rounds_within(budget, 11, call_ns).min(25);
+        let rounds = rounds_within(budget, &[Peer::Serial; 11], call_ns).min(25);
         Sweep::run(self.n, rounds, |peer| self.time(peer))
     }
 
@@ -140,7 +140,7 @@ impl<W: Workload> Case<W> {
         peers.extend(sweep.best_plans(FINALISTS));
         load::wait_for_quiet(PATIENCE);
         let before = Load::now();
-        let rounds = rounds_within(budget, peers.len(), sweep.serial_ns());
+        let rounds = rounds_within(budget, &peers, sweep.serial_ns());
         let samples = interleave(&peers, rounds, |peer| self.time(peer));
         let cpu_ns = self.cpu_ns(&peers[PROFILED]);
         let other_load = load::others_since(before);

@@ -18,6 +18,9 @@ const WARM_UP: Duration = Duration::from_millis(50);
 /// How long threads that look for more work are left to it before somebody else is measured.
 const UNTIL_ASLEEP: Duration = Duration::from_millis(5);
 
+/// How long rayon's pool works before its turn when others had theirs.
+const AWAKE_AFTER: Duration = Duration::from_millis(20);
+
 /// Measures every peer once a round, in seeded random order; returns the samples by peer.
 pub(crate) fn interleave(
     peers: &[Peer],
@@ -34,7 +37,15 @@ pub(crate) fn interleave(
         // Ending an imposed plan visits every loop of the process, of which the never-seen ones make
         // many: once a round is enough.
         let imposed_first = random.bool();
-        order.sort_by_key(|&peer| peers[peer].force().is_some() != imposed_first);
+        // Peers that share rayon's pool follow each other, and it is hot again when the first one starts.
+        let is_apart = |peer: usize| peers[peer].has_its_own_pool();
+        order.sort_by_key(|&peer| (is_apart(peer), peers[peer].force().is_some() != imposed_first));
+        if order.iter().any(|&peer| is_apart(peer)) {
+            let start = Instant::now();
+            while start.elapsed() < AWAKE_AFTER {
+                time(&Peer::Rayon);
+            }
+        }
         let mut imposed = None;
         for &peer in &order {
             let plan = peers[peer].force();
@@ -85,10 +96,15 @@ pub(crate) fn calls_per_region(call_ns: f64) -> usize {
     (calls.ceil() as usize).clamp(1, MAX_CALLS)
 }
 
-/// How many rounds of regions of `call_ns` each fit into `budget`.
-pub(crate) fn rounds_within(budget: Duration, peers: usize, call_ns: f64) -> usize {
+/// How many rounds of regions of `call_ns` each fit into `budget`, with what goes before and after them.
+pub(crate) fn rounds_within(budget: Duration, peers: &[Peer], call_ns: f64) -> usize {
     let calls = calls_per_region(call_ns) + 1;
-    let round_ns = call_ns * (calls * peers) as f64;
+    let spinning = peers.iter().filter(|peer| peer.spins_on()).count();
+    let apart = peers.iter().any(Peer::has_its_own_pool);
+    let around = HOT_AFTER * peers.len() as u32
+        + UNTIL_ASLEEP * spinning as u32
+        + AWAKE_AFTER * u32::from(apart);
+    let round_ns = call_ns * (calls * peers.len()) as f64 + around.as_nanos() as f64;
     ((budget.as_nanos() as f64 / round_ns) as usize).clamp(7, 101)
 }
 

@@ -111,7 +111,8 @@ fn compare(
     load::wait_for_quiet(PATIENCE);
     let before = Load::now();
     let budget = Duration::from_millis(effort.pick(500, 3_000));
-    let sweep = Sweep::run(items, rounds_within(budget, 11, serial_ns).min(25), time);
+    let sweep =
+        Sweep::run(items, rounds_within(budget, &[Peer::Serial; 11], serial_ns).min(25), time);
     let facts = fit(std::slice::from_ref(&sweep), &machine);
     let peers = [
         Peer::Serial,
@@ -123,7 +124,7 @@ fn compare(
         },
         Peer::Profiled(profiled(facts, machine)),
     ];
-    let rounds = rounds_within(budget, peers.len(), serial_ns);
+    let rounds = rounds_within(budget, &peers, serial_ns);
     let samples = interleave(&peers, rounds, time);
     let [serial, rayon, executor, tuned] = [0, 1, 2, 3].map(|peer: usize| &samples[peer][..]);
     Comparison {

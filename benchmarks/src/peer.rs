@@ -42,6 +42,11 @@ impl Peer {
         }
     }
 
+    /// Whether it leaves rayon's pool alone and has threads of its own.
+    pub(crate) fn has_its_own_pool(&self) -> bool {
+        matches!(self, Peer::Other(_))
+    }
+
     /// Whether threads of its pool go on looking for work for a while, in the way of whoever runs next.
     pub(crate) fn spins_on(&self) -> bool {
         matches!(self, Peer::Other(Executor::Forked(Forked::OpenMp(_)) | Executor::Paralight))

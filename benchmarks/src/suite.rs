@@ -72,7 +72,7 @@ impl Visit for Comparing<'_> {
         }
         output::status(&format!("{:>16}  {}", W::NAME, W::ORIGIN));
         let mut cases = sizes.into_iter().map(Case::<W>::prepare).collect::<Result<Vec<_>, _>>()?;
-        let budget = Duration::from_millis(self.effort.pick(700, 4_000));
+        let budget = Duration::from_millis(self.effort.pick(900, 5_000));
         let sweeps: Vec<_> = cases.iter_mut().map(|case| case.sweep(budget)).collect();
         let facts = fit(&sweeps, &self.machine);
         for (case, sweep) in cases.iter_mut().zip(&sweeps) {
