@@ -150,6 +150,6 @@ mod tests {
         assert_eq!(calls_per_region(1e9), 1);
         assert_eq!(calls_per_region(1e3), 30);
         assert_eq!(calls_per_region(1.0), MAX_CALLS);
-        assert_eq!(rounds_within(Duration::ZERO, 5, 1e9), 7);
+        assert_eq!(rounds_within(Duration::ZERO, &[Peer::Serial; 5], 1e9), 7);
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn markdown(file: &Path, results: &Results) -> io::Result<()> {
 }
 
 const HOW_TO_READ: &str = "Made by `cargo run --release -p benchmarks -- --markdown \
-    benchmarks/RESULTS.md`; `README.md` says what is compared and how. Times are medians over \
+    RESULTS.md`; the `README.md` of the benchmarks says what is compared and how. Times are medians over \
     interleaved rounds in one process, and hold for the machine named below alone.";
 
 /// The cases that are notably slower than the best of all peers and plans, worst first.
