@@ -14,6 +14,7 @@ use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
 use crate::pool::{self, Pool};
+use crate::tuned::Cost;
 
 /// One call in this many that take the fast path is measured all the same.
 const SAMPLE_EVERY: u32 = 256;
@@ -32,35 +33,29 @@ const CHECKPOINT_SHARE: f64 = 0.01;
 const WORTH_DECIDING_NS: f64 = 1_500.0;
 
 /// Carries a consumer and its loop into `with_producer`.
-pub(crate) struct Call<C> {
+pub(crate) struct Call<C, K> {
     pub(crate) consumer: C,
     pub(crate) len: usize,
     pub(crate) target: &'static Loop,
     /// Units of work per item.
-    pub(crate) cost: f64,
+    pub(crate) cost: K,
 }
 
 /// How many units of work `len` items of this cost are.
 #[inline]
 fn units(len: usize, cost: f64) -> usize {
-    if cost.to_bits() == 1.0_f64.to_bits() { len } else { scaled(len, cost) }
+    if cost == 1.0 { len } else { (len as f64 * cost) as usize }
 }
 
-/// Not inlined, or it would be computed for every loop and dropped for most: 15 ns.
-#[inline(never)]
-#[cold]
-fn scaled(len: usize, cost: f64) -> usize {
-    (len as f64 * cost) as usize
-}
-
-impl<T, C: Consumer<T>> ProducerCallback<T> for Call<C> {
+impl<T, C: Consumer<T>, K: Cost> ProducerCallback<T> for Call<C, K> {
     type Output = C::Result;
 
     #[inline]
     fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
         let run = Run { producer, consumer: self.consumer, len: self.len };
         let serial = self.target.serial();
-        let units = units(run.len, self.cost);
+        let cost = self.cost.per_item();
+        let units = units(run.len, cost);
         let short = serial.is_untimed(units) && run.len <= run.producer.max_len();
         if short && !sample_is_due() {
             return run.fold();
@@ -68,7 +63,7 @@ impl<T, C: Consumer<T>> ProducerCallback<T> for Call<C> {
         if serial.is_certain(units) {
             return run_timed(self.target, run, units);
         }
-        decide_and_run(self.target, run, self.cost)
+        decide_and_run(self.target, run, cost)
     }
 }
 

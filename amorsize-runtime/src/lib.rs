@@ -33,7 +33,7 @@ pub use operand::{NoIndex, Unindexed};
 pub use plan::Plan;
 pub use pool::io_limits;
 pub use stage::{Stage, Staged};
-pub use tuned::{ChainTo, Tune, Tuned};
+pub use tuned::{ChainTo, Cost, PerItem, Tune, Tuned};
 
 /// What the expansion of `#[amorsize::tune]` uses. Not for use by hand: it may change in any release.
 #[doc(hidden)]

@@ -404,12 +404,14 @@ impl Loop {
             match self.observed.item_ns_of_all() {
                 // Too short to tell the item time, but long enough to tell that no fork is worth it.
                 None if !self.planned.is_untimed(n) => self.set_serial_below([n + 1; 3]),
-                // Or that items are cheaper than they seemed, as when a program has just started.
-                Some((item_ns, _)) if item_ns * n as f64 > SURPRISE * busy_ns => {
-                    self.observed.add(n, busy_ns);
+                None => {}
+                Some((item_ns, _)) => {
+                    // Or that items are cheaper than they seemed, as when a program has just started.
+                    if item_ns * n as f64 > SURPRISE * busy_ns {
+                        self.observed.add(n, busy_ns);
+                    }
                     self.apply();
                 }
-                _ => {}
             }
             return;
         }

@@ -19,7 +19,7 @@ use rayon::{range, range_inclusive};
 
 use crate::loops::Loop;
 use crate::range::{RangeInclusiveIter, RangeInteger, RangeIter};
-use crate::tuned::Tuned;
+use crate::tuned::{Cost, PerItem, Tuned};
 
 /// The result of an entry call.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl<T: RangeInteger> Slot<RangeInclusive<T>> {
     }
 }
 
-impl<I: IndexedParallelIterator> Slot<Tuned<I>> {
+impl<I: IndexedParallelIterator, K: Cost> Slot<Tuned<I, K>> {
     /// Second step, for what is tuned already: a loop has one plan.
     #[inline]
     pub fn __kind(self) -> Kind<I> {
@@ -109,12 +109,12 @@ impl<I: IndexedParallelIterator> Kind<I> {
     /// Third step, for what can be tuned.
     #[inline]
     pub fn __tune(self, target: &'static Loop) -> Tuned<I> {
-        Tuned::new(self.0, target, 1.0)
+        Tuned::new(self.0, target, PerItem)
     }
 
     /// The same for items of `cost` units of work each.
     #[inline]
-    pub fn __tune_at_cost(self, target: &'static Loop, cost: f64) -> Tuned<I> {
+    pub fn __tune_at_cost(self, target: &'static Loop, cost: f64) -> Tuned<I, f64> {
         Tuned::new(self.0, target, cost)
     }
 }

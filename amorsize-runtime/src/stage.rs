@@ -9,7 +9,7 @@
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 
-use crate::tuned::Tuned;
+use crate::tuned::{Cost, PerItem, Tuned};
 
 /// A transformation of the standard iterator over a chunk.
 pub trait Stage<T>: Send + Sync {
@@ -28,24 +28,25 @@ pub trait Stage<T>: Send + Sync {
 /// A tuned parallel iterator followed by stages.
 #[derive(Clone, Debug)]
 #[must_use = "parallel iterators do nothing until they are consumed"]
-pub struct Staged<I, S> {
-    base: Tuned<I>,
+pub struct Staged<I, S, K = PerItem> {
+    base: Tuned<I, K>,
     stage: S,
 }
 
-impl<I, S> Staged<I, S> {
-    pub(crate) fn new(base: Tuned<I>, stage: S) -> Self {
+impl<I, S, K> Staged<I, S, K> {
+    pub(crate) fn new(base: Tuned<I, K>, stage: S) -> Self {
         Staged { base, stage }
     }
 
-    fn then<N>(self, next: N) -> Staged<I, Then<S, N>> {
+    fn then<N>(self, next: N) -> Staged<I, Then<S, N>, K> {
         Staged { base: self.base, stage: Then(self.stage, next) }
     }
 }
 
-impl<I, S> ParallelIterator for Staged<I, S>
+impl<I, S, K> ParallelIterator for Staged<I, S, K>
 where
     I: IndexedParallelIterator,
+    K: Cost,
     S: Stage<I::Item>,
 {
     type Item = S::Out;
@@ -62,7 +63,7 @@ macro_rules! stages {
         $(
             #[doc = concat!("As rayon's `", stringify!($name), "`; one more stage over each chunk.")]
             #[inline]
-            pub fn $name<$($generics)*>(self, $arg: $type) -> Staged<I, Then<S, $stage<$type>>>
+            pub fn $name<$($generics)*>(self, $arg: $type) -> Staged<I, Then<S, $stage<$type>>, K>
             where
                 $($bounds)*
             {
@@ -72,9 +73,10 @@ macro_rules! stages {
     };
 }
 
-impl<I, S> Staged<I, S>
+impl<I, S, K> Staged<I, S, K>
 where
     I: IndexedParallelIterator,
+    K: Cost,
     S: Stage<I::Item>,
 {
     stages! {
@@ -92,7 +94,7 @@ where
 
     /// As rayon's `flatten_iter`; one more stage over each chunk.
     #[inline]
-    pub fn flatten_iter(self) -> Staged<I, Then<S, FlattenIter>>
+    pub fn flatten_iter(self) -> Staged<I, Then<S, FlattenIter>, K>
     where
         S::Out: IntoIterator<Item: Send>,
     {
@@ -100,10 +102,10 @@ where
     }
 }
 
-impl<I: IndexedParallelIterator, S> Staged<I, S> {
+impl<I: IndexedParallelIterator, S, K: Cost> Staged<I, S, K> {
     /// As rayon's `cloned`; one more stage over each chunk.
     #[inline]
-    pub fn cloned<'a, T>(self) -> Staged<I, Then<S, Cloned>>
+    pub fn cloned<'a, T>(self) -> Staged<I, Then<S, Cloned>, K>
     where
         T: 'a + Clone + Send + Sync,
         S: Stage<I::Item, Out = &'a T>,
@@ -113,7 +115,7 @@ impl<I: IndexedParallelIterator, S> Staged<I, S> {
 
     /// As rayon's `copied`; one more stage over each chunk.
     #[inline]
-    pub fn copied<'a, T>(self) -> Staged<I, Then<S, Copied>>
+    pub fn copied<'a, T>(self) -> Staged<I, Then<S, Copied>, K>
     where
         T: 'a + Copy + Send + Sync,
         S: Stage<I::Item, Out = &'a T>,

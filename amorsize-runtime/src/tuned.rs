@@ -30,11 +30,36 @@ use crate::stage::{self, Staged};
 /// [`ParallelIterator`] and [`IndexedParallelIterator`], which must be in scope as usual.
 #[derive(Clone, Debug)]
 #[must_use = "parallel iterators do nothing until they are consumed"]
-pub struct Tuned<I> {
+pub struct Tuned<I, K = PerItem> {
     base: I,
     target: &'static Loop,
     /// Units of work per item.
-    cost: f64,
+    cost: K,
+}
+
+/// How many units of work an item is.
+pub trait Cost: Copy + Send {
+    #[doc(hidden)]
+    fn per_item(self) -> f64;
+}
+
+/// One: what is measured is the time of an item. Takes no room and no time.
+#[derive(Clone, Copy, Debug)]
+pub struct PerItem;
+
+impl Cost for PerItem {
+    #[inline]
+    fn per_item(self) -> f64 {
+        1.0
+    }
+}
+
+/// As the option `cost` says; what is no positive number counts as 1.
+impl Cost for f64 {
+    #[inline]
+    fn per_item(self) -> f64 {
+        if self > 0.0 && self.is_finite() { self } else { 1.0 }
+    }
 }
 
 /// `.tuned(&LOOP)`: tunes a parallel iterator by hand.
@@ -44,17 +69,15 @@ pub struct Tuned<I> {
 pub trait Tune: IndexedParallelIterator {
     /// Runs this iterator by the plan of `target`.
     fn tuned(self, target: &'static Loop) -> Tuned<Self> {
-        Tuned::new(self, target, 1.0)
+        Tuned::new(self, target, PerItem)
     }
 }
 
 impl<I: IndexedParallelIterator> Tune for I {}
 
-impl<I: IndexedParallelIterator> Tuned<I> {
-    /// For items of `cost` units of work each; what is no positive number counts as 1.
+impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     #[inline]
-    pub(crate) fn new(base: I, target: &'static Loop, cost: f64) -> Self {
-        let cost = if cost > 0.0 && cost.is_finite() { cost } else { 1.0 };
+    pub(crate) fn new(base: I, target: &'static Loop, cost: K) -> Self {
         Tuned { base, target: target.for_items::<I::Item>(), cost }
     }
 
@@ -79,7 +102,7 @@ impl<I: IndexedParallelIterator> Tuned<I> {
     }
 }
 
-impl<I: IndexedParallelIterator> ParallelIterator for Tuned<I> {
+impl<I: IndexedParallelIterator, K: Cost> ParallelIterator for Tuned<I, K> {
     type Item = I::Item;
 
     #[inline]
@@ -92,7 +115,7 @@ impl<I: IndexedParallelIterator> ParallelIterator for Tuned<I> {
     }
 }
 
-impl<I: IndexedParallelIterator> IndexedParallelIterator for Tuned<I> {
+impl<I: IndexedParallelIterator, K: Cost> IndexedParallelIterator for Tuned<I, K> {
     fn len(&self) -> usize {
         self.base.len()
     }
@@ -105,7 +128,7 @@ impl<I: IndexedParallelIterator> IndexedParallelIterator for Tuned<I> {
     /// Reached when generic code hides the methods below and wraps an adaptor of rayon around us:
     /// rayon then runs the loop, in pieces no smaller than the plan's chunk.
     fn with_producer<CB: ProducerCallback<I::Item>>(self, callback: CB) -> CB::Output {
-        match drive::smallest_piece(self.target, self.base.len(), self.cost) {
+        match drive::smallest_piece(self.target, self.base.len(), self.cost.per_item()) {
             None => self.base.with_producer(callback),
             Some(piece) => self.base.with_min_len(piece).with_producer(callback),
         }
@@ -181,7 +204,7 @@ macro_rules! rewrap {
             #[doc = concat!("As rayon's `", stringify!($name), "`; stays tuned.")]
             #[inline]
             #[track_caller]
-            pub fn $name<$($generics)*>(self $(, $arg: $type)*) -> Tuned<$adaptor>
+            pub fn $name<$($generics)*>(self $(, $arg: $type)*) -> Tuned<$adaptor, K>
             where
                 $($bounds)*
             {
@@ -191,7 +214,7 @@ macro_rules! rewrap {
     };
 }
 
-impl<I: IndexedParallelIterator> Tuned<I> {
+impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     rewrap! {
         map [F, R] (map_op: F) -> Map<I, F> where { F: Fn(I::Item) -> R + Sync + Send, R: Send };
         map_with [F, T, R] (init: T, map_op: F) -> MapWith<I, T, F> where {
@@ -234,13 +257,13 @@ impl<I: IndexedParallelIterator> Tuned<I> {
 
     /// As rayon's `chain`; stays tuned if `other` can be indexed.
     #[inline]
-    pub fn chain<C: ChainTo<I>>(self, other: C) -> C::Chained {
+    pub fn chain<C: ChainTo<I, K>>(self, other: C) -> C::Chained {
         other.chain_to(self)
     }
 
     /// As rayon's `filter`; runs as the standard library's `filter` over each chunk.
     #[inline]
-    pub fn filter<P>(self, filter_op: P) -> Staged<I, stage::Filter<P>>
+    pub fn filter<P>(self, filter_op: P) -> Staged<I, stage::Filter<P>, K>
     where
         P: Fn(&I::Item) -> bool + Sync + Send,
     {
@@ -249,7 +272,7 @@ impl<I: IndexedParallelIterator> Tuned<I> {
 
     /// As rayon's `filter_map`; runs as the standard library's `filter_map` over each chunk.
     #[inline]
-    pub fn filter_map<P, R>(self, filter_op: P) -> Staged<I, stage::FilterMap<P>>
+    pub fn filter_map<P, R>(self, filter_op: P) -> Staged<I, stage::FilterMap<P>, K>
     where
         P: Fn(I::Item) -> Option<R> + Sync + Send,
         R: Send,
@@ -259,7 +282,7 @@ impl<I: IndexedParallelIterator> Tuned<I> {
 
     /// As rayon's `flat_map_iter`; runs as the standard library's `flat_map` over each chunk.
     #[inline]
-    pub fn flat_map_iter<F, S>(self, map_op: F) -> Staged<I, stage::FlatMapIter<F>>
+    pub fn flat_map_iter<F, S>(self, map_op: F) -> Staged<I, stage::FlatMapIter<F>, K>
     where
         F: Fn(I::Item) -> S + Sync + Send,
         S: IntoIterator<Item: Send>,
@@ -269,7 +292,7 @@ impl<I: IndexedParallelIterator> Tuned<I> {
 
     /// As rayon's `flatten_iter`; runs as the standard library's `flatten` over each chunk.
     #[inline]
-    pub fn flatten_iter(self) -> Staged<I, stage::FlattenIter>
+    pub fn flatten_iter(self) -> Staged<I, stage::FlattenIter, K>
     where
         I::Item: IntoIterator<Item: Send>,
     {
@@ -277,7 +300,7 @@ impl<I: IndexedParallelIterator> Tuned<I> {
     }
 }
 
-impl<I> Tuned<I> {
+impl<I, K: Cost> Tuned<I, K> {
     rewrap! {
         cloned ['a, T] () -> Cloned<I> where {
             T: 'a + Clone + Send + Sync, I: IndexedParallelIterator<Item = &'a T>
@@ -289,42 +312,44 @@ impl<I> Tuned<I> {
 }
 
 /// What a tuned iterator over `I` can be chained with.
-pub trait ChainTo<I: IndexedParallelIterator> {
+pub trait ChainTo<I: IndexedParallelIterator, K> {
     /// The iterator over the items of both.
     type Chained: ParallelIterator<Item = I::Item>;
 
     #[doc(hidden)]
-    fn chain_to(self, first: Tuned<I>) -> Self::Chained;
+    fn chain_to(self, first: Tuned<I, K>) -> Self::Chained;
 }
 
-impl<I, C> ChainTo<I> for C
+impl<I, K, C> ChainTo<I, K> for C
 where
     I: IndexedParallelIterator,
+    K: Cost,
     C: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>,
 {
-    type Chained = Tuned<Chain<I, C::Iter>>;
+    type Chained = Tuned<Chain<I, C::Iter>, K>;
 
     #[inline]
-    fn chain_to(self, first: Tuned<I>) -> Self::Chained {
+    fn chain_to(self, first: Tuned<I, K>) -> Self::Chained {
         Tuned { base: first.base.chain(self), target: first.target, cost: first.cost }
     }
 }
 
 /// The second half of a chain that cannot be indexed: the first half is tuned, this one is not.
-impl<I, C> ChainTo<I> for Unindexed<C>
+impl<I, K, C> ChainTo<I, K> for Unindexed<C>
 where
     I: IndexedParallelIterator,
+    K: Cost,
     C: IntoParallelIterator<Item = I::Item>,
 {
-    type Chained = Chain<Tuned<I>, NoIndex<C::Iter>>;
+    type Chained = Chain<Tuned<I, K>, NoIndex<C::Iter>>;
 
     #[inline]
-    fn chain_to(self, first: Tuned<I>) -> Self::Chained {
+    fn chain_to(self, first: Tuned<I, K>) -> Self::Chained {
         ParallelIterator::chain(first, self)
     }
 }
 
-impl<'a, T> Tuned<ChunksExactMut<'a, T>>
+impl<'a, T, K> Tuned<ChunksExactMut<'a, T>, K>
 where
     T: Send,
 {
@@ -334,7 +359,7 @@ where
     }
 }
 
-impl<'a, T> Tuned<RChunksExactMut<'a, T>>
+impl<'a, T, K> Tuned<RChunksExactMut<'a, T>, K>
 where
     T: Send,
 {
@@ -345,7 +370,7 @@ where
 }
 
 /// For methods of the iterator itself, such as `remainder` of `par_chunks_exact`.
-impl<I> Deref for Tuned<I> {
+impl<I, K> Deref for Tuned<I, K> {
     type Target = I;
 
     fn deref(&self) -> &I {
@@ -353,7 +378,7 @@ impl<I> Deref for Tuned<I> {
     }
 }
 
-impl<I> DerefMut for Tuned<I> {
+impl<I, K> DerefMut for Tuned<I, K> {
     fn deref_mut(&mut self) -> &mut I {
         &mut self.base
     }
