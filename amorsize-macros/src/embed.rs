@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use amorsize_profile::{FILE_NAME, LoopEntry, MachineFacts, Profile, ReadError};
+use amorsize_profile::{FILE_NAME, LoopEntry, MachineFacts, Profile, ReadError, without_type};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
@@ -57,11 +57,6 @@ impl Embedded {
             .map(|(name, class, machine, entry)| literal(expansion, name, class, machine, entry));
         quote!(&[#(#entries),*])
     }
-}
-
-/// An entry's name without `<type>`, which tells loops of generic functions apart.
-fn without_type(name: &str) -> &str {
-    name.find('<').map_or(name, |start| &name[..start])
 }
 
 fn literal(

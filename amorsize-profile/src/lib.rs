@@ -24,7 +24,9 @@ mod write;
 mod write_error;
 
 pub use checksum::checksum;
-pub use profile::{FILE_NAME, LoopEntry, LoopFacts, MachineFacts, Profile, ReviewedPlan, Section};
+pub use profile::{
+    FILE_NAME, LoopEntry, LoopFacts, MachineFacts, Profile, ReviewedPlan, Section, without_type,
+};
 #[cfg(feature = "toml")]
 pub use read_error::ReadError;
 pub use record::{Call, Record, Setting, read_records};

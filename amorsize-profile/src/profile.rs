@@ -130,6 +130,12 @@ impl LoopFacts {
     }
 }
 
+/// A loop's name without `<type>`, which tells loops of generic functions apart.
+#[must_use]
+pub fn without_type(loop_name: &str) -> &str {
+    loop_name.find('<').map_or(loop_name, |start| &loop_name[..start])
+}
+
 /// A loop in a profile: the facts, and what a reviewer wants to see of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoopEntry {

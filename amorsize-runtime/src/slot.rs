@@ -8,9 +8,9 @@
 //! - `__slot` is a trait's method on everything.
 //! - `__kind` is inherent for ranges, whose item type may not be inferred yet: whether rayon can
 //!   index a range depends on that type, so the question is not asked. It is a trait's for the rest.
-//! - `__tune` (or `__tune_at_cost`, under the option `cost`) is inherent for what can be indexed and gives [`Tuned`]; for anything else, such as a
-//!   hash map's iterator or a method of the user's that happens to have an entry call's name, it is
-//!   a trait's and gives back what went in.
+//! - `__tune` (or `__tune_at_cost`, under the option `cost`) is inherent for what can be indexed and
+//!   gives [`Tuned`]; for anything else, such as a hash map's iterator or a method of the user's that
+//!   happens to have an entry call's name, it is a trait's and gives back what went in.
 
 use std::ops::{Range, RangeInclusive};
 

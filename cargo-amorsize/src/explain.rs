@@ -1,6 +1,7 @@
 //! `cargo amorsize explain`: how a call of a loop is decided, with every term, because a number that
 //! nobody explains is not trusted.
 
+use amorsize_profile::without_type;
 use cargo_metadata::Package;
 
 use crate::cli::Explain;
@@ -8,7 +9,7 @@ use crate::error::{Error, Result, nearest};
 use crate::explanation::{Call, Explanation};
 use crate::list::section;
 use crate::project::{Project, profile_path};
-use crate::scan::{Scan, without_type};
+use crate::scan::Scan;
 use crate::{profile, term};
 
 pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amorsize_profile::{Call, LoopFacts, MachineFacts, Record, Setting};
+use amorsize_profile::{Call, LoopFacts, MachineFacts, Record, Setting, without_type};
 
-use crate::scan::{base_name, without_type};
+use crate::scan::base_name;
 use crate::stats::{median, trimmed_mean, uncertainty};
 
 /// Calls under one setting from which on what they took is worth something.

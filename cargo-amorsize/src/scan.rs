@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use amorsize_profile::without_type;
 use cargo_metadata::{Package, Target, TargetKind};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -123,11 +124,6 @@ pub(crate) fn base_name(loop_name: &str) -> &str {
         Some((base, number)) if number.parse::<u32>().is_ok() => base,
         _ => loop_name,
     }
-}
-
-/// A loop's name without `<type>`, which tells loops of generic functions apart.
-pub(crate) fn without_type(loop_name: &str) -> &str {
-    loop_name.find('<').map_or(loop_name, |start| &loop_name[..start])
 }
 
 struct Walker<'a> {

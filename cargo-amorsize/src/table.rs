@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use crate::scan::without_type;
+use amorsize_profile::without_type;
+
 use crate::term;
 
 /// Rows of right-aligned cells.

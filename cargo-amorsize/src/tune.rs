@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use amorsize_profile::{LoopEntry, LoopFacts, Profile, Section};
+use amorsize_profile::{LoopEntry, LoopFacts, Profile, Section, without_type};
 use cargo_metadata::Package;
 
 use crate::cli::Tune;
@@ -16,7 +16,7 @@ use crate::observations::Observations;
 use crate::progress::counted;
 use crate::project::{self, Project, folder_of, profile_path};
 use crate::recording::{self, Recording};
-use crate::scan::{Scan, without_type};
+use crate::scan::Scan;
 use crate::verdict::{self, Verified};
 use crate::verification::Verification;
 use crate::{check, manifest, process, profile, term, tokens};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use amorsize_profile::{Profile, Section};
+use amorsize_profile::{Profile, Section, without_type};
 use cargo_metadata::Package;
 
 use crate::enough;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::observations::Observations;
 use crate::project::Project;
 use crate::run::Mode;
-use crate::scan::{base_name, without_type};
+use crate::scan::base_name;
 use crate::session::{Reached, Session};
 use crate::tail::Tail;
 
