@@ -21,6 +21,7 @@ use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
 use crate::clock::Instant;
 use crate::handover::{self, Spawner};
+use crate::pieces::Pieces;
 
 /// How often an idle helper looks for offers before it goes home.
 const LOOKS_BEFORE_LEAVING: u32 = 400;
@@ -32,10 +33,6 @@ const NAP: Duration = Duration::from_micros(200);
 /// Levels of the tree at which reductions are timed: enough to know their cost, few enough not to add
 /// to it.
 const TIMED_LEVELS: usize = 2;
-
-/// Items before the first look whether a folder is full, and the time between two looks, about.
-const FIRST_STEP: usize = 4_096;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// How a run is divided.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +54,7 @@ pub(crate) struct Run<P, C> {
     pub(crate) len: usize,
 }
 
-impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
+impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
     pub(crate) fn split_at(self, index: usize) -> (Self, Self, C::Reducer) {
         let (left, right) = self.producer.split_at(index);
         let (left_consumer, right_consumer, reducer) = self.consumer.split_at(index);
@@ -84,73 +81,12 @@ impl<P: Producer, C: Consumer<P::Item>> Run<P, C> {
         // What is full is not cut any further: there may be more pieces than anyone can wait for.
         if lengths.allow(self.len) || self.consumer.full() {
             let folder = self.consumer.into_folder();
-            return fold_stepwise(self.producer, self.len, lengths.min, folder).complete();
+            return self.producer.fold_piece(self.len, folder).complete();
         }
         let middle = self.len - self.len / 2;
         let (left, right, reducer) = self.split_at(middle);
         let left = left.fold_within(lengths);
         reducer.reduce(left, right.fold_within(lengths))
-    }
-}
-
-/// Folds `len` items under one folder, in steps between which it looks whether that is full: a stage that
-/// lets nothing pass keeps the folder from looking itself.
-fn fold_stepwise<P, F>(producer: P, len: usize, min: usize, mut folder: F) -> F
-where
-    P: Producer,
-    F: Folder<P::Item>,
-{
-    let (mut rest, mut step) = (Some((producer, len)), min.max(FIRST_STEP));
-    while let Some((producer, len)) = rest.take().filter(|_| !folder.full()) {
-        let (now, later) = if len > step {
-            let (now, later) = producer.split_at(step);
-            (now, Some((later, len - step)))
-        } else {
-            (producer, None)
-        };
-        let start = later.is_some().then(Instant::now);
-        folder = folder.consume_iter(now.into_iter());
-        if start.is_some_and(|start| start.elapsed() < BETWEEN_LOOKS) {
-            step = step.saturating_mul(2);
-        }
-        rest = later;
-    }
-    folder
-}
-
-/// A producer whose pieces rayon folds stepwise.
-pub(crate) struct Stepwise<P> {
-    pub(crate) producer: P,
-    pub(crate) len: usize,
-}
-
-impl<P: Producer> Producer for Stepwise<P> {
-    type Item = P::Item;
-    type IntoIter = P::IntoIter;
-
-    fn into_iter(self) -> P::IntoIter {
-        self.producer.into_iter()
-    }
-
-    fn min_len(&self) -> usize {
-        self.producer.min_len()
-    }
-
-    fn max_len(&self) -> usize {
-        self.producer.max_len()
-    }
-
-    fn split_at(self, index: usize) -> (Self, Self) {
-        let (left, right) = self.producer.split_at(index);
-        (
-            Stepwise { producer: left, len: index },
-            Stepwise { producer: right, len: self.len - index },
-        )
-    }
-
-    fn fold_with<F: Folder<P::Item>>(self, folder: F) -> F {
-        let min = self.producer.min_len();
-        fold_stepwise(self.producer, self.len, min, folder)
     }
 }
 
@@ -204,7 +140,7 @@ pub(crate) fn fold<P, C>(
     spawner: &dyn Spawner,
 ) -> (C::Result, Shift)
 where
-    P: Producer,
+    P: Pieces,
     C: Consumer<P::Item>,
 {
     let pieces = run.len.div_ceil(division.chunk);
@@ -488,7 +424,7 @@ struct Crew<'s, P, C, R> {
 
 impl<'s, P, C, R> Crew<'s, P, C, R>
 where
-    P: Producer,
+    P: Pieces,
     C: Consumer<P::Item, Result = R>,
     R: Send,
 {
@@ -561,7 +497,7 @@ where
 
 impl<P, C, R> Tasks for Crew<'_, P, C, R>
 where
-    P: Producer,
+    P: Pieces,
     C: Consumer<P::Item, Result = R>,
     R: Send,
 {

@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use rayon::iter::plumbing::{Consumer, Folder, Reducer};
+use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
 use super::*;
+use crate::pieces::AtOnce;
 
 /// A thread for every helper.
 struct Threads;
@@ -95,7 +96,7 @@ impl Reducer<Vec<String>> for Words {
 
 /// Folds `0..n` on a crew.
 fn collect(n: usize, division: Division, bad: Option<usize>) -> Vec<String> {
-    let run = Run { producer: Items(0..n), consumer: Words { bad }, len: n };
+    let run = Run { producer: AtOnce(Items(0..n)), consumer: Words { bad }, len: n };
     fold(run, division, &Threads).0
 }
 
@@ -141,7 +142,10 @@ fn a_crew_out_of_levels_goes_on_alone() {
     let pool = Threads;
     let mut crew: Crew<'_, _, Words, _> = Crew::new(2, n, division, &pool);
     crew.board.levels = 2;
-    let words =
-        crew.fold(Run { producer: Items(0..n), consumer: Words { bad: None }, len: n }, 0, 0);
+    let words = crew.fold(
+        Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n },
+        0,
+        0,
+    );
     assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
 }

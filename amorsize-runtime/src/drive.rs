@@ -8,11 +8,12 @@ use rayon::iter::plumbing::{
 };
 
 use crate::clock::Instant;
-use crate::crew::{self, Division, Lengths, Run, Shift, Stepwise};
+use crate::crew::{self, Division, Lengths, Run, Shift};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
+use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
 use crate::tuned::Cost;
 
@@ -35,7 +36,11 @@ const WORTH_DECIDING_NS: f64 = 1_500.0;
 /// Carries a consumer and its loop into `with_producer`.
 pub(crate) struct Call<C, K> {
     pub(crate) consumer: C,
+    /// How many items there are, or as many as a `usize` can count.
     pub(crate) len: usize,
+    /// There are more than `len`. Only an early exit ends them: they are left to rayon, which folds all that
+    /// the last piece has.
+    pub(crate) overlong: bool,
     pub(crate) target: &'static Loop,
     /// Units of work per item.
     pub(crate) cost: K,
@@ -52,6 +57,30 @@ impl<T, C: Consumer<T>, K: Cost> ProducerCallback<T> for Call<C, K> {
 
     #[inline]
     fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
+        self.run(AtOnce(producer))
+    }
+}
+
+/// A call whose pieces are folded in steps.
+pub(crate) struct InSteps<C, K>(pub(crate) Call<C, K>);
+
+impl<T, C: Consumer<T>, K: Cost> ProducerCallback<T> for InSteps<C, K> {
+    type Output = C::Result;
+
+    #[inline]
+    fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
+        let len = self.0.len;
+        self.0.run(Stepwise { producer, len })
+    }
+}
+
+impl<C, K: Cost> Call<C, K> {
+    #[inline]
+    fn run<P>(self, producer: P) -> C::Result
+    where
+        P: Pieces,
+        C: Consumer<P::Item>,
+    {
         let run = Run { producer, consumer: self.consumer, len: self.len };
         let serial = self.target.serial();
         let cost = self.cost.per_item();
@@ -62,6 +91,9 @@ impl<T, C: Consumer<T>, K: Cost> ProducerCallback<T> for Call<C, K> {
         }
         if serial.is_certain(units) {
             return run_timed(self.target, run, units);
+        }
+        if self.overlong {
+            return run_as_rayon(run);
         }
         decide_and_run(self.target, run, cost)
     }
@@ -85,7 +117,7 @@ fn sample_is_due() -> bool {
 #[inline(never)]
 pub(crate) fn run_timed<P, C>(target: &Loop, run: Run<P, C>, units: usize) -> C::Result
 where
-    P: Producer,
+    P: Pieces,
     C: Consumer<P::Item>,
 {
     let lengths = Lengths::of(&run.producer);
@@ -98,7 +130,7 @@ where
 #[inline(never)]
 fn decide_and_run<P, C>(target: &'static Loop, run: Run<P, C>, cost: f64) -> C::Result
 where
-    P: Producer,
+    P: Pieces,
     C: Consumer<P::Item>,
 {
     target.activate();
@@ -239,7 +271,7 @@ impl Context {
     /// Runs all of `run`.
     pub(crate) fn go<P, C>(self, run: Run<P, C>, way: Way) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         match way {
@@ -261,7 +293,7 @@ impl Context {
         chunk: usize,
     ) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         let len = run.len;
@@ -287,7 +319,7 @@ impl Context {
     #[cfg(feature = "record")]
     pub(crate) fn run_serial<P, C>(self, run: Run<P, C>) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         run_paced(run, &mut Pacer::serial(self))
@@ -297,11 +329,10 @@ impl Context {
 /// Runs as rayon would without us.
 pub(crate) fn run_as_rayon<P, C>(run: Run<P, C>) -> C::Result
 where
-    P: Producer,
+    P: Pieces,
     C: Consumer<P::Item>,
 {
-    let producer = Stepwise { producer: run.producer, len: run.len };
-    bridge_producer_consumer(run.len, producer, run.consumer)
+    bridge_producer_consumer(run.len, run.producer, run.consumer)
 }
 
 /// The smallest piece that rayon should cut of `len` items where it runs the loop itself; `None` when
@@ -323,7 +354,7 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize, cost: f64) -> Op
 /// Runs on the caller, step by step as the pacer says. Nothing is run twice and no result is thrown away.
 fn run_paced<P, C>(run: Run<P, C>, pacer: &mut Pacer) -> C::Result
 where
-    P: Producer,
+    P: Pieces,
     C: Consumer<P::Item>,
 {
     match pacer.next(run.len) {

@@ -13,6 +13,7 @@ mod machine;
 pub mod model;
 mod observed;
 mod operand;
+mod pieces;
 mod plan;
 mod pool;
 mod range;

@@ -6,8 +6,8 @@
 
 use std::fmt::{self, Write};
 
-use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, UnindexedConsumer};
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, UnindexedConsumer, bridge};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rayon::{range, range_inclusive};
 
 /// An integer type whose ranges can be tuned.
@@ -22,16 +22,6 @@ pub trait RangeInteger: Copy + Send + fmt::Debug + 'static {
     where
         CB: ProducerCallback<Self>;
 
-    #[doc(hidden)]
-    fn drive_range<C>(iter: range::Iter<Self>, consumer: C) -> C::Result
-    where
-        C: UnindexedConsumer<Self>;
-
-    #[doc(hidden)]
-    fn drive_range_inclusive<C>(iter: range_inclusive::Iter<Self>, consumer: C) -> C::Result
-    where
-        C: UnindexedConsumer<Self>;
-
     /// `None` where the length does not fit.
     #[doc(hidden)]
     fn range_len(iter: &range::Iter<Self>) -> Option<usize>;
@@ -41,14 +31,18 @@ pub trait RangeInteger: Copy + Send + fmt::Debug + 'static {
     fn range_inclusive_len(iter: &range_inclusive::Iter<Self>) -> Option<usize>;
 
     #[doc(hidden)]
-    fn offset(self, by: usize) -> Self;
+    fn offset(self, by: u128) -> Self;
 
     #[doc(hidden)]
     fn from_digits(digits: Digits) -> Self;
+
+    /// How many numbers `self..end` are, where that is not below `self`.
+    #[doc(hidden)]
+    fn distance(self, end: Self) -> u128;
 }
 
 macro_rules! iter {
-    ($(#[$doc:meta])* $name:ident, $base:path, $with:ident, $drive:ident, $len:ident) => {
+    ($(#[$doc:meta])* $name:ident, $base:path, $with:ident, $len:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $name<T> {
@@ -65,10 +59,9 @@ macro_rules! iter {
         impl<T: RangeInteger> ParallelIterator for $name<T> {
             type Item = T;
 
-            /// As rayon does it, for lengths beyond `usize` too.
             #[inline]
             fn drive_unindexed<C: UnindexedConsumer<T>>(self, consumer: C) -> C::Result {
-                T::$drive(self.base, consumer)
+                bridge(self, consumer)
             }
 
             #[inline]
@@ -78,15 +71,15 @@ macro_rules! iter {
         }
 
         impl<T: RangeInteger> IndexedParallelIterator for $name<T> {
+            /// `usize::MAX` for longer ranges: no call can tell the difference, unless it ends early.
             #[inline]
             fn len(&self) -> usize {
-                // As rayon does where it must know the length.
-                self.opt_len().expect("the length of a tuned range fits a usize")
+                self.opt_len().unwrap_or(usize::MAX)
             }
 
             #[inline]
             fn drive<C: Consumer<T>>(self, consumer: C) -> C::Result {
-                rayon::iter::plumbing::bridge(self, consumer)
+                bridge(self, consumer)
             }
 
             #[inline]
@@ -99,12 +92,11 @@ macro_rules! iter {
 
 iter!(
     /// Rayon's iterator over `start..end`, indexed.
-    RangeIter, range::Iter<T>, with_range, drive_range, range_len
+    RangeIter, range::Iter<T>, with_range, range_len
 );
 iter!(
     /// Rayon's iterator over `start..=end`, indexed.
-    RangeInclusiveIter, range_inclusive::Iter<T>, with_range_inclusive, drive_range_inclusive,
-    range_inclusive_len
+    RangeInclusiveIter, range_inclusive::Iter<T>, with_range_inclusive, range_inclusive_len
 );
 
 /// How rayon treats a range type: `indexed` ranges are left to it, others get our producer.
@@ -116,7 +108,7 @@ macro_rules! integer {
                 iter: RangeIter<Self>,
                 callback: CB,
             ) -> CB::Output {
-                integer!(@with $range, iter, callback)
+                integer!(@with $range, iter, callback, 0)
             }
 
             #[inline]
@@ -124,23 +116,7 @@ macro_rules! integer {
                 iter: RangeInclusiveIter<Self>,
                 callback: CB,
             ) -> CB::Output {
-                integer!(@with $inclusive, iter, callback)
-            }
-
-            #[inline]
-            fn drive_range<C>(iter: range::Iter<Self>, consumer: C) -> C::Result
-            where
-                C: UnindexedConsumer<Self>,
-            {
-                iter.drive_unindexed(consumer)
-            }
-
-            #[inline]
-            fn drive_range_inclusive<C>(iter: range_inclusive::Iter<Self>, consumer: C) -> C::Result
-            where
-                C: UnindexedConsumer<Self>,
-            {
-                iter.drive_unindexed(consumer)
+                integer!(@with $inclusive, iter, callback, 1)
             }
 
             #[inline]
@@ -154,8 +130,13 @@ macro_rules! integer {
             }
 
             #[inline]
-            fn offset(self, by: usize) -> Self {
+            fn offset(self, by: u128) -> Self {
                 self.wrapping_add(by as $type)
+            }
+
+            fn distance(self, end: Self) -> u128 {
+                // Sign extension does no harm: it is the same on both sides.
+                (end as u128).wrapping_sub(self as u128)
             }
 
             fn from_digits(Digits { magnitude, negative }: Digits) -> Self {
@@ -163,18 +144,25 @@ macro_rules! integer {
             }
         }
     };
-    (@with indexed, $iter:ident, $callback:ident) => { $iter.base.with_producer($callback) };
-    (@with unindexed, $iter:ident, $callback:ident) => {{
-        let len = $iter.len();
-        match start(&$iter.base).map(Self::from_digits) {
-            Some(start) => $callback.callback(Counting { start, len }),
+    (@with indexed, $iter:ident, $callback:ident, $last:literal) => {
+        $iter.base.with_producer($callback)
+    };
+    (@with unindexed, $iter:ident, $callback:ident, $last:literal) => {
+        match (bounds(&$iter.base), $iter.opt_len()) {
+            (Some([start, _]), Some(len)) => {
+                $callback.callback(Counting { start: Self::from_digits(start), len })
+            }
+            (Some(bounds), None) => {
+                let [start, end] = bounds.map(Self::from_digits);
+                // All 2^128 numbers are counted as one less; nothing lives to see the last of them.
+                let len = start.distance(end).saturating_add($last);
+                $callback.callback(Counting { start, len })
+            }
             // Not reached with any release of rayon that is known, and right all the same.
-            None => $iter.base.collect::<Vec<_>>().into_par_iter().with_producer($callback),
+            (None, _) => $iter.base.collect::<Vec<_>>().into_par_iter().with_producer($callback),
         }
-    }};
+    };
 }
-
-use rayon::iter::IntoParallelIterator;
 
 integer!(u8, indexed, indexed);
 integer!(u16, indexed, indexed);
@@ -196,73 +184,116 @@ pub struct Digits {
     negative: bool,
 }
 
-/// The first number of a range. Rayon keeps its ranges private and shows them in `Debug` alone, as
-/// `Iter { range: 3..9 }`; reading it there costs about a tenth of a microsecond per call.
-fn start(iter: &impl fmt::Debug) -> Option<Digits> {
+/// The two numbers of a range. Rayon keeps its ranges private and shows them in `Debug` alone, as
+/// `Iter { range: 3..9 }`; reading them there costs about a tenth of a microsecond per call.
+fn bounds(iter: &impl fmt::Debug) -> Option<[Digits; 2]> {
     #[derive(Default)]
-    struct FirstNumber {
-        digits: Option<Digits>,
+    struct Numbers {
+        found: [Digits; 2],
+        /// How many were begun.
+        begun: usize,
+        in_digits: bool,
         negative: bool,
-        complete: bool,
     }
 
-    impl Write for FirstNumber {
+    impl Write for Numbers {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             for byte in text.bytes() {
-                match (byte, &mut self.digits) {
-                    (b'0'..=b'9', digits) if !self.complete => {
-                        let new = Digits { magnitude: 0, negative: self.negative };
-                        let Digits { magnitude, .. } = digits.get_or_insert(new);
-                        *magnitude =
-                            magnitude.wrapping_mul(10).wrapping_add(u128::from(byte - b'0'));
-                    }
-                    (b'-', None) => self.negative = true,
-                    (_, Some(_)) => self.complete = true,
-                    (_, None) => self.negative = false,
+                let is_digit = byte.is_ascii_digit();
+                if is_digit && !self.in_digits {
+                    let number = self.found.get_mut(self.begun).ok_or(fmt::Error)?;
+                    number.negative = self.negative;
+                    self.begun += 1;
                 }
+                if is_digit {
+                    let Digits { magnitude, .. } = &mut self.found[self.begun - 1];
+                    *magnitude = magnitude.wrapping_mul(10).wrapping_add(u128::from(byte - b'0'));
+                }
+                (self.in_digits, self.negative) = (is_digit, byte == b'-');
             }
             Ok(())
         }
     }
 
-    let mut first = FirstNumber::default();
-    write!(first, "{iter:?}").ok()?;
-    first.digits
+    let mut numbers = Numbers::default();
+    write!(numbers, "{iter:?}").ok()?;
+    (numbers.begun == 2).then_some(numbers.found)
 }
 
 /// `len` consecutive numbers from `start` on.
-struct Counting<T> {
+struct Counting<T, N> {
     start: T,
-    len: usize,
+    len: N,
 }
 
 /// The standard iterator over [`Counting`].
-struct CountingIter<T> {
+struct CountingIter<T, N> {
     start: T,
-    indices: std::ops::Range<usize>,
+    indices: std::ops::Range<N>,
 }
 
-impl<T: RangeInteger> Producer for Counting<T> {
-    type Item = T;
-    type IntoIter = CountingIter<T>;
+/// What the numbers of a range are counted with: a `usize`, unless they are more.
+trait Count: Copy + Default + Send {
+    fn to_u128(self) -> u128;
+
+    /// `index` of them, and the others.
+    fn split_at(self, index: usize) -> (Self, Self);
+}
+
+impl Count for usize {
+    #[inline]
+    fn to_u128(self) -> u128 {
+        self as u128
+    }
 
     #[inline]
-    fn into_iter(self) -> CountingIter<T> {
-        CountingIter { start: self.start, indices: 0..self.len }
+    fn split_at(self, index: usize) -> (Self, Self) {
+        (index, self - index)
+    }
+}
+
+impl Count for u128 {
+    #[inline]
+    fn to_u128(self) -> u128 {
+        self
+    }
+
+    #[inline]
+    fn split_at(self, index: usize) -> (Self, Self) {
+        (index as u128, self - index as u128)
+    }
+}
+
+impl<T: RangeInteger, N: Count> Producer for Counting<T, N>
+where
+    std::ops::Range<N>: DoubleEndedIterator<Item = N>,
+{
+    type Item = T;
+    type IntoIter = CountingIter<T, N>;
+
+    #[inline]
+    fn into_iter(self) -> CountingIter<T, N> {
+        CountingIter { start: self.start, indices: N::default()..self.len }
     }
 
     fn split_at(self, index: usize) -> (Self, Self) {
-        let right = Counting { start: self.start.offset(index), len: self.len - index };
-        (Counting { start: self.start, len: index }, right)
+        let (left, right) = self.len.split_at(index);
+        (
+            Counting { start: self.start, len: left },
+            Counting { start: self.start.offset(index as u128), len: right },
+        )
     }
 }
 
-impl<T: RangeInteger> Iterator for CountingIter<T> {
+impl<T: RangeInteger, N: Count> Iterator for CountingIter<T, N>
+where
+    std::ops::Range<N>: Iterator<Item = N>,
+{
     type Item = T;
 
     #[inline]
     fn next(&mut self) -> Option<T> {
-        self.indices.next().map(|index| self.start.offset(index))
+        self.indices.next().map(|index| self.start.offset(index.to_u128()))
     }
 
     #[inline]
@@ -272,18 +303,29 @@ impl<T: RangeInteger> Iterator for CountingIter<T> {
 
     #[inline]
     fn fold<B, F: FnMut(B, T) -> B>(self, init: B, mut f: F) -> B {
-        self.indices.fold(init, |all, index| f(all, self.start.offset(index)))
+        self.indices.fold(init, |all, index| f(all, self.start.offset(index.to_u128())))
     }
 }
 
-impl<T: RangeInteger> DoubleEndedIterator for CountingIter<T> {
+impl<T: RangeInteger, N: Count> DoubleEndedIterator for CountingIter<T, N>
+where
+    std::ops::Range<N>: DoubleEndedIterator<Item = N>,
+{
     #[inline]
     fn next_back(&mut self) -> Option<T> {
-        self.indices.next_back().map(|index| self.start.offset(index))
+        self.indices.next_back().map(|index| self.start.offset(index.to_u128()))
     }
 }
 
-impl<T: RangeInteger> ExactSizeIterator for CountingIter<T> {}
+impl<T: RangeInteger, N: Count> ExactSizeIterator for CountingIter<T, N>
+where
+    std::ops::Range<N>: Iterator<Item = N>,
+{
+    #[inline]
+    fn len(&self) -> usize {
+        self.indices.size_hint().0
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -313,16 +355,45 @@ mod tests {
     }
 
     #[test]
-    fn rayon_still_shows_where_its_ranges_start() {
-        let digits = |magnitude, negative| Some(Digits { magnitude, negative });
-        assert_eq!(start(&(-7_i64..5).into_par_iter()), digits(7, true));
-        assert_eq!(start(&(12_u64..=u64::MAX).into_par_iter()), digits(12, false));
-        assert_eq!(start(&"no number"), None);
+    fn rayon_still_shows_the_bounds_of_its_ranges() {
+        let digits = |magnitude, negative| Digits { magnitude, negative };
+        let (minus_7, plus_5) = (digits(7, true), digits(5, false));
+        assert_eq!(bounds(&(-7_i64..5).into_par_iter()), Some([minus_7, plus_5]));
+        let (twelve, last) = (digits(12, false), digits(u128::from(u64::MAX), false));
+        assert_eq!(bounds(&(12_u64..=u64::MAX).into_par_iter()), Some([twelve, last]));
+        assert_eq!(bounds(&"no number"), None);
+        assert_eq!(bounds(&"1 2 3"), None);
+    }
+
+    /// The first and the last item.
+    struct Ends;
+
+    impl<T> ProducerCallback<T> for Ends {
+        type Output = [Option<T>; 2];
+
+        fn callback<P: Producer<Item = T>>(self, producer: P) -> [Option<T>; 2] {
+            let (left, right) = producer.split_at(usize::MAX / 2);
+            [left.into_iter().next(), right.into_iter().next_back()]
+        }
+    }
+
+    #[test]
+    fn ranges_too_long_for_usize_end_where_they_should() {
+        let all_of_u64 = RangeInclusiveIter::new((0..=u64::MAX).into_par_iter());
+        assert_eq!(all_of_u64.with_producer(Ends), [Some(0), Some(u64::MAX)]);
+        let all_of_i64 = RangeInclusiveIter::new((i64::MIN..=i64::MAX).into_par_iter());
+        assert_eq!(all_of_i64.with_producer(Ends), [Some(i64::MIN), Some(i64::MAX)]);
+        let end = 1_i128 << 100;
+        let wide = || RangeIter::new((-end..end).into_par_iter());
+        assert_eq!(wide().with_producer(Ends), [Some(-end), Some(end - 1)]);
+        assert_eq!(wide().chain(wide()).with_producer(Ends), [Some(-end), Some(end - 1)]);
+        assert_eq!(wide().rev().with_producer(Ends), [Some(end - 1), Some(-end)]);
+        assert_eq!(wide().chain(wide()).find_any(|&x| x == 5 - end), Some(5 - end));
     }
 
     #[test]
     fn counting_splits_and_reverses() {
-        let (left, right) = Counting { start: -2_i64, len: 5 }.split_at(2);
+        let (left, right) = Counting { start: -2_i64, len: 5_usize }.split_at(2);
         assert_eq!(left.into_iter().collect::<Vec<_>>(), [-2, -1]);
         assert_eq!(right.into_iter().rev().collect::<Vec<_>>(), [2, 1, 0]);
     }

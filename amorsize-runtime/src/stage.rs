@@ -53,7 +53,7 @@ where
 
     #[inline]
     fn drive_unindexed<C: UnindexedConsumer<S::Out>>(self, consumer: C) -> C::Result {
-        self.base.run_unindexed(StagedConsumer { base: consumer, stage: &self.stage })
+        self.base.run_in_steps(StagedConsumer { base: consumer, stage: &self.stage })
     }
 }
 

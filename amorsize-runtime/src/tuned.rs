@@ -19,7 +19,7 @@ use rayon::iter::{
 
 use rayon::slice::{ChunksExactMut, RChunksExactMut};
 
-use crate::drive::{self, Call};
+use crate::drive::{self, Call, InSteps};
 use crate::loops::Loop;
 use crate::operand::{NoIndex, Unindexed};
 use crate::stage::{self, Staged};
@@ -85,20 +85,24 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
         self.base
     }
 
-    /// Runs where the number of results does not matter. It leaves more items than a `usize` can count,
-    /// which only an early exit ends, to rayon.
+    /// A call in which the number of results does not matter.
     #[inline]
-    pub(crate) fn run_unindexed<C: UnindexedConsumer<I::Item>>(self, consumer: C) -> C::Result {
-        if self.base.opt_len().is_none() {
-            return self.base.drive_unindexed(consumer);
+    fn call<C>(&self, consumer: C) -> Call<C, K> {
+        let len = self.base.opt_len();
+        Call {
+            consumer,
+            len: len.unwrap_or(usize::MAX),
+            overlong: len.is_none(),
+            target: self.target,
+            cost: self.cost,
         }
-        self.run(consumer)
     }
 
+    /// Runs with a consumer that may be full before it sees an item.
     #[inline]
-    fn run<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
-        let len = self.base.len();
-        self.base.with_producer(Call { consumer, len, target: self.target, cost: self.cost })
+    pub(crate) fn run_in_steps<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
+        let call = self.call(consumer);
+        self.base.with_producer(InSteps(call))
     }
 }
 
@@ -107,7 +111,8 @@ impl<I: IndexedParallelIterator, K: Cost> ParallelIterator for Tuned<I, K> {
 
     #[inline]
     fn drive_unindexed<C: UnindexedConsumer<I::Item>>(self, consumer: C) -> C::Result {
-        self.run_unindexed(consumer)
+        let call = self.call(consumer);
+        self.base.with_producer(call)
     }
 
     fn opt_len(&self) -> Option<usize> {
@@ -122,7 +127,8 @@ impl<I: IndexedParallelIterator, K: Cost> IndexedParallelIterator for Tuned<I, K
 
     #[inline]
     fn drive<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
-        self.run(consumer)
+        let call = Call { len: self.base.len(), ..self.call(consumer) };
+        self.base.with_producer(call)
     }
 
     /// Reached when generic code hides the methods below and wraps an adaptor of rayon around us:

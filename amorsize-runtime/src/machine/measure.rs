@@ -10,6 +10,7 @@ use crate::clock::{self, Instant};
 use crate::crew::{self, Division, Lengths, Run};
 use crate::handover::{self, Spawner};
 use crate::machine::ASSUMED;
+use crate::pieces::AtOnce;
 use crate::pool::Pool;
 
 /// Starts of a helper right after one another.
@@ -156,7 +157,7 @@ fn start_one() -> Option<Start> {
 fn claim() -> f64 {
     const PIECES: usize = 512;
     let time = |chunk| {
-        let run = Run { producer: Nothing(PIECES), consumer: Ignore, len: PIECES };
+        let run = Run { producer: AtOnce(Nothing(PIECES)), consumer: Ignore, len: PIECES };
         let start = Instant::now();
         crew::fold(
             run,

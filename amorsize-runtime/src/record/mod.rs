@@ -16,13 +16,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use amorsize_profile::{Call, Profile, Record, Setting};
-use rayon::iter::plumbing::{Consumer, Producer};
+use rayon::iter::plumbing::Consumer;
 
 use crate::crew::Run;
 use crate::drive::{Context, run_as_rayon, run_timed};
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Plan};
+use crate::pieces::Pieces;
 use crate::pool;
 use experiment::{Assignment, Experiment};
 use serial::Blocks;
@@ -141,7 +142,7 @@ impl Recorder {
     /// Runs one call under the setting that is its turn.
     pub(crate) fn run<P, C>(&self, context: Context, run: Run<P, C>) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         let Context { target, cost, .. } = context;
@@ -204,7 +205,7 @@ impl Recorder {
 
     fn run_as<P, C>(&self, context: Context, run: Run<P, C>, setting: Setting) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         match setting {

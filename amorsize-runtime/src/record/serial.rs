@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use amorsize_profile::Setting;
-use rayon::iter::plumbing::{Consumer, Producer, Reducer};
+use rayon::iter::plumbing::{Consumer, Reducer};
 
 use crate::crew::Run;
 use crate::drive::Context;
+use crate::pieces::Pieces;
 
 /// Blocks of a serial run of known length.
 const BLOCKS: usize = 8;
@@ -82,7 +83,7 @@ impl Blocks {
     /// Runs all of `run` in blocks.
     pub(super) fn run<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         self.run_blocks(context, run, None)
@@ -91,7 +92,7 @@ impl Blocks {
     /// Runs `run` in blocks, or only its start if it takes long and others could help.
     pub(super) fn run_first<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         let workers = context.target.limit_by_pool(context.limits).workers;
@@ -105,7 +106,7 @@ impl Blocks {
         helpers: Option<usize>,
     ) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         let shortest = context.lengths.min;
@@ -125,7 +126,7 @@ impl Blocks {
 
     fn time<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         let len = run.len;
@@ -137,7 +138,7 @@ impl Blocks {
 
     fn hand_over<P, C>(&mut self, context: Context, run: Run<P, C>, workers: usize) -> C::Result
     where
-        P: Producer,
+        P: Pieces,
         C: Consumer<P::Item>,
     {
         let items = run.len;

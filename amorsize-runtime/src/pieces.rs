@@ -1,0 +1,121 @@
+//! How the items of a piece get into a folder: all at once, or in steps.
+//!
+//! A folder behind a stage that lets nothing pass never sees an item, so that it cannot find out that the
+//! search is over. Pieces of staged loops are folded in steps, between which the folder is asked. All other
+//! loops are spared the code.
+
+use std::time::Duration;
+
+use rayon::iter::plumbing::{Folder, Producer};
+
+use crate::clock::Instant;
+
+/// Items before the first look whether a folder is full, and the time between two looks, about.
+const FIRST_STEP: usize = 4_096;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// A producer that leads a folder through its items.
+pub(crate) trait Pieces: Producer {
+    /// Folds what is left of the run, `len` items.
+    fn fold_piece<F: Folder<Self::Item>>(self, len: usize, folder: F) -> F;
+}
+
+/// Items that are folded all at once, as the standard iterator over them.
+pub(crate) struct AtOnce<P>(pub(crate) P);
+
+impl<P: Producer> Pieces for AtOnce<P> {
+    #[inline]
+    fn fold_piece<F: Folder<P::Item>>(self, _: usize, folder: F) -> F {
+        folder.consume_iter(self.0.into_iter())
+    }
+}
+
+impl<P: Producer> Producer for AtOnce<P> {
+    type Item = P::Item;
+    type IntoIter = P::IntoIter;
+
+    #[inline]
+    fn into_iter(self) -> P::IntoIter {
+        self.0.into_iter()
+    }
+
+    fn min_len(&self) -> usize {
+        self.0.min_len()
+    }
+
+    fn max_len(&self) -> usize {
+        self.0.max_len()
+    }
+
+    #[inline]
+    fn split_at(self, index: usize) -> (Self, Self) {
+        let (left, right) = self.0.split_at(index);
+        (AtOnce(left), AtOnce(right))
+    }
+
+    /// For rayon, which leaves it to the producer.
+    #[inline]
+    fn fold_with<F: Folder<P::Item>>(self, folder: F) -> F {
+        self.0.fold_with(folder)
+    }
+}
+
+/// Items that are folded in steps.
+pub(crate) struct Stepwise<P> {
+    pub(crate) producer: P,
+    pub(crate) len: usize,
+}
+
+impl<P: Producer> Pieces for Stepwise<P> {
+    fn fold_piece<F: Folder<P::Item>>(self, len: usize, mut folder: F) -> F {
+        let mut step = self.producer.min_len().max(FIRST_STEP);
+        let mut rest = Some((self.producer, len));
+        while let Some((producer, len)) = rest.take().filter(|_| !folder.full()) {
+            let (now, later) = if len > step {
+                let (now, later) = producer.split_at(step);
+                (now, Some((later, len - step)))
+            } else {
+                (producer, None)
+            };
+            let start = later.is_some().then(Instant::now);
+            folder = folder.consume_iter(now.into_iter());
+            if start.is_some_and(|start| start.elapsed() < BETWEEN_LOOKS) {
+                step = step.saturating_mul(2);
+            }
+            rest = later;
+        }
+        folder
+    }
+}
+
+impl<P: Producer> Producer for Stepwise<P> {
+    type Item = P::Item;
+    type IntoIter = P::IntoIter;
+
+    #[inline]
+    fn into_iter(self) -> P::IntoIter {
+        self.producer.into_iter()
+    }
+
+    fn min_len(&self) -> usize {
+        self.producer.min_len()
+    }
+
+    fn max_len(&self) -> usize {
+        self.producer.max_len()
+    }
+
+    fn split_at(self, index: usize) -> (Self, Self) {
+        let (left, right) = self.producer.split_at(index);
+        (
+            Stepwise { producer: left, len: index },
+            Stepwise { producer: right, len: self.len - index },
+        )
+    }
+
+    /// For rayon, which does not tell how many items a piece has.
+    fn fold_with<F: Folder<P::Item>>(self, folder: F) -> F {
+        let len = self.len;
+        self.fold_piece(len, folder)
+    }
+}
