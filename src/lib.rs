@@ -60,6 +60,28 @@
 //! plan is known even where another executor runs it. Without any attribute,
 //! `static LOOP: amorsize::Loop = amorsize::tuned_loop!("name");` makes a loop for `.tuned(&LOOP)`.
 //!
+//! # Divide and conquer
+//!
+//! [`join`] runs two branches that say how many units of work they are, in any unit: here, numbers of items.
+//!
+//! ```
+//! #[amorsize::tune]
+//! fn sum(numbers: &[u64]) -> u64 {
+//!     if numbers.len() < 2 {
+//!         return numbers.iter().sum();
+//!     }
+//!     let (low, high) = numbers.split_at(numbers.len() / 2);
+//!     let (a, b) = amorsize::join(low.len(), || sum(low), high.len(), || sum(high));
+//!     a + b
+//! }
+//! assert_eq!(sum(&[1, 2, 3, 4, 5]), 15);
+//! ```
+//!
+//! The recursion needs no threshold. What a unit takes is measured from the first call on; a branch that is
+//! not worth a fork is called like any function, after one comparison. There is nothing to record: the profile
+//! has no entry for it. `max_workers`, `on_pool`, `skip` and `name` apply; the attribute looks for the path
+//! `amorsize::join`, with the crate's other name if it is renamed.
+//!
 //! # Options
 //!
 //! | option | meaning |
@@ -93,7 +115,7 @@
 //! |---|---|
 //! | `AMORSIZE=serial` | every tuned loop runs on its caller |
 //! | `AMORSIZE=rayon` | every tuned loop runs as stock rayon would run it |
-//! | `AMORSIZE=workers=N,chunk=M` | every tuned loop runs on `N` workers with chunks of `M` items; `chunk` may be left out |
+//! | `AMORSIZE=workers=N,chunk=M` | every tuned loop runs on `N` workers with chunks of `M` items, and a [`join`] forks where both branches have `M` units of work; `chunk` may be left out |
 //! | `AMORSIZE_MAX_WORKERS=N` | an upper limit for all loops |
 //! | `RAYON_NUM_THREADS=N` | as in rayon; counts as the number of usable cores |
 //! | `AMORSIZE_RECORD=DIR` | record into this folder; only in builds with the feature `record` |
@@ -105,7 +127,8 @@
 
 pub use amorsize_macros::{tune, tuned, tuned_loop};
 pub use amorsize_runtime::{
-    Force, InvalidForce, Loop, LoopStatus, Plan, Tune, Tuned, force, invalid_force, loops, warm_up,
+    Force, InvalidForce, Loop, LoopStatus, Plan, Tune, Tuned, force, invalid_force, join, loops,
+    warm_up,
 };
 
 #[doc(hidden)]

@@ -62,11 +62,16 @@ const OPERAND_CALLS: &[&str] = &["chain", "interleave", "interleave_shortest", "
 /// The macro by which a user marks an entry call that is not seen: `tuned!(expression)`.
 const MARK: &str = "tuned";
 
+/// The function that forks: `amorsize::join(…)`.
+const JOIN: &str = "join";
+
 /// A body with its loops tuned.
 pub(crate) struct Body {
     pub(crate) tokens: TokenStream,
     /// How many loops were found.
     pub(crate) found: usize,
+    /// How many of them are calls of `join`.
+    pub(crate) joins: usize,
     /// Those that are tuned, counted from 0: their statics [`loop_static`] are referred to.
     pub(crate) loops: Vec<usize>,
 }
@@ -76,37 +81,66 @@ pub(crate) fn loop_static(index: usize) -> Ident {
     format_ident!("__AMORSIZE_LOOP_{index}", span = Span::mixed_site())
 }
 
-/// Inserts the tuning calls behind every entry call but those to `skip`, counted from 1. `cost` is the
-/// variable that holds the units of work in one item, if there is one.
-pub(crate) fn tune(body: TokenStream, skip: &[usize], cost: Option<&Ident>) -> Body {
-    let mut loops = Loops { skip, cost, found: 0, tuned: Vec::new() };
+/// What the user said about the loops of a body.
+pub(crate) struct Given<'g> {
+    /// Loops to leave alone, counted from 1.
+    pub(crate) skip: &'g [usize],
+    /// The variable that holds the units of work in one item, if there is one.
+    pub(crate) cost: Option<&'g Ident>,
+    /// The name of the facade where the function is.
+    pub(crate) facade: &'g Ident,
+    /// The path of what expansions may use.
+    pub(crate) expansion: &'g TokenStream,
+}
+
+/// Inserts the tuning calls behind every entry call, and gives every `join` its static.
+pub(crate) fn tune(body: TokenStream, given: &Given<'_>) -> Body {
+    let mut loops = Loops { given, found: 0, joins: 0, tuned: Vec::new() };
     let tokens = tune_tokens(body, Place::Anywhere, &mut loops);
-    Body { tokens, found: loops.found, loops: loops.tuned }
+    Body { tokens, found: loops.found, joins: loops.joins, loops: loops.tuned }
 }
 
 /// The loops found so far.
-struct Loops<'s> {
-    skip: &'s [usize],
-    cost: Option<&'s Ident>,
+struct Loops<'g> {
+    given: &'g Given<'g>,
     found: usize,
+    joins: usize,
     tuned: Vec<usize>,
 }
 
 impl Loops<'_> {
-    /// The calls that tune the loop found next, which are blamed on `at`; `None` if it is skipped.
-    fn next(&mut self, at: Span) -> Option<TokenStream> {
+    /// The static of the loop found next; `None` if it is skipped.
+    fn next_static(&mut self) -> Option<Ident> {
         let index = self.found;
         self.found += 1;
-        if self.skip.contains(&self.found) {
+        if self.given.skip.contains(&self.found) {
             return None;
         }
         self.tuned.push(index);
-        let target = loop_static(index);
+        Some(loop_static(index))
+    }
+
+    /// The calls that tune the loop found next, which are blamed on `at`; `None` if it is skipped.
+    fn next(&mut self, at: Span) -> Option<TokenStream> {
+        let target = self.next_static()?;
         let span = Span::mixed_site().located_at(at);
-        Some(match self.cost {
+        Some(match self.given.cost {
             None => quote_spanned!(span=> .__slot().__kind().__tune(&#target)),
             Some(cost) => quote_spanned!(span=> .__slot().__kind().__tune_at_cost(&#target, #cost)),
         })
+    }
+
+    /// What `amorsize::join(arguments)` becomes, blamed on `at`; `None` if it is skipped.
+    fn next_join(&mut self, at: Span, arguments: &TokenStream) -> Option<TokenStream> {
+        self.joins += 1;
+        let target = self.next_static()?;
+        let place = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(at));
+            token
+        };
+        let expansion: TokenStream = self.given.expansion.clone().into_iter().map(place).collect();
+        let span = Span::mixed_site().located_at(at);
+        Some(quote_spanned!(span=> #expansion::Loop::join(&#target, #arguments)))
     }
 }
 
@@ -134,10 +168,19 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         if let Some(mark) = mark(&tokens[..position]) {
             drop_mark(&mut out);
             let inside = tune_tokens(group.stream(), Place::Anywhere, loops);
-            let mut marked = Group::new(Delimiter::Parenthesis, inside);
-            marked.set_span(group.span());
-            out.push(TokenTree::Group(marked));
+            out.push(in_place_of(group, Delimiter::Parenthesis, inside));
             out.extend(loops.next(mark).into_iter().flatten());
+            continue;
+        }
+        if let Some(join) = join_called(&tokens[..position], group, loops.given.facade) {
+            let inside = tune_tokens(group.stream(), Place::Anywhere, loops);
+            match loops.next_join(join, &inside) {
+                Some(tuned) => {
+                    drop_path(&mut out);
+                    out.extend(tuned);
+                }
+                None => out.push(in_place_of(group, group.delimiter(), inside)),
+            }
             continue;
         }
         let method = method_called(&tokens[..position], group);
@@ -150,9 +193,7 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         if let Some(call) = method.filter(|_| combines && is(OPERAND_CALLS)) {
             arguments = operand(arguments, call.span());
         }
-        let mut tuned = Group::new(group.delimiter(), arguments);
-        tuned.set_span(group.span());
-        out.push(TokenTree::Group(tuned));
+        out.push(in_place_of(group, group.delimiter(), arguments));
         if let Some(entry) = entry.filter(|_| place == Place::Anywhere) {
             out.extend(loops.next(entry.span()).into_iter().flatten());
         }
@@ -213,17 +254,44 @@ fn mark(before: &[TokenTree]) -> Option<Span> {
 
 /// Drops a trailing `tuned!`, with the path in front of it.
 fn drop_mark(tokens: &mut Vec<TokenTree>) {
-    tokens.truncate(tokens.len() - 2);
-    let is_colon = |token: &TokenTree| matches!(token, TokenTree::Punct(p) if p.as_char() == ':');
-    while let [.., a, b] = tokens.as_slice() {
-        if !(is_colon(a) && is_colon(b)) {
-            break;
-        }
+    tokens.pop();
+    drop_path(tokens);
+}
+
+/// Drops a trailing path.
+fn drop_path(tokens: &mut Vec<TokenTree>) {
+    tokens.pop();
+    while ends_with_colons(tokens) {
         tokens.truncate(tokens.len() - 2);
         if matches!(tokens.last(), Some(TokenTree::Ident(_))) {
             tokens.pop();
         }
     }
+}
+
+fn ends_with_colons(tokens: &[TokenTree]) -> bool {
+    let is_colon = |token: &TokenTree| matches!(token, TokenTree::Punct(p) if p.as_char() == ':');
+    matches!(tokens, [.., a, b] if is_colon(a) && is_colon(b))
+}
+
+/// Where [`JOIN`] stands, if `arguments` are passed to the facade's function of that name.
+fn join_called(before: &[TokenTree], arguments: &Group, facade: &Ident) -> Option<Span> {
+    let [path @ .., TokenTree::Ident(name)] = before else { return None };
+    let is_call = arguments.delimiter() == Delimiter::Parenthesis && name == JOIN;
+    if !is_call || !ends_with_colons(path) {
+        return None;
+    }
+    match &path[..path.len() - 2] {
+        [.., TokenTree::Ident(first)] if first == facade => Some(name.span()),
+        _ => None,
+    }
+}
+
+/// A group with the span of another one.
+fn in_place_of(group: &Group, delimiter: Delimiter, inside: TokenStream) -> TokenTree {
+    let mut new = Group::new(delimiter, inside);
+    new.set_span(group.span());
+    TokenTree::Group(new)
 }
 
 /// The name of the method that `arguments` are passed to: `. name arguments`, with type arguments
@@ -266,8 +334,15 @@ fn without_turbofish(tokens: &[TokenTree]) -> &[TokenTree] {
 mod tests {
     use super::*;
 
+    fn tuned_but(skip: &[usize], source: &str) -> Body {
+        let facade = Ident::new("amorsize", Span::call_site());
+        let expansion = quote::quote!(::amorsize::expansion);
+        let given = Given { skip, cost: None, facade: &facade, expansion: &expansion };
+        tune(source.parse().expect("test source is tokens"), &given)
+    }
+
     fn tuned(source: &str) -> (String, usize) {
-        let body = tune(source.parse().expect("test source is tokens"), &[], None);
+        let body = tuned_but(&[], source);
         (body.tokens.to_string().replace(' ', ""), body.found)
     }
 
@@ -336,11 +411,29 @@ mod tests {
 
     #[test]
     fn skipped_loops_count_but_are_left_alone() {
-        let source = "a.par_iter(); b.par_iter(); c.par_iter();";
-        let body = tune(source.parse().expect("tokens"), &[2], None);
+        let body = tuned_but(&[2], "a.par_iter(); b.par_iter(); c.par_iter();");
         assert_eq!((body.found, body.loops), (3, vec![0, 2]));
         let tokens = body.tokens.to_string().replace(' ', "");
         assert!(tokens.contains("b.par_iter();c.par_iter().__slot()"), "{tokens}");
+    }
+
+    #[test]
+    fn joins_of_ours_get_a_static() {
+        for path in ["amorsize::join", "::amorsize::join"] {
+            let (tokens, loops) = tuned(&format!("let (a, b) = {path}(n, || f(a), m, || g(b),);"));
+            let expected = "let(a,b)=::amorsize::expansion::Loop::join\
+                            (&__AMORSIZE_LOOP_0,n,||f(a),m,||g(b),);";
+            assert_eq!((tokens.as_str(), loops), (expected, 1));
+        }
+        let (tokens, loops) = tuned("amorsize::join(1, || x.par_iter(), 1, || ())");
+        assert!(tokens.contains("join(&__AMORSIZE_LOOP_1,1,||x.par_iter().__slot()"), "{tokens}");
+        assert_eq!(loops, 2);
+        for source in ["rayon::join(a,b)", "join(1,a,1,b)", "amorsize::join", "x.join(a)"] {
+            assert_eq!(tuned(source), (source.to_owned(), 0));
+        }
+        let body = tuned_but(&[1], "amorsize::join(1, a, 1, b)");
+        assert_eq!(body.tokens.to_string().replace(' ', ""), "amorsize::join(1,a,1,b)");
+        assert_eq!((body.found, body.joins, body.loops), (1, 1, vec![]));
     }
 
     #[test]

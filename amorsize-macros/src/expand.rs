@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 
 use crate::annotated::Annotated;
 use crate::embed::Embedded;
-use crate::entry;
+use crate::entry::{self, Given};
 use crate::options::{self, Options};
 
 /// Expands `#[tune(options)] item`. Whatever is wrong, the item itself is emitted, so that one error
@@ -73,7 +73,11 @@ fn kernel(function: &Annotated, options: &Options) -> TokenStream {
 fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> TokenStream {
     let cost = Ident::new("__amorsize_cost", Span::mixed_site());
     let at_cost = options.cost.is_some().then_some(&cost);
-    let body = entry::tune(function.body.stream(), &options.skipped(), at_cost);
+    let expansion = expansion(options);
+    let facade = facade(options);
+    let given =
+        Given { skip: &options.skipped(), cost: at_cost, facade: &facade, expansion: &expansion };
+    let body = entry::tune(function.body.stream(), &given);
     let (embedded, profile_error) = Embedded::read();
     // Options that cannot be read may have said that this is a kernel.
     let nothing_found = (body.loops.is_empty() && error.is_none()).then(|| {
@@ -84,7 +88,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
         Error::new(
             function.name.span(),
             "`#[tune]` found no parallel loop in this function: expected a call such as `.par_iter()`, \
-             `.into_par_iter()` or `.par_chunks(k)` written in its body",
+             `.into_par_iter()`, `.par_chunks(k)` or `amorsize::join(…)` written in its body",
         )
     });
     let beyond = options
@@ -96,7 +100,16 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
         let found = body.found;
         Error::new(number.span(), format!("no such loop: the function has {found}"))
     });
-    for other in [profile_error, nothing_found, beyond].into_iter().flatten() {
+    let only_joins = body.found > 0 && body.found == body.joins;
+    let without_effect = options.about_items().filter(|_| only_joins).map(|option| {
+        Error::new(
+            function.name.span(),
+            format!(
+                "option `{option}` is about the items of loops: this function has none, only `join`"
+            ),
+        )
+    });
+    for other in [profile_error, nothing_found, beyond, without_effect].into_iter().flatten() {
         match &mut error {
             None => error = Some(other),
             Some(first) => first.combine(other),
@@ -107,9 +120,8 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
         let tracking = (Some(&index) == body.loops.first()).then_some(&embedded.tracking);
         loop_static(function, options, &embedded, index, tracking)
     });
-    let expansion = expansion(options);
     let (inner_attributes, statements) = split_inner_attributes(body.tokens);
-    let imports = (!body.loops.is_empty()).then(|| {
+    let imports = (body.found > body.joins).then(|| {
         quote! {
             #[allow(unused_imports)]
             use #expansion::{AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, Untuned as _};
@@ -154,6 +166,12 @@ fn expansion(options: &Options) -> TokenStream {
         Some(path) => quote!(#path::expansion),
         None => quote!(::amorsize::expansion),
     }
+}
+
+/// The name under which the function calls the facade.
+fn facade(options: &Options) -> Ident {
+    let last = options.facade.as_ref().and_then(|path| path.segments.last());
+    last.map_or_else(|| Ident::new("amorsize", Span::call_site()), |segment| segment.ident.clone())
 }
 
 /// A loop's name, and the profile's entries among which it is looked up.

@@ -66,6 +66,18 @@ impl Parse for Options {
 }
 
 impl Options {
+    /// The first option that says something about items, which a `join` does not have.
+    pub(crate) fn about_items(&self) -> Option<&'static str> {
+        let given = [
+            ("chunk", self.chunk.is_some()),
+            ("chunk_time", self.chunk_time.is_some()),
+            ("cost", self.cost.is_some()),
+            ("deterministic", self.deterministic.is_some()),
+            ("io", self.io.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
+    }
+
     fn reject_contradictions(&self) -> Result<()> {
         let both = |a: &str, b: &str| {
             Err(Error::new(

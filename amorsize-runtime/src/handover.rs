@@ -109,6 +109,24 @@ impl Desk {
     where
         H: Fn(usize) + Sync,
     {
+        Desk::lend(desk, helpers, spawner, helper, || {
+            Desk::summon(desk, helpers, spawner);
+            caller()
+        })
+    }
+
+    /// Like [`Desk::share`], but helpers come only as `caller`, or what it calls on this thread, summons
+    /// them.
+    fn lend<H, R>(
+        desk: &Arc<Self>,
+        helpers: usize,
+        spawner: &dyn Spawner,
+        helper: &H,
+        caller: impl FnOnce() -> R,
+    ) -> R
+    where
+        H: Fn(usize) + Sync,
+    {
         let helpers = helpers.min(MAX_HELPERS);
         let errand = Errand { helper: std::ptr::from_ref(helper).cast(), call: call::<H> };
         desk.errand.with_mut(|slot| {
@@ -120,10 +138,7 @@ impl Desk {
 
         // Rule 3: from here to the end of the wait nothing may unwind past this frame.
         let guard = AbortOnUnwind;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            Desk::summon(desk, helpers, spawner);
-            caller()
-        }));
+        let outcome = catch_unwind(AssertUnwindSafe(caller));
         desk.close_and_wait(spawner);
         std::mem::forget(guard);
 
@@ -142,8 +157,9 @@ impl Desk {
         }
     }
 
-    /// Rule 4: helpers of earlier calls that have not started yet count; only the rest is spawned.
-    fn summon(desk: &Arc<Self>, helpers: usize, spawner: &dyn Spawner) {
+    /// Rule 4: helpers of earlier calls that have not started yet count; only the rest is spawned. For the
+    /// owner, while the gate is open.
+    pub(crate) fn summon(desk: &Arc<Self>, helpers: usize, spawner: &dyn Spawner) {
         let pending = desk.pending.load(Ordering::SeqCst);
         for _ in pending..helpers {
             desk.pending.fetch_add(1, Ordering::SeqCst);
@@ -257,6 +273,27 @@ thread_local! {
     static DESKS: RefCell<Vec<Arc<Desk>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A desk of the calling thread, put back for the next call when dropped.
+struct OwnDesk(Option<Arc<Desk>>);
+
+impl OwnDesk {
+    fn get() -> Self {
+        let free = DESKS.try_with(|desks| desks.borrow_mut().pop()).ok().flatten();
+        OwnDesk(Some(free.unwrap_or_else(Desk::new)))
+    }
+
+    fn desk(&self) -> &Arc<Desk> {
+        self.0.as_ref().expect("it is there until this is dropped")
+    }
+}
+
+impl Drop for OwnDesk {
+    fn drop(&mut self) {
+        // While the thread ends there is no list any more, and the desk goes with it.
+        let _ = DESKS.try_with(|desks| desks.borrow_mut().extend(self.0.take()));
+    }
+}
+
 /// [`Desk::share`] at a desk of the calling thread. Without type parameters: one copy serves all loops of
 /// a program.
 pub(crate) fn share(
@@ -265,17 +302,18 @@ pub(crate) fn share(
     helper: &(dyn Fn(usize) + Sync),
     caller: &mut dyn FnMut(),
 ) {
-    /// Puts the desk back for the next call, after a panic too.
-    struct PutBack(Option<Arc<Desk>>);
-    impl Drop for PutBack {
-        fn drop(&mut self) {
-            // While the thread ends there is no list any more, and the desk goes with it.
-            let _ = DESKS.try_with(|desks| desks.borrow_mut().extend(self.0.take()));
-        }
-    }
-    let free = DESKS.try_with(|desks| desks.borrow_mut().pop()).ok().flatten();
-    let desk = PutBack(Some(free.unwrap_or_else(Desk::new)));
-    Desk::share(desk.0.as_ref().expect("just put there"), helpers, spawner, &helper, caller);
+    let own = OwnDesk::get();
+    Desk::share(own.desk(), helpers, spawner, &helper, caller);
+}
+
+/// [`Desk::lend`] to one helper at a desk of the calling thread, which the caller gets to know.
+pub(crate) fn lend(
+    spawner: &dyn Spawner,
+    helper: &(dyn Fn(usize) + Sync),
+    caller: &mut dyn FnMut(&Arc<Desk>),
+) {
+    let own = OwnDesk::get();
+    Desk::lend(own.desk(), 1, spawner, &helper, || caller(own.desk()));
 }
 
 /// The synchronisation primitives, replaced by loom's when the protocol is model-checked.

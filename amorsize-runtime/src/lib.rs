@@ -7,6 +7,7 @@ mod clock;
 mod crew;
 mod drive;
 mod force;
+mod fork;
 mod handover;
 mod loops;
 mod machine;
@@ -25,6 +26,7 @@ mod stage;
 mod tuned;
 
 pub use force::{Force, InvalidForce};
+pub use fork::join;
 pub use loops::{
     Loop, LoopStatus, Options, Profiled, deterministic_chunk, force, invalid_force, loops, select,
     warm_up,

@@ -203,7 +203,7 @@ impl SerialBelow {
     }
 
     /// Whether it would not do so if helpers were hot.
-    fn is_missed(&self, n: usize) -> bool {
+    pub(crate) fn is_missed(&self, n: usize) -> bool {
         n >= self.timed.load(Ordering::Relaxed) && n < self.timed_when_cold.load(Ordering::Relaxed)
     }
 }
@@ -300,7 +300,6 @@ impl Loop {
     }
 
     /// What calls would be compared with if the process did not record.
-    #[cfg(feature = "record")]
     pub(crate) fn planned(&self) -> &SerialBelow {
         &self.planned
     }

@@ -78,8 +78,7 @@ impl<W: Workload> Case<W> {
         let mut input = W::prepare(n);
         let ours =
             [Executor::Rayon, Executor::RayonMinLen(n.div_ceil(8)), Executor::Amorsize(unseen())];
-        let others = others().into_iter().flat_map(|peer| peer.executors(1));
-        for executor in ours.into_iter().chain(others) {
+        for executor in ours.into_iter().chain(others::<W>()) {
             if !W::agrees(&input, executor) {
                 return Err(format!("{}/{n}: {executor:?} returns something else", W::NAME));
             }
@@ -132,10 +131,11 @@ impl<W: Workload> Case<W> {
             Peer::Rayon,
             sweep.best_min_len().unwrap_or(Peer::Rayon),
             Peer::Unseen,
-            Peer::Profiled(profiled(facts, machine)),
+            // A fork has no profile: what is known of it, it learned in earlier calls.
+            Peer::Profiled(if W::FORKS { unseen() } else { profiled(facts, machine) }),
         ];
         let first_other = peers.len();
-        peers.extend(others());
+        peers.extend(others::<W>().map(Peer::Other));
         let after_others = peers.len();
         peers.extend(sweep.best_plans(FINALISTS));
         load::wait_for_quiet(PATIENCE);
@@ -166,7 +166,7 @@ impl<W: Workload> Case<W> {
                 .map(|peer| Other { name: peers[peer].setting(), time: time(peer) })
                 .collect(),
             facts: facts.into(),
-            plan: planned(self.n, &facts, &machine),
+            plan: if W::FORKS { "forks".to_owned() } else { planned(self.n, &facts, &machine) },
             best_ns,
             best: best.setting(),
             cpu_per_serial: cpu_ns.map(|cpu_ns| cpu_ns / medians[0]),

@@ -36,14 +36,12 @@ pub(crate) fn fork_join(effort: &Effort) -> Vec<ForkJoin> {
     let workers = rayon::current_num_threads();
     let ours = Peer::Plan { workers, chunk: Some(1), target: unseen() };
     // The other schedules of OpenMP fork and join alike.
-    let one_of_its_kind = |peer: &Peer| match peer {
-        Peer::Other(Executor::Forked(Forked::OpenMp(schedule))) => *schedule == Schedule::Static,
+    let one_of_its_kind = |executor: &Executor| match executor {
+        Executor::Forked(Forked::OpenMp(schedule)) => *schedule == Schedule::Static,
         _ => true,
     };
-    let peers: Vec<Peer> = [ours, Peer::Rayon]
-        .into_iter()
-        .chain(others().into_iter().filter(one_of_its_kind))
-        .collect();
+    let others = others::<Noop>().filter(one_of_its_kind).map(Peer::Other);
+    let peers: Vec<Peer> = [ours, Peer::Rayon].into_iter().chain(others).collect();
     let mut items = Noop::prepare(workers);
     let mut call = |executor| {
         black_box(Noop::run(black_box(&mut items), executor));

@@ -13,6 +13,7 @@ mod cpu;
 mod estimate;
 mod executor;
 mod fit;
+mod fork;
 mod fork_join;
 mod forked;
 mod host;

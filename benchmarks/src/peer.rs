@@ -8,6 +8,7 @@ use amorsize_runtime::model::{self, Limits};
 use crate::executor::Executor;
 use crate::forked::Forked;
 use crate::openmp::Schedule;
+use crate::workload::Workload;
 
 /// A competitor.
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +81,13 @@ impl Peer {
     }
 }
 
-/// The executors that are not rayon's or ours, as far as they were built.
-pub(crate) fn others() -> Vec<Peer> {
+/// The executors of a workload that are not rayon's or ours, as far as they were built.
+pub(crate) fn others<W: Workload>() -> impl Iterator<Item = Executor> {
     let forked = Forked::ALL.into_iter().filter(|forked| forked.is_there()).map(Executor::Forked);
-    [Executor::Orx, Executor::Paralight].into_iter().chain(forked).map(Peer::Other).collect()
+    [Executor::Orx, Executor::Paralight]
+        .into_iter()
+        .chain(forked)
+        .filter(|executor| W::takes(*executor))
 }
 
 /// Of an executor without settings.

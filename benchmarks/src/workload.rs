@@ -12,6 +12,9 @@ pub(crate) trait Workload {
     const ORIGIN: &'static str;
     /// Numbers of items to measure.
     const SIZES: &'static [usize];
+    /// Whether it divides and conquers: executors without a fork of two branches stay out then, and there
+    /// is no plan but a cut-off.
+    const FORKS: bool = false;
 
     /// What is worked on. A workload that works in place changes it.
     type Input: Clone + PartialEq + Debug;
@@ -23,6 +26,11 @@ pub(crate) trait Workload {
 
     /// One call.
     fn run(input: &mut Self::Input, executor: Executor) -> Self::Output;
+
+    /// Whether there is an arm for `executor`.
+    fn takes(executor: Executor) -> bool {
+        !Self::FORKS || executor.forks()
+    }
 
     /// Whether `executor` returns the same as the plain iterator and leaves the same input behind.
     fn agrees(input: &Self::Input, executor: Executor) -> bool {

@@ -20,6 +20,7 @@ mod noop;
 mod result_collect;
 mod scratch;
 mod sieve;
+mod sorts;
 mod sum_of_squares;
 mod triad;
 mod triangular;
@@ -48,6 +49,7 @@ use nested::Nested;
 use result_collect::ResultCollect;
 use scratch::Scratch;
 use sieve::Sieve;
+use sorts::{MergeSort, QuickSort};
 use triad::Triad;
 use triangular::{Falling, Rising};
 use very_heavy::VeryHeavy;
@@ -85,6 +87,8 @@ pub(crate) fn visit_all(visit: &mut impl Visit) -> Result<(), String> {
     visit.visit::<Life>()?;
     visit.visit::<MatrixProduct>()?;
     visit.visit::<Sieve>()?;
+    visit.visit::<QuickSort>()?;
+    visit.visit::<MergeSort>()?;
     visit.visit::<Bfs>()?;
     visit.visit::<Nested>()?;
     visit.visit::<Scratch>()?;
@@ -106,9 +110,8 @@ mod tests {
             static LOOP: Loop = Loop::new("agreement", Options::NONE, &[]);
             for n in [0, 1, 2, 37, 200] {
                 let input = W::prepare(n);
-                let others = others().into_iter().flat_map(|peer| peer.executors(1));
                 let ours = [Executor::Rayon, Executor::RayonMinLen(16), Executor::Amorsize(&LOOP)];
-                for executor in ours.into_iter().chain(others) {
+                for executor in ours.into_iter().chain(others::<W>()) {
                     assert!(W::agrees(&input, executor), "{} {n} {executor:?}", W::NAME);
                 }
                 for (workers, chunk) in [(2, 1), (2, 16), (4, 7)] {

@@ -32,9 +32,11 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
         warn_if_edited(tokens);
         term::result(&term::heading(&name));
         term::result(
-            "not tuned: what this loop iterates over cannot be indexed, so it cannot be cut",
+            "without a plan. A join learns what a unit of work takes as the program runs. What",
         );
-        term::result("into chunks of a planned size; every call runs as rayon runs it");
+        term::result(
+            "rayon cannot index cannot be cut into chunks of a planned size: rayon runs it",
+        );
         return Ok(());
     }
     let Some(entry) = section.loops.get(&name) else {

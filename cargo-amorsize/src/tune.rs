@@ -149,7 +149,7 @@ impl Job<'_> {
         let pace = keep::pace(&section, &verified.measurement);
         self.write(&class, section, pace)?;
         for name in untuned.keys() {
-            term::status("Untuned", &format!("{name}: cannot be indexed, so rayon runs it"));
+            term::status("Untuned", &format!("{name}: no plan (a join, or not indexable)"));
         }
         self.name_unreached(seen);
         Ok(())

@@ -46,7 +46,7 @@ enum Mode {
     Verify,
 }
 
-/// Notes that a loop was reached and cannot be tuned.
+/// Notes that a loop was reached for which there is no plan to find.
 pub(crate) fn note_untuned(target: &'static Loop) {
     let Some(recorder) = recorder() else { return };
     let mut untuned = recorder.untuned.lock().unwrap_or_else(PoisonError::into_inner);
