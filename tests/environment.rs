@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::process::Command;
+use std::sync::mpsc;
 use std::thread::{self, ThreadId};
 
 use rayon::prelude::*;
@@ -27,7 +28,8 @@ fn in_a_process_with(name: &str, variables: &[(&str, &str)]) -> bool {
         return true;
     }
     let output = Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", name])
+        // On the main thread, so that a test of what happens without threads needs none itself.
+        .args(["--exact", name, "--test-threads", "1"])
         .env(INSIDE, "1")
         .env("RAYON_NUM_THREADS", "4")
         .envs(variables.iter().copied())
@@ -77,5 +79,61 @@ fn a_valid_plan_is_no_complaint() {
     if in_a_process_with("a_valid_plan_is_no_complaint", &variables) {
         assert!(!threads(10).is_empty());
         assert_eq!(amorsize::invalid_force(), None);
+    }
+}
+
+/// No thread has so large a stack.
+const NO_THREADS: (&str, &str) = ("RUST_MIN_STACK", "1152921504606846976");
+
+#[amorsize::tune(io)]
+fn waiting_threads(n: usize) -> HashSet<ThreadId> {
+    (0..n).into_par_iter().map(|_| spin()).collect()
+}
+
+#[amorsize::tune]
+fn count(n: usize) -> usize {
+    if n < 2 {
+        return n;
+    }
+    let (a, b) = amorsize::join(n / 2, || count(n / 2), n - n / 2, || count(n - n / 2));
+    a + b
+}
+
+#[test]
+fn where_the_system_gives_no_threads_everything_runs_on_the_caller() {
+    let name = "where_the_system_gives_no_threads_everything_runs_on_the_caller";
+    for plan in ["", "workers=4,chunk=1"] {
+        if in_a_process_with(name, &[NO_THREADS, ("AMORSIZE", plan)]) {
+            assert!(thread::Builder::new().spawn(|| ()).is_err());
+            let alone = HashSet::from([thread::current().id()]);
+            for n in [1, 10, 3_000] {
+                assert_eq!(threads(n), alone);
+                assert_eq!(waiting_threads(n), alone);
+                assert_eq!(count(n), n);
+            }
+            amorsize::warm_up();
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_process_ends_while_helpers_wait_in_the_pool() {
+    let name = "a_process_ends_while_helpers_wait_in_the_pool";
+    if in_a_process_with(name, &[("AMORSIZE", "workers=4,chunk=1")]) {
+        let (busy, all_busy) = mpsc::channel();
+        for _ in 0..rayon::current_num_threads() {
+            let busy = busy.clone();
+            rayon::spawn(move || {
+                busy.send(()).expect("the test waits");
+                loop {
+                    thread::park();
+                }
+            });
+        }
+        all_busy.iter().take(rayon::current_num_threads()).for_each(drop);
+        assert_eq!(threads(100), HashSet::from([thread::current().id()]));
+        assert_eq!(count(100), 100);
+        std::process::exit(0);
     }
 }

@@ -23,12 +23,14 @@ const PLANS: [Option<Force>; 6] = [
     Some(Force::Workers { workers: 8, chunk: Some(1) }),
 ];
 
-/// Runs a test under every plan.
-fn under_every_plan(test: impl Fn()) {
+/// Runs a test under every plan, outside and inside of a pool that is larger than most machines.
+fn under_every_plan(test: impl Fn() + Sync) {
     let _turn = turn();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().expect("a pool");
     for plan in PLANS {
         force(plan);
         test();
+        pool.install(&test);
     }
     force(None);
 }
@@ -245,6 +247,7 @@ fn a_million_forks() {
     }
     let _turn = turn();
     force(Some(Force::Workers { workers: 8, chunk: Some(1) }));
-    assert_eq!(count(1_000_000), 1_000_000);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().expect("a pool");
+    assert_eq!(pool.install(|| count(1_000_000)), 1_000_000);
     force(None);
 }

@@ -146,6 +146,7 @@ fn way(target: &'static Loop, costs: Costs) -> Way {
         Some(Force::Workers { workers, chunk }) => {
             let shortest = costs.left.min(costs.right);
             let is_chunk = shortest >= chunk.unwrap_or(1);
+            let workers = machine::limit_by_pool(Limits::cores(workers)).workers;
             return if is_chunk { fork_within(workers) } else { Way::Serial };
         }
     }

@@ -20,12 +20,15 @@ pub(crate) enum Pool {
 
 impl Spawner for Pool {
     fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        match self {
-            Pool::Rayon => rayon::spawn(job),
-            Pool::Io => match io_pool() {
-                Some(pool) => pool.spawn(job),
-                None => rayon::spawn(job),
-            },
+        let pool_of_its_own = match self {
+            Pool::Rayon => None,
+            Pool::Io => io_pool(),
+        };
+        match pool_of_its_own {
+            Some(pool) => pool.spawn(job),
+            None if is_there() => rayon::spawn(job),
+            // A helper that never comes: the caller does the work.
+            None => drop(job),
         }
     }
 
@@ -36,6 +39,27 @@ impl Spawner for Pool {
             Pool::Io => false,
         }
     }
+}
+
+/// Threads that calls from this one can have: those of its pool if it is a pool thread, else of the global
+/// pool, which this builds. One, the caller, where the system gives no threads.
+pub(crate) fn threads() -> usize {
+    if is_there() { rayon::current_num_threads() } else { 1 }
+}
+
+/// Whether this thread has a pool. Rayon panics where it cannot build its global one.
+fn is_there() -> bool {
+    static GLOBAL: OnceLock<bool> = OnceLock::new();
+    // Where there are no threads at all, rayon makes do with the caller.
+    let build = || {
+        cfg!(target_family = "wasm")
+            || match rayon::ThreadPoolBuilder::new().build_global() {
+                Ok(()) => true,
+                // The user has built it, or it failed for a reason of the system's.
+                Err(error) => std::error::Error::source(&error).is_none(),
+            }
+    };
+    rayon::current_thread_index().is_some() || *GLOBAL.get_or_init(build)
 }
 
 /// Runs `work` on a thread of rayon's global pool, once, and waits for it.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use crate::model::{Bound, Limits};
+use crate::pool;
 
 /// The limits for a call, as far as they can be told without a pool.
 pub(crate) fn limits_by_cores(max_workers: Option<usize>) -> Limits {
@@ -21,7 +22,7 @@ pub(crate) fn limits_by_cores(max_workers: Option<usize>) -> Limits {
 /// Adds the limit of the pool: the caller's own if it is a pool thread, else the global one, which
 /// this builds.
 pub(crate) fn limit_by_pool(limits: Limits) -> Limits {
-    let pool = rayon::current_num_threads();
+    let pool = pool::threads();
     if pool < limits.workers {
         Limits { workers: pool, bound: Bound::Pool, ..limits }
     } else {

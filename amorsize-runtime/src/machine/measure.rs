@@ -11,7 +11,7 @@ use crate::crew::{self, Division, Lengths, Run};
 use crate::handover::{self, Spawner};
 use crate::machine::ASSUMED;
 use crate::pieces::AtOnce;
-use crate::pool::Pool;
+use crate::pool::{self, Pool};
 
 /// Starts of a helper right after one another.
 const HOT_ROUNDS: usize = 24;
@@ -61,7 +61,7 @@ fn settle() {
 /// `None` if helpers do not come: a pool that is busy with other work tells nothing about how fast it
 /// can be.
 fn measure_once() -> Option<MachineFacts> {
-    rayon::current_num_threads(); // builds the pool, which is not part of what is measured
+    pool::threads(); // builds the pool, which is not part of what is measured
     let hot = start_hot()?;
     let facts = MachineFacts {
         spawn_ns: hot.spawn_ns,
