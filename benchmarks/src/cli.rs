@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use regex::Regex;
 
-use crate::{blocking, build_cost, nine_loops, output, report, suite};
+use crate::{blocking, build_cost, nine_loops, output, pauses, report, suite};
 
 /// Measures Amorsize against its peers, interleaved in one run.
 #[derive(Debug, Parser)]
@@ -41,8 +41,13 @@ enum Command {
     NineLoops,
     /// Items that wait for a server or for the disk, under the option `io`, against rayon
     Blocking,
+    /// Calls with pauses before them, alone and beside a busy process
+    Pauses,
     /// What a user's clean build pays for depending on Amorsize
     BuildCost,
+    /// Keeps a core busy until the input ends: the busy process of `pauses`
+    #[command(hide = true)]
+    KeepBusy,
 }
 
 /// How much to measure.
@@ -90,6 +95,12 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
             output::result(&results.to_string());
             output::json(json, &results)?;
         }
+        Some(Command::Pauses) => {
+            let results = pauses::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::KeepBusy) => pauses::keep_busy(),
         Some(Command::BuildCost) => {
             let results = build_cost::run(&effort)?;
             output::result(&results.to_string());

@@ -2,13 +2,14 @@
 //!
 //! The comparison proper is [`suite`]: every workload under every peer, in interleaved rounds.
 //! [`nine_loops`] takes the executor alone to loops too short for most executors, [`overhead`] takes
-//! the decision alone to one too short for any, [`blocking`] has items that wait, and [`build_cost`]
-//! times users' builds.
+//! the decision alone to one too short for any, [`blocking`] has items that wait, [`pauses`]
+//! pauses between calls and a busy neighbour, and [`build_cost`] times users' builds.
 
 mod blocking;
 mod build_cost;
 mod case;
 mod cli;
+mod core;
 mod cpu;
 mod estimate;
 mod executor;
@@ -23,6 +24,7 @@ mod nine_loops;
 mod openmp;
 mod output;
 mod overhead;
+mod pauses;
 mod peer;
 mod plot;
 mod report;
