@@ -84,18 +84,33 @@ impl<C, K: Cost> Call<C, K> {
         let run = Run { producer, consumer: self.consumer, len: self.len };
         let serial = self.target.serial();
         let cost = self.cost.per_item();
-        let units = units(run.len, cost);
-        let short = serial.is_untimed(units) && run.len <= run.producer.max_len();
+        let short = serial.is_untimed(units(run.len, cost)) && run.len <= run.producer.max_len();
         if short && !sample_is_due() {
             return run.fold();
         }
-        if serial.is_certain(units) {
-            return run_timed(self.target, run, units);
-        }
-        if self.overlong {
-            return run_as_rayon(run);
-        }
-        decide_and_run(self.target, run, cost)
+        run_with_a_thought(self.target, run, cost, self.overlong)
+    }
+}
+
+/// Runs a call that is not on the fast path.
+#[inline(never)]
+fn run_with_a_thought<P, C>(
+    target: &'static Loop,
+    run: Run<P, C>,
+    cost: f64,
+    overlong: bool,
+) -> C::Result
+where
+    P: Pieces,
+    C: Consumer<P::Item>,
+{
+    let units = units(run.len, cost);
+    if target.serial().is_certain(units) {
+        run_timed(target, run, units)
+    } else if overlong {
+        run_as_rayon(run)
+    } else {
+        decide_and_run(target, run, cost)
     }
 }
 
@@ -326,7 +341,7 @@ impl Context {
     }
 }
 
-/// Runs as rayon would without us.
+/// Runs as rayon would without us. Not inlined, so that it does not keep what calls it from being.
 pub(crate) fn run_as_rayon<P, C>(run: Run<P, C>) -> C::Result
 where
     P: Pieces,

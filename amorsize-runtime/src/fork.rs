@@ -21,7 +21,7 @@ use crate::machine;
 use crate::model::{self, Limits, Plan};
 use crate::pool::{self, Pool};
 
-/// The share of a call's serial time that entering the pool may cost.
+/// The share of a parallel call's time that entering the pool may cost.
 const ENTRY_SHARE: f64 = 0.03;
 
 /// Runs two closures, in parallel where that pays, and returns both results.
@@ -115,8 +115,9 @@ where
     }
 }
 
-/// Whether a call from outside the pool goes there as a whole. A caller that stays outside is one thread
-/// more than there are cores, which shows in long calls; to enter and to leave takes a cold start.
+/// Whether a call from outside the pool goes there as a whole. A caller that stays outside works from the first
+/// moment, but is one thread more than there are cores, which shows in long calls; to enter and to come back
+/// takes a cold start.
 fn enters_pool(target: &'static Loop, costs: Costs) -> bool {
     if target.options().on_pool {
         return true;
@@ -128,7 +129,10 @@ fn enters_pool(target: &'static Loop, costs: Costs) -> bool {
     let serial_ns = facts.item_ns * costs.left.saturating_add(costs.right) as f64;
     let machine = machine::facts_for(serial_ns);
     let price_ns = machine.cold_spawn_ns + machine.cold_wake_ns;
-    price_ns < ENTRY_SHARE * serial_ns && matches!(way(target, costs), Way::Fork { .. })
+    match way(target, costs) {
+        Way::Fork { workers } => price_ns < ENTRY_SHARE * serial_ns / workers as f64,
+        Way::Serial | Way::Rayon => false,
+    }
 }
 
 enum Way {
