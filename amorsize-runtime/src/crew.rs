@@ -22,6 +22,7 @@ use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 use crate::clock::Instant;
 use crate::handover::{self, Spawner};
 use crate::pieces::Pieces;
+use crate::pool::Busy;
 
 /// How often an idle helper looks for offers before it goes home.
 const LOOKS_BEFORE_LEAVING: u32 = 400;
@@ -224,6 +225,8 @@ impl<'s> Board<'s> {
     /// A helper's work.
     fn help(&self, tasks: &dyn Tasks, seat: usize) {
         let start = Instant::now();
+        // Items that wait leave the cores to others.
+        let _busy = (!self.division.patient).then(Busy::helper);
         let mut idle = Idle::default();
         while !self.finished.load(Ordering::Acquire) {
             if self.take_an_offer(tasks, seat, 0, &mut idle) {

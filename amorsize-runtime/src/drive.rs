@@ -161,7 +161,7 @@ where
     }
     let way = match force::current() {
         Some(forced) => context.forced_way(run.len, forced),
-        None => context.planned_way(run.len),
+        None => context.beside_others().planned_way(run.len),
     };
     context.go(run, way)
 }
@@ -204,6 +204,15 @@ impl Context {
             (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
         }
         Context { target, cost, limits, lengths }
+    }
+
+    /// The same, with the workers that other loops leave: an outer loop that fills the machine has its inner
+    /// ones run where they are called.
+    fn beside_others(self) -> Self {
+        if self.target.options().io {
+            return self;
+        }
+        Context { limits: self.limits.beside(pool::busy_helpers()), ..self }
     }
 
     /// How many units of work `len` items are.

@@ -8,7 +8,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use amorsize_profile::LoopFacts;
@@ -19,7 +18,7 @@ use crate::handover::{self, Desk};
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Limits, Plan};
-use crate::pool::{self, Pool};
+use crate::pool::{self, Busy, Pool};
 
 /// The share of a parallel call's time that entering the pool may cost.
 const ENTRY_SHARE: f64 = 0.03;
@@ -198,38 +197,6 @@ fn timed<R>(target: &Loop, cost: usize, branch: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Helpers that run branches or were summoned to, less callers that only wait for one.
-static BUSY_HELPERS: AtomicIsize = AtomicIsize::new(0);
-
-/// Counts as a busy helper, or as one less, until it is dropped.
-struct Busy(isize);
-
-impl Busy {
-    /// One more helper, if fewer than `workers` threads are busy. The caller is one of them.
-    fn helper(workers: usize) -> Option<Self> {
-        let has_room = |busy| busy < workers as isize - 1;
-        // Mostly there is none, and others need not hear about it.
-        if !has_room(BUSY_HELPERS.load(Ordering::Relaxed)) {
-            return None;
-        }
-        let start = |busy| has_room(busy).then_some(busy + 1);
-        BUSY_HELPERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, start).ok()?;
-        Some(Busy(1))
-    }
-
-    /// A caller that waits.
-    fn waiting() -> Self {
-        BUSY_HELPERS.fetch_sub(1, Ordering::Relaxed);
-        Busy(-1)
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        BUSY_HELPERS.fetch_sub(self.0, Ordering::Relaxed);
-    }
-}
-
 /// The helper that was summoned for an offer and has not come.
 type Summoned = Arc<Mutex<Option<Busy>>>;
 
@@ -247,7 +214,7 @@ impl<'d> Offered<'d> {
         let add = |offers: &RefCell<VecDeque<_>>| {
             let mut offers = offers.borrow_mut();
             offers.push_back((Arc::clone(desk), Arc::clone(summoned)));
-            Busy::helper(workers).and_then(|busy| Some((busy, offers.pop_front()?)))
+            Busy::helper_within(workers).and_then(|busy| Some((busy, offers.pop_front()?)))
         };
         // A thread that is ending offers nothing.
         if let Ok(Some((busy, (oldest, summoned)))) = OFFERS.try_with(add) {
@@ -305,7 +272,7 @@ where
     let help = |_| {
         // A helper that was summoned for an earlier offer at this desk may come as well.
         let expected = lock(&summoned).take();
-        let Some(_busy) = expected.or_else(|| Busy::helper(workers)) else { return };
+        let Some(_busy) = expected.or_else(|| Busy::helper_within(workers)) else { return };
         if let Some(branch) = right.take() {
             right.run(branch);
         }

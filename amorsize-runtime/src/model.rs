@@ -59,6 +59,8 @@ pub enum Bound {
     Environment,
     /// The number of chunks: there are not more pieces to hand out.
     Items,
+    /// Helpers that other loops of the process keep busy at the moment.
+    Busy,
 }
 
 /// What a plan has to respect.
@@ -78,6 +80,14 @@ impl Limits {
     /// Limits that only say how many workers the cores allow.
     pub fn cores(workers: usize) -> Self {
         Limits { workers: workers.max(1), bound: Bound::Cores, min_chunk: 1, max_chunk: usize::MAX }
+    }
+
+    /// The limits while so many helpers are busy elsewhere.
+    pub fn beside(self, busy: usize) -> Self {
+        if busy == 0 || self.workers == 1 {
+            return self;
+        }
+        Limits { workers: self.workers.saturating_sub(busy).max(1), bound: Bound::Busy, ..self }
     }
 
     /// The nearest chunk size that is allowed.
@@ -458,6 +468,15 @@ mod tests {
         let single = Limits { max_chunk: 1, ..Limits::cores(4) };
         let plan = decide(10_000, &items(1e4), &MACHINE, &single, HOT).plan;
         assert!(matches!(plan, Plan::Parallel { chunk: 1, .. }), "{plan:?}");
+    }
+
+    #[test]
+    fn busy_helpers_leave_fewer_workers_and_always_the_caller() {
+        let limits = Limits::cores(4);
+        assert_eq!(limits.beside(0), limits);
+        assert_eq!(limits.beside(1), Limits { workers: 3, bound: Bound::Busy, ..limits });
+        assert_eq!(limits.beside(9).workers, 1);
+        assert_eq!(Limits::cores(1).beside(1), Limits::cores(1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Rayon's pool as the source of helpers, and how ready they are.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 
 use amorsize_profile::MachineFacts;
 
@@ -92,6 +92,49 @@ pub fn io_limits(max_workers: Option<usize>) -> Limits {
     match max_workers.filter(|&most| most < threads.workers) {
         Some(most) => Limits { workers: most.max(1), bound: Bound::MaxWorkers, ..threads },
         None => threads,
+    }
+}
+
+/// Helpers of this process that compute or were summoned to, less callers that only wait for one.
+static BUSY_HELPERS: AtomicIsize = AtomicIsize::new(0);
+
+/// How many cores helpers keep busy at the moment.
+pub(crate) fn busy_helpers() -> usize {
+    BUSY_HELPERS.load(Ordering::Relaxed).try_into().unwrap_or(0)
+}
+
+/// Counts as a busy helper, or as one less, until it is dropped.
+pub(crate) struct Busy(isize);
+
+impl Busy {
+    /// One more helper.
+    pub(crate) fn helper() -> Self {
+        BUSY_HELPERS.fetch_add(1, Ordering::Relaxed);
+        Busy(1)
+    }
+
+    /// One more helper, if fewer than `workers` threads are busy. The caller is one of them.
+    pub(crate) fn helper_within(workers: usize) -> Option<Self> {
+        let has_room = |busy| busy < workers as isize - 1;
+        // Mostly there is none, and others need not hear about it.
+        if !has_room(BUSY_HELPERS.load(Ordering::Relaxed)) {
+            return None;
+        }
+        let start = |busy| has_room(busy).then_some(busy + 1);
+        BUSY_HELPERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, start).ok()?;
+        Some(Busy(1))
+    }
+
+    /// A caller that waits.
+    pub(crate) fn waiting() -> Self {
+        BUSY_HELPERS.fetch_sub(1, Ordering::Relaxed);
+        Busy(-1)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        BUSY_HELPERS.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 

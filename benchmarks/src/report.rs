@@ -12,6 +12,9 @@ use crate::table::time;
 /// A loss is worth a line of its own from here on.
 const NOTABLE: f64 = 1.1;
 
+/// A parallel plan that takes this share of the serial time has had no help.
+const UNHELPED: f64 = 0.85;
+
 /// Writes one HTML file that needs no other.
 pub(crate) fn html(file: &Path, results: &Results) -> io::Result<()> {
     let text = format!(
@@ -54,24 +57,44 @@ fn losses(cases: &[Comparison]) -> String {
         return format!("Nowhere by more than a factor of {NOTABLE}.\n");
     }
     let mut text =
-        "| case | ours | plan | the best | its time | factor |\n|---|---|---|---|---|---|\n"
+        "| case | ours | plan | the best | its time | factor | because |\n|---|---|---|---|---|---|---|\n"
             .to_owned();
     for case in lost {
         writeln!(
             text,
-            "| {}/{} | {} | {} | {} | {} | {:.2} |",
+            "| {}/{} | {} | {} | {} | {} | {:.2} | {} |",
             case.workload,
             case.n,
             time(case.amorsize.median),
             case.plan,
             case.best,
             time(case.best_ns),
-            regret(case)
+            regret(case),
+            because(case),
         )
         .expect("a String takes all that is written to it");
     }
-    text
+    text + CAUSES
 }
+
+/// Which of [`CAUSES`] the numbers of a case point to.
+fn because(case: &Comparison) -> &'static str {
+    let unhelped = case.amorsize.median > UNHELPED * case.serial.median;
+    match case.plan.as_str() {
+        "serial" if case.best == "serial" => "overhead",
+        "serial" => "serial plan",
+        _ if unhelped => "no help",
+        _ if case.best.contains('×') => "other plan",
+        _ => "executor",
+    }
+}
+
+const CAUSES: &str = "
+What the numbers point to: *overhead*: a call costs some nanoseconds beyond the plain iterator. *Serial plan*: \
+    the model sees no gain of a tenth, with helpers as hot as they are. *No help*: the plan is parallel, and the call took \
+    about as long as a serial one: its helper started late, or on the caller's own core (`-- pauses` shows how often \
+    that is). *Other plan*: a plan of our own sweep is faster. *Executor*: a peer does the same in less time.
+";
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")

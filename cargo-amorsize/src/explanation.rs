@@ -302,6 +302,7 @@ fn bound_text(bound: Option<Bound>, limits: &Limits) -> &'static str {
         Some(Bound::MaxWorkers) => "limited by `max_workers` of the attribute",
         Some(Bound::Environment) => "limited by AMORSIZE_MAX_WORKERS",
         Some(Bound::Items) => "limited by the number of items",
+        Some(Bound::Busy) => "limited by what other loops keep busy",
         None if limits.workers > 1 => "more workers would not pay",
         None => "",
     }
