@@ -88,13 +88,13 @@ impl<C, K: Cost> Call<C, K> {
         if short && !sample_is_due() {
             return run.fold();
         }
-        run_with_a_thought(self.target, run, cost, self.overlong)
+        run_on_long_path(self.target, run, cost, self.overlong)
     }
 }
 
 /// Runs a call that is not on the fast path.
 #[inline(never)]
-fn run_with_a_thought<P, C>(
+fn run_on_long_path<P, C>(
     target: &'static Loop,
     run: Run<P, C>,
     cost: f64,

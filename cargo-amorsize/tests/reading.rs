@@ -138,7 +138,7 @@ fn a_loop_that_cannot_be_tuned_is_fresh_listed_and_explained_until_it_is_edited(
     let squares = ran.stdout.lines().find(|line| line.contains("demo::squares"));
     assert!(squares.is_some_and(|line| line.ends_with("untuned")), "{}", ran.stdout);
     let ran = fixture.run("explain squares").expect_code(exit_codes::OK);
-    assert!(ran.stdout.contains("demo::squares\nnot tuned: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("demo::squares\nno plan: "), "{}", ran.stdout);
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     assert!(!ran.stderr.contains("edited"), "{}", ran.stderr);
 
