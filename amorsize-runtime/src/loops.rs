@@ -402,7 +402,9 @@ impl Loop {
         if busy_ns < OBSERVABLE_NS {
             match self.observed.item_ns_of_all() {
                 // Too short to tell the item time, but long enough to tell that no fork is worth it.
-                None if !self.planned.is_untimed(n) => self.set_serial_below([n + 1; 3]),
+                None if !self.planned.is_untimed(n) => {
+                    self.set_serial_below([n.saturating_add(1); 3])
+                }
                 None => {}
                 Some((item_ns, _)) => {
                     // Or that items are cheaper than they seemed, as when a program has just started.
