@@ -32,11 +32,9 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
         warn_if_edited(tokens);
         term::result(&term::heading(&name));
         term::result(
-            "without a plan. A join learns what a unit of work takes as the program runs. What",
+            "no plan: a join learns what a unit of work takes while the program runs; what",
         );
-        term::result(
-            "rayon cannot index cannot be cut into chunks of a planned size: rayon runs it",
-        );
+        term::result("cannot be indexed cannot be cut into planned chunks, so that rayon runs it");
         return Ok(());
     }
     let Some(entry) = section.loops.get(&name) else {
