@@ -14,7 +14,7 @@ use amorsize_profile::LoopFacts;
 
 use crate::clock::Instant;
 use crate::force::{self, Force};
-use crate::handover::{self, Desk};
+use crate::handover::{self, Desk, SharedDesk};
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Limits, Plan};
@@ -202,18 +202,18 @@ type Summoned = Arc<Mutex<Option<Busy>>>;
 
 thread_local! {
     /// What this thread has on offer and has not summoned anybody for, the oldest first.
-    static OFFERS: RefCell<VecDeque<(Arc<Desk>, Summoned)>> = const { RefCell::new(VecDeque::new()) };
+    static OFFERS: RefCell<VecDeque<(SharedDesk, Summoned)>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// What a thread has on offer while it takes the left branch.
-struct Offered<'d>(&'d Arc<Desk>);
+struct Offered<'d>(&'d SharedDesk);
 
 impl<'d> Offered<'d> {
     /// Adds an offer, and summons a helper for the oldest one of this thread if there is room.
-    fn new(desk: &'d Arc<Desk>, summoned: &Summoned, workers: usize) -> Self {
+    fn new(desk: &'d SharedDesk, summoned: &Summoned, workers: usize) -> Self {
         let add = |offers: &RefCell<VecDeque<_>>| {
             let mut offers = offers.borrow_mut();
-            offers.push_back((Arc::clone(desk), Arc::clone(summoned)));
+            offers.push_back((SharedDesk::clone(desk), Arc::clone(summoned)));
             Busy::helper_within(workers).and_then(|busy| Some((busy, offers.pop_front()?)))
         };
         // A thread that is ending offers nothing.
@@ -230,7 +230,7 @@ impl Drop for Offered<'_> {
         let _ = OFFERS.try_with(|offers| {
             let mut offers = offers.borrow_mut();
             // Unless a helper was summoned for it.
-            if offers.back().is_some_and(|(last, _)| Arc::ptr_eq(last, self.0)) {
+            if offers.back().is_some_and(|(last, _)| SharedDesk::ptr_eq(last, self.0)) {
                 offers.pop_back();
             }
         });

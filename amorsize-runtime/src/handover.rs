@@ -63,6 +63,9 @@ unsafe fn call<H: Fn(usize) + Sync>(helper: *const (), seat: usize) {
     helper(seat);
 }
 
+/// A desk, as its owner and helpers hold it.
+pub(crate) type SharedDesk = Arc<Desk>;
+
 /// A place where one thread lends out work, one call at a time.
 pub(crate) struct Desk {
     gate: AtomicU64,
@@ -310,7 +313,7 @@ pub(crate) fn share(
 pub(crate) fn lend(
     spawner: &dyn Spawner,
     helper: &(dyn Fn(usize) + Sync),
-    caller: &mut dyn FnMut(&Arc<Desk>),
+    caller: &mut dyn FnMut(&SharedDesk),
 ) {
     let own = OwnDesk::get();
     Desk::lend(own.desk(), 1, spawner, &helper, || caller(own.desk()));
