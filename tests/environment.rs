@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 use std::process::Command;
-use std::sync::{Barrier, mpsc};
+use std::sync::mpsc;
 use std::thread::{self, ThreadId};
 
-use amorsize::{Force, force};
 use rayon::prelude::*;
 
 #[amorsize::tune]
@@ -80,28 +79,6 @@ fn a_valid_plan_is_no_complaint() {
     if in_a_process_with("a_valid_plan_is_no_complaint", &variables) {
         assert!(!threads(10).is_empty());
         assert_eq!(amorsize::invalid_force(), None);
-    }
-}
-
-#[test]
-fn a_loop_inside_one_that_fills_the_machine_stays_on_its_thread() {
-    let name = "a_loop_inside_one_that_fills_the_machine_stays_on_its_thread";
-    if in_a_process_with(name, &[]) {
-        #[amorsize::tune]
-        fn fill(all: &Barrier) -> Vec<HashSet<ThreadId>> {
-            let inner = |_| {
-                all.wait();
-                force(None);
-                // Dear enough for all cores, if there were any left.
-                let inner = threads(200);
-                all.wait();
-                inner
-            };
-            (0..4_usize).into_par_iter().map(inner).collect()
-        }
-        force(Some(Force::Workers { workers: 4, chunk: Some(1) }));
-        let inner = fill(&Barrier::new(4));
-        assert!(inner.iter().all(|threads| threads.len() == 1), "{inner:?}");
     }
 }
 
