@@ -97,7 +97,8 @@ where
     target.activate();
     #[cfg(feature = "record")]
     crate::record::note_untuned(target);
-    if rayon::current_thread_index().is_none() && enters_pool(target, costs) {
+    let way = way(target, costs);
+    if rayon::current_thread_index().is_none() && enters_pool(target, costs, &way) {
         let (mut branches, mut results) = (Some((left, right)), None);
         pool::enter(&mut || {
             let (left, right) = branches.take().expect("the pool runs it once");
@@ -107,7 +108,7 @@ where
     }
     let left = || timed(target, costs.left, left);
     let right = || timed(target, costs.right, right);
-    match way(target, costs) {
+    match way {
         Way::Serial => (left(), right()),
         Way::Rayon => rayon::join(left, right),
         Way::Fork { workers } => fork(workers, left, right),
@@ -117,21 +118,17 @@ where
 /// Whether a call from outside the pool goes there as a whole. A caller that stays outside works from the first
 /// moment, but is one thread more than there are cores, which shows in long calls; to enter and to come back
 /// takes a cold start.
-fn enters_pool(target: &'static Loop, costs: Costs) -> bool {
+fn enters_pool(target: &Loop, costs: Costs, way: &Way) -> bool {
     if target.options().on_pool {
         return true;
     }
-    if force::current().is_some() {
-        return false;
-    }
-    let Some(facts) = target.facts(costs.worth()) else { return false };
+    let &Way::Fork { workers } = way else { return false };
+    let facts = target.facts(costs.worth()).filter(|_| force::current().is_none());
+    let Some(facts) = facts else { return false };
     let serial_ns = facts.item_ns * costs.left.saturating_add(costs.right) as f64;
     let machine = machine::facts_for(serial_ns);
     let price_ns = machine.cold_spawn_ns + machine.cold_wake_ns;
-    match way(target, costs) {
-        Way::Fork { workers } => price_ns < ENTRY_SHARE * serial_ns / workers as f64,
-        Way::Serial | Way::Rayon => false,
-    }
+    price_ns < ENTRY_SHARE * serial_ns / workers as f64
 }
 
 enum Way {
