@@ -13,7 +13,6 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::cli::Effort;
-use crate::core::current_core;
 use crate::estimate::Estimate;
 use crate::executor::Executor;
 use crate::forked::collected;
@@ -21,11 +20,12 @@ use crate::host::Host;
 use crate::interleave::interleave;
 use crate::output;
 use crate::peer::{Peer, others, unseen};
+use crate::placement::current_core;
 use crate::spin::spin;
 use crate::table::{Table, time};
 use crate::workload::Workload;
 
-/// Items for each thread, and the steps of one: about 10 µs.
+/// Items for each thread, and the steps of one, each of which takes one to two nanoseconds.
 const ITEMS_PER_THREAD: usize = 8;
 const STEPS: u32 = if cfg!(test) { 10 } else { 10_000 };
 
@@ -185,7 +185,8 @@ fn after(pause: Pause, items: usize, effort: &Effort) -> AfterPause {
     peers.extend(others::<Placed>().map(Peer::Other));
     let mut seeds = Placed::prepare(items);
     let rounds = effort.pick(31, 101);
-    let mut on_one_core = vec![Vec::new(); peers.len()];
+    // Of every call, those that only warm up included.
+    let mut made = vec![Vec::new(); peers.len()];
     let samples = interleave(&peers, rounds, |peer| {
         let executor = peer.executors(1)[0];
         // One call to have the pool as it is after a call of this executor.
@@ -195,14 +196,14 @@ fn after(pause: Pause, items: usize, effort: &Effort) -> AfterPause {
         let cores = Placed::run(&mut seeds, executor);
         let ns = start.elapsed().as_nanos() as f64;
         let number = peers.iter().position(|each| each.setting() == peer.setting());
-        on_one_core[number.expect("it is one of them")].push(is_on_one_core(&cores));
+        made[number.expect("it is one of them")].push((ns, is_on_one_core(&cores)));
         ns
     });
-    let calls = peers.iter().zip(samples).zip(on_one_core).map(|((peer, samples), on_one_core)| {
-        // The first ones are from rounds that did not count.
-        let on_one_core = &on_one_core[on_one_core.len() - samples.len()..];
-        let spread: Vec<f64> =
-            samples.iter().zip(on_one_core).filter(|(_, one)| !**one).map(|(ns, _)| *ns).collect();
+    let calls = peers.iter().zip(samples).zip(made).map(|((peer, samples), made)| {
+        // What counts stands among them in the same order.
+        let mut made = made.into_iter();
+        let counted = samples.iter().filter_map(|ns| made.find(|(made_ns, _)| made_ns == ns));
+        let spread: Vec<f64> = counted.filter(|(_, one)| !one).map(|(ns, _)| ns).collect();
         Calls {
             name: match peer {
                 Peer::Profiled(_) => "amorsize".to_owned(),
@@ -247,7 +248,7 @@ impl fmt::Display for Results {
         writeln!(f, "{}", self.host)?;
         writeln!(
             f,
-            "{} items of about 10 µs; in brackets, calls that stayed on one core",
+            "{} items of {STEPS} steps; in brackets, calls that stayed on one core",
             self.items
         )?;
         for (title, results) in [("alone", &self.alone), ("beside load", &self.beside_load)] {
