@@ -2,10 +2,11 @@
 //!
 //! The run is cut as a balanced tree, lazily: a worker halves what it owns at chunk borders, offers
 //! the right half and goes on with the left, until one chunk remains, which it folds at once. It
-//! then takes its right halves back, unless another worker has taken them, and reduces the two
-//! results itself: reducers never change threads and results are never reduced out of order. A
-//! worker with nothing to do takes the largest offer of another one. Nothing here is `unsafe`: tasks
-//! and results change hands under a lock that is held for a move.
+//! then takes its right halves back, unless another worker has taken them. What it takes back follows what it has
+//! folded and goes under the same folder, if folders are open-ended (`run.rs`); otherwise, and where another worker
+//! came between, it reduces the two results itself: reducers never change threads and results are never
+//! reduced out of order. A worker with nothing to do takes the largest offer of another one. Nothing here is
+//! `unsafe`: tasks and results change hands under a lock that is held for a move.
 //!
 //! A worker with nothing to take and nothing to wait for goes home: whatever is not on offer is
 //! being folded, chunk by chunk, and a chunk is never divided. Where items wait instead of computing, it
@@ -17,12 +18,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
+use rayon::iter::plumbing::{Consumer, Reducer};
 
 use crate::clock::Instant;
 use crate::handover::{self, Spawner};
 use crate::pieces::Pieces;
 use crate::pool::Busy;
+use crate::run::{Folded, FoldedBy, Lengths, Run, middle};
 
 /// How often an idle helper looks for offers before it goes home.
 const LOOKS_BEFORE_LEAVING: u32 = 400;
@@ -48,81 +50,6 @@ pub(crate) struct Division {
     pub(crate) patient: bool,
 }
 
-/// A contiguous run of items with the consumer of just these items.
-pub(crate) struct Run<P, C> {
-    pub(crate) producer: P,
-    pub(crate) consumer: C,
-    pub(crate) len: usize,
-}
-
-impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
-    pub(crate) fn split_at(self, index: usize) -> (Self, Self, C::Reducer) {
-        let (left, right) = self.producer.split_at(index);
-        let (left_consumer, right_consumer, reducer) = self.consumer.split_at(index);
-        (
-            Run { producer: left, consumer: left_consumer, len: index },
-            Run { producer: right, consumer: right_consumer, len: self.len - index },
-            reducer,
-        )
-    }
-
-    /// Folds the run on this thread, as the plain iterator would.
-    #[inline]
-    pub(crate) fn fold(self) -> C::Result {
-        if self.consumer.full() {
-            return self.consumer.into_folder().complete();
-        }
-        self.consumer.into_folder().consume_iter(self.producer.into_iter()).complete()
-    }
-
-    /// Folds the run on this thread with as many items under one folder as `lengths` allow. Not inlined:
-    /// apart from the fast path, a program holds one copy of a loop's body.
-    #[inline(never)]
-    pub(crate) fn fold_within(self, lengths: Lengths) -> C::Result {
-        // What is full is not cut any further: there may be more pieces than anyone can wait for.
-        if lengths.allow(self.len) || self.consumer.full() {
-            let folder = self.consumer.into_folder();
-            return self.producer.fold_piece(self.len, folder).complete();
-        }
-        let middle = self.len - self.len / 2;
-        let (left, right, reducer) = self.split_at(middle);
-        let left = left.fold_within(lengths);
-        reducer.reduce(left, right.fold_within(lengths))
-    }
-}
-
-/// How many items the user's `with_min_len` and `with_max_len` ask to be under one folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lengths {
-    /// At least 1.
-    pub(crate) min: usize,
-    /// At least 1. As in rayon, it gives way where a run can only be cut into pieces shorter than `min`.
-    pub(crate) max: usize,
-}
-
-impl Lengths {
-    /// Any length.
-    #[cfg(all(test, not(loom)))]
-    pub(crate) const ANY: Lengths = Lengths { min: 1, max: usize::MAX };
-
-    pub(crate) fn of(producer: &impl Producer) -> Self {
-        Lengths { min: producer.min_len().max(1), max: producer.max_len().max(1) }
-    }
-
-    /// Whether `len` items may, or must, be under one folder.
-    fn allow(self, len: usize) -> bool {
-        len <= self.max || len / 2 < self.min
-    }
-}
-
-/// Where a run of `len` items is cut in two when chunks have this size; `None` if it is one chunk. What is
-/// left over at the end is a chunk of its own, unless it has fewer than `min` items.
-pub(crate) fn middle(len: usize, chunk: usize, min: usize) -> Option<usize> {
-    let rest = len % chunk;
-    let pieces = len / chunk + usize::from(rest > 0 && rest >= min);
-    (pieces > 1).then(|| (pieces - pieces / 2) * chunk)
-}
-
 /// What the workers of one call did, in all.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Shift {
@@ -134,12 +61,14 @@ pub(crate) struct Shift {
     pub(crate) reductions: u64,
 }
 
-/// Folds `run` on the caller and on up to `division.workers − 1` helpers.
+/// Folds `run` on the caller and on up to `division.workers − 1` helpers, after what the caller has folded of
+/// the items before it.
 pub(crate) fn fold<P, C>(
+    before: Option<FoldedBy<P::Item, C>>,
     run: Run<P, C>,
     division: Division,
     spawner: &dyn Spawner,
-) -> (C::Result, Shift)
+) -> (FoldedBy<P::Item, C>, Shift)
 where
     P: Pieces,
     C: Consumer<P::Item>,
@@ -148,17 +77,17 @@ where
     let helpers = division.workers.min(pieces).saturating_sub(1);
     let start = Instant::now();
     if helpers == 0 {
-        let result = run.fold_within(division.lengths);
-        return (result, Shift { busy_ns: elapsed_ns(start), ..Shift::default() });
+        let folded = run.fold_onto(before, division.lengths);
+        return (folded, Shift { busy_ns: elapsed_ns(start), ..Shift::default() });
     }
     let crew: Crew<'_, P, C, C::Result> = Crew::new(helpers + 1, pieces, division, spawner);
-    let (mut run, mut result) = (Some(run), None);
+    let (mut work, mut folded) = (Some((before, run)), None);
     handover::share(helpers, spawner, &|seat| crew.board.help(&crew, seat), &mut || {
-        let run = run.take().expect("the caller works once");
-        result = Some(crew.fold(run, 0, 0));
+        let (before, run) = work.take().expect("the caller works once");
+        folded = Some(crew.fold(before, run, 0, 0));
         crew.board.close(start);
     });
-    (result.expect("the caller has worked"), crew.board.into_shift())
+    (folded.expect("the caller has worked"), crew.board.into_shift())
 }
 
 fn elapsed_ns(since: Instant) -> u64 {
@@ -444,51 +373,82 @@ where
         &halves[level]
     }
 
-    /// Folds `run` at `seat`, offering right halves from `level` on.
-    fn fold(&self, run: Run<P, C>, seat: usize, level: usize) -> R {
+    /// Folds `run` at `seat`, after what this worker has folded of the items before it, offering right
+    /// halves from `level` on.
+    fn fold(
+        &self,
+        before: Option<FoldedBy<P::Item, C>>,
+        run: Run<P, C>,
+        seat: usize,
+        level: usize,
+    ) -> FoldedBy<P::Item, C> {
         let board = &self.board;
+        let before = match Folded::not_full(before) {
+            Ok(before) => before,
+            Err(full) => return full,
+        };
         if board.abandoned.load(Ordering::Relaxed) {
-            return run.consumer.into_folder().complete();
+            return before.unwrap_or_else(|| Folded::Open(run.consumer.into_folder()));
         }
         let Division { chunk, lengths, .. } = board.division;
         let Some(middle) = middle(run.len, chunk, lengths.min).filter(|_| !run.consumer.full())
         else {
-            return run.fold_within(board.division.lengths);
+            return run.fold_onto(before, lengths);
         };
         let (left, right, reducer) = run.split_at(middle);
         if level == board.levels {
-            let left = self.fold(left, seat, level);
-            return reducer.reduce(left, self.fold(right, seat, level));
+            let left = self.fold(before, left, seat, level);
+            return self.fold_next(left, reducer, right, seat, level);
         }
         let half = self.half(seat, level);
         half.offer(right);
         board.offer(seat, level);
         // Whatever happens, the right half is accounted for before this frame is left: it may borrow
         // what the left half's panic is about to drop.
-        let left = catch_unwind(AssertUnwindSafe(|| self.fold(left, seat, level + 1)));
+        let left = catch_unwind(AssertUnwindSafe(|| self.fold(before, left, seat, level + 1)));
         if left.is_err() {
             board.abandon();
         }
         board.withdraw(seat, level);
-        let right = match half.take() {
-            Some(right) if left.is_ok() => Ok(self.fold(right, seat, level)),
-            Some(right) => {
-                drop(right);
-                return left.unwrap_or_else(|payload| resume_unwind(payload));
-            }
-            None => {
-                board.wait(self, &half.done, seat, level + 1);
-                half.result()
-            }
-        };
-        match (left, right) {
-            (Ok(left), Ok(right)) => self.reduce(reducer, left, right, level),
+        if let Some(right) = half.take() {
+            return match left {
+                Ok(left) => self.fold_next(left, reducer, right, seat, level),
+                Err(payload) => {
+                    drop(right);
+                    resume_unwind(payload)
+                }
+            };
+        }
+        let left = left.and_then(|left| catch_unwind(AssertUnwindSafe(|| left.close())));
+        board.wait(self, &half.done, seat, level + 1);
+        match (left, half.result()) {
+            (Ok(left), Ok(right)) => Folded::Closed(self.reduce(reducer, left, right, level)),
             (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
         }
     }
 
+    /// Folds the run that follows `left`, under the same folder if it is open.
+    fn fold_next(
+        &self,
+        left: FoldedBy<P::Item, C>,
+        reducer: C::Reducer,
+        right: Run<P, C>,
+        seat: usize,
+        level: usize,
+    ) -> FoldedBy<P::Item, C> {
+        let (left, before) = left.resume();
+        let right = self.fold(before, right, seat, level);
+        match left {
+            None => right,
+            Some(left) => right.after(left, reducer, |reducer, left, right| {
+                self.reduce(reducer, left, right, level)
+            }),
+        }
+    }
+
     fn reduce(&self, reducer: impl Reducer<R>, left: R, right: R, level: usize) -> R {
-        if level >= TIMED_LEVELS {
+        // Without open ends there are as many reductions as pieces.
+        if level >= TIMED_LEVELS && !self.board.division.lengths.open_ended {
             return reducer.reduce(left, right);
         }
         let start = Instant::now();
@@ -508,7 +468,8 @@ where
         let half = self.half(owner, level);
         let Some(run) = half.take() else { return false };
         self.board.withdraw(owner, level);
-        let result = catch_unwind(AssertUnwindSafe(|| self.fold(run, seat, from)));
+        let fold = || self.fold(None, run, seat, from).close();
+        let result = catch_unwind(AssertUnwindSafe(fold));
         if result.is_err() {
             self.board.abandon();
         }

@@ -1,6 +1,7 @@
 //! The crew on plain threads, without a pool. Also run under Miri, see CONTRIBUTING.md.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicUsize;
 use std::thread;
 
 use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
@@ -14,6 +15,19 @@ struct Threads;
 impl Spawner for Threads {
     fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
         thread::spawn(job);
+    }
+
+    fn run_other_work(&self) -> bool {
+        false
+    }
+}
+
+/// No helper ever comes.
+struct Nobody;
+
+impl Spawner for Nobody {
+    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
+        drop(job);
     }
 
     fn run_other_work(&self) -> bool {
@@ -97,7 +111,7 @@ impl Reducer<Vec<String>> for Words {
 /// Folds `0..n` on a crew.
 fn collect(n: usize, division: Division, bad: Option<usize>) -> Vec<String> {
     let run = Run { producer: AtOnce(Items(0..n)), consumer: Words { bad }, len: n };
-    fold(run, division, &Threads).0
+    fold(None, run, division, &Threads).0.close()
 }
 
 #[test]
@@ -107,18 +121,13 @@ fn results_are_complete_and_in_order_for_every_division() {
     for &n in lengths {
         for &workers in workers {
             for chunk in [1, 2, 7, n.max(1)] {
-                for max_len in [1, 3, usize::MAX] {
-                    let words = collect(
-                        n,
-                        Division {
-                            workers,
-                            chunk,
-                            lengths: Lengths { min: 1, max: max_len },
-                            patient: false,
-                        },
-                        None,
-                    );
-                    assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
+                for max in [1, 3, usize::MAX] {
+                    for open_ended in [false, max == usize::MAX] {
+                        let lengths = Lengths { min: 1, max, open_ended };
+                        let division = Division { workers, chunk, lengths, patient: false };
+                        let words = collect(n, division, None);
+                        assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
+                    }
                 }
             }
         }
@@ -129,9 +138,12 @@ fn results_are_complete_and_in_order_for_every_division() {
 fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
     let n = if cfg!(miri) { 6 } else { 100 };
     for bad in 0..n {
-        let division = Division { workers: 3, chunk: 2, lengths: Lengths::ANY, patient: false };
-        let outcome = catch_unwind(AssertUnwindSafe(|| collect(n, division, Some(bad))));
-        assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&bad));
+        for open_ended in [false, true] {
+            let lengths = Lengths { open_ended, ..Lengths::ANY };
+            let division = Division { workers: 3, chunk: 2, lengths, patient: false };
+            let outcome = catch_unwind(AssertUnwindSafe(|| collect(n, division, Some(bad))));
+            assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&bad));
+        }
     }
 }
 
@@ -142,10 +154,53 @@ fn a_crew_out_of_levels_goes_on_alone() {
     let pool = Threads;
     let mut crew: Crew<'_, _, Words, _> = Crew::new(2, n, division, &pool);
     crew.board.levels = 2;
-    let words = crew.fold(
-        Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n },
-        0,
-        0,
-    );
+    let run = Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n };
+    let words = crew.fold(None, run, 0, 0).close();
     assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
+}
+
+/// Counts the folders that are made of it.
+#[derive(Clone, Copy)]
+struct Folders<'a>(&'a AtomicUsize);
+
+impl Consumer<usize> for Folders<'_> {
+    type Folder = WordFolder;
+    type Reducer = Words;
+    type Result = Vec<String>;
+
+    fn split_at(self, _: usize) -> (Self, Self, Words) {
+        (self, self, Words { bad: None })
+    }
+
+    fn into_folder(self) -> WordFolder {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Words { bad: None }.into_folder()
+    }
+
+    fn full(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_worker_whom_nobody_helps_has_one_folder_unless_folders_end_with_their_piece() {
+    for (open_ended, expected) in [(true, 1), (false, 20)] {
+        let folders = AtomicUsize::new(0);
+        let run = Run { producer: AtOnce(Items(0..20)), consumer: Folders(&folders), len: 20 };
+        let lengths = Lengths { open_ended, ..Lengths::ANY };
+        let division = Division { workers: 2, chunk: 1, lengths, patient: false };
+        let words = fold(None, run, division, &Nobody).0.close();
+        assert_eq!(words.len(), 20);
+        assert_eq!(folders.into_inner(), expected);
+    }
+}
+
+#[test]
+fn a_run_goes_on_under_the_folder_of_the_items_before_it() {
+    let run =
+        |items| Run { producer: AtOnce(Items(items)), consumer: Words { bad: None }, len: 10 };
+    let before = run(0..10).fold_onto(None, Lengths::ANY);
+    let division = Division { workers: 3, chunk: 2, lengths: Lengths::ANY, patient: false };
+    let words = fold(Some(before), run(10..20), division, &Threads).0.close();
+    assert!(words.into_iter().eq((0..20).map(|item| item.to_string())));
 }

@@ -8,13 +8,14 @@ use rayon::iter::plumbing::{
 };
 
 use crate::clock::Instant;
-use crate::crew::{self, Division, Lengths, Run, Shift};
+use crate::crew::{self, Division, Shift};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
 use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
+use crate::run::{Folded, FoldedBy, Lengths, Run, fold_at_once, middle};
 use crate::tuned::Cost;
 
 /// One call in this many that take the fast path is measured all the same.
@@ -44,6 +45,8 @@ pub(crate) struct Call<C, K> {
     pub(crate) target: &'static Loop,
     /// Units of work per item.
     pub(crate) cost: K,
+    /// The consumer's folders do not count items.
+    pub(crate) open_ended: bool,
 }
 
 /// How many units of work `len` items of this cost are.
@@ -81,14 +84,16 @@ impl<C, K: Cost> Call<C, K> {
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        let run = Run { producer, consumer: self.consumer, len: self.len };
-        let serial = self.target.serial();
-        let cost = self.cost.per_item();
-        let short = serial.is_untimed(units(run.len, cost)) && run.len <= run.producer.max_len();
+        let Call { consumer, len, overlong, target, cost, open_ended } = self;
+        let cost = cost.per_item();
+        let lengths = Lengths::of(&producer);
+        let short = target.serial().is_untimed(units(len, cost)) && len <= lengths.max;
         if short && !sample_is_due() {
-            return run.fold();
+            return fold_at_once(producer, consumer);
         }
-        run_on_long_path(self.target, run, cost, self.overlong)
+        let lengths = Lengths { open_ended: open_ended && len <= lengths.max, ..lengths };
+        let run = Run { producer, consumer, len };
+        run_on_long_path(target, run, lengths, cost, overlong)
     }
 }
 
@@ -97,6 +102,7 @@ impl<C, K: Cost> Call<C, K> {
 fn run_on_long_path<P, C>(
     target: &'static Loop,
     run: Run<P, C>,
+    lengths: Lengths,
     cost: f64,
     overlong: bool,
 ) -> C::Result
@@ -106,11 +112,11 @@ where
 {
     let units = units(run.len, cost);
     if target.serial().is_certain(units) {
-        run_timed(target, run, units)
+        run_timed(target, run, lengths, units)
     } else if overlong {
         run_as_rayon(run)
     } else {
-        decide_and_run(target, run, cost)
+        decide_and_run(target, run, lengths, cost)
     }
 }
 
@@ -130,12 +136,16 @@ fn sample_is_due() -> bool {
 
 /// Runs so many units of work on the caller and learns from it if it took longer than known.
 #[inline(never)]
-pub(crate) fn run_timed<P, C>(target: &Loop, run: Run<P, C>, units: usize) -> C::Result
+pub(crate) fn run_timed<P, C>(
+    target: &Loop,
+    run: Run<P, C>,
+    lengths: Lengths,
+    units: usize,
+) -> C::Result
 where
     P: Pieces,
     C: Consumer<P::Item>,
 {
-    let lengths = Lengths::of(&run.producer);
     let start = Instant::now();
     let result = run.fold_within(lengths);
     target.observe_serial(units, start.elapsed().as_nanos() as f64);
@@ -143,7 +153,12 @@ where
 }
 
 #[inline(never)]
-fn decide_and_run<P, C>(target: &'static Loop, run: Run<P, C>, cost: f64) -> C::Result
+fn decide_and_run<P, C>(
+    target: &'static Loop,
+    run: Run<P, C>,
+    lengths: Lengths,
+    cost: f64,
+) -> C::Result
 where
     P: Pieces,
     C: Consumer<P::Item>,
@@ -151,10 +166,11 @@ where
     target.activate();
     if target.options().on_pool && rayon::current_thread_index().is_none() {
         let (mut run, mut result) = (Some(run), None);
-        pool::enter(&mut || result = run.take().map(|run| decide_and_run(target, run, cost)));
+        let mut decide = |run| decide_and_run(target, run, lengths, cost);
+        pool::enter(&mut || result = run.take().map(&mut decide));
         return result.expect("the pool has run it");
     }
-    let context = Context::new(target, run.len, Lengths::of(&run.producer), cost);
+    let context = Context::new(target, run.len, lengths, cost);
     #[cfg(feature = "record")]
     if let Some(recorder) = crate::record::recorder() {
         return recorder.run(context, run);
@@ -203,7 +219,9 @@ impl Context {
             let chunk = limits.clamp_chunk(chunk);
             (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
         }
-        Context { target, cost, limits, lengths }
+        // Where borders must repeat, so must reductions.
+        let open_ended = lengths.open_ended && !target.options().deterministic;
+        Context { target, cost, limits, lengths: Lengths { open_ended, ..lengths } }
     }
 
     /// The same, with the workers that other loops leave: an outer loop that fills the machine has its inner
@@ -268,7 +286,8 @@ impl Context {
         }
         // A long run learns soon whether the items are as cheap as they are said to be, unless putting
         // its two parts together costs more than that is worth.
-        let checked = decision.serial_ns * CHECKPOINT_SHARE > facts.reduce_ns;
+        let checked =
+            self.lengths.open_ended || decision.serial_ns * CHECKPOINT_SHARE > facts.reduce_ns;
         let first = if checked { len / 4 } else { len };
         Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first }))
     }
@@ -300,22 +319,23 @@ impl Context {
     {
         match way {
             Way::Rayon => run_as_rayon(run),
-            Way::Crew { workers, chunk } => self.run_parallel(run, workers, chunk),
+            Way::Crew { workers, chunk } => self.run_parallel(None, run, workers, chunk).close(),
             Way::Alone(mut pacer) => {
-                let result = run_paced(run, &mut pacer);
+                let result = run_paced(None, run, &mut pacer).close();
                 pacer.end();
                 result
             }
         }
     }
 
-    /// Runs on a crew and learns from it.
+    /// Runs on a crew, after what the caller has folded of the items before, and learns from it.
     pub(crate) fn run_parallel<P, C>(
         self,
+        before: Option<FoldedBy<P::Item, C>>,
         run: Run<P, C>,
         workers: usize,
         chunk: usize,
-    ) -> C::Result
+    ) -> FoldedBy<P::Item, C>
     where
         P: Pieces,
         C: Consumer<P::Item>,
@@ -324,9 +344,9 @@ impl Context {
         let io = self.target.options().io;
         let division = Division { workers, chunk, lengths: self.lengths, patient: io };
         let pool = if io { Pool::Io } else { Pool::Rayon };
-        let (result, shift) = crew::fold(run, division, &pool);
+        let (folded, shift) = crew::fold(before, run, division, &pool);
         self.learn(len, workers, &pool, shift);
-        result
+        folded
     }
 
     fn learn(self, len: usize, workers: usize, pool: &Pool, shift: Shift) {
@@ -341,12 +361,16 @@ impl Context {
 
     /// Runs on the caller, for measurements.
     #[cfg(feature = "record")]
-    pub(crate) fn run_serial<P, C>(self, run: Run<P, C>) -> C::Result
+    pub(crate) fn run_serial<P, C>(
+        self,
+        before: Option<FoldedBy<P::Item, C>>,
+        run: Run<P, C>,
+    ) -> FoldedBy<P::Item, C>
     where
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        run_paced(run, &mut Pacer::serial(self))
+        run_paced(before, run, &mut Pacer::serial(self))
     }
 }
 
@@ -375,28 +399,40 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize, cost: f64) -> Op
     }
 }
 
-/// Runs on the caller, step by step as the pacer says. Nothing is run twice and no result is thrown away.
-fn run_paced<P, C>(run: Run<P, C>, pacer: &mut Pacer) -> C::Result
+/// Runs on the caller, step by step as the pacer says, after what it has folded of the items before. Nothing is
+/// run twice and no result is thrown away.
+fn run_paced<P, C>(
+    before: Option<FoldedBy<P::Item, C>>,
+    run: Run<P, C>,
+    pacer: &mut Pacer,
+) -> FoldedBy<P::Item, C>
 where
     P: Pieces,
     C: Consumer<P::Item>,
 {
+    let before = match Folded::not_full(before) {
+        Ok(before) => before,
+        Err(full) => return full,
+    };
     match pacer.next(run.len) {
         Step::Fold => {
             let len = run.len;
-            let result = run.fold_within(pacer.context.lengths);
+            let folded = run.fold_onto(before, pacer.context.lengths);
             pacer.done += len;
-            result
+            folded
         }
-        Step::Crew { workers, chunk } => pacer.context.run_parallel(run, workers, chunk),
+        Step::Crew { workers, chunk } => pacer.context.run_parallel(before, run, workers, chunk),
         Step::Split(middle) => {
             let (left, right, reducer) = run.split_at(middle);
-            let left = run_paced(left, pacer);
-            let right = run_paced(right, pacer);
-            let start = pacer.starts_reduction();
-            let result = reducer.reduce(left, right);
-            pacer.ends_reduction(start);
-            result
+            let (left, before) = run_paced(before, left, pacer).resume();
+            let right = run_paced(before, right, pacer);
+            let Some(left) = left else { return right };
+            right.after(left, reducer, |reducer, left, right| {
+                let start = pacer.starts_reduction();
+                let result = reducer.reduce(left, right);
+                pacer.ends_reduction(start);
+                result
+            })
         }
     }
 }
@@ -510,7 +546,7 @@ impl Pacer {
             }
         }
         let Context { limits, lengths, .. } = self.context;
-        match crew::middle(len, limits.max_chunk, lengths.min) {
+        match middle(len, limits.max_chunk, lengths.min) {
             Some(middle) => Step::Split(middle),
             None => Step::Fold,
         }

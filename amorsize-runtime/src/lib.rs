@@ -20,6 +20,7 @@ mod pool;
 mod range;
 #[cfg(feature = "record")]
 mod record;
+mod run;
 mod sample;
 mod slot;
 mod stage;

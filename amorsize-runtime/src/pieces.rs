@@ -20,13 +20,20 @@ pub(crate) trait Pieces: Producer {
     fn fold_piece<F: Folder<Self::Item>>(self, len: usize, folder: F) -> F;
 }
 
-/// Items that are folded all at once, as the standard iterator over them.
+/// Folds all items, as the standard iterator over them. Never inlined: this is the only copy of a loop's body
+/// in a program, so that the compiler has every reason to inline the user's closures into it.
+#[inline(never)]
+pub(crate) fn fold_all<P: Producer, F: Folder<P::Item>>(producer: P, folder: F) -> F {
+    folder.consume_iter(producer.into_iter())
+}
+
+/// Items that are folded all at once.
 pub(crate) struct AtOnce<P>(pub(crate) P);
 
 impl<P: Producer> Pieces for AtOnce<P> {
     #[inline]
     fn fold_piece<F: Folder<P::Item>>(self, _: usize, folder: F) -> F {
-        folder.consume_iter(self.0.into_iter())
+        fold_all(self, folder)
     }
 }
 
@@ -53,10 +60,9 @@ impl<P: Producer> Producer for AtOnce<P> {
         (AtOnce(left), AtOnce(right))
     }
 
-    /// For rayon, which leaves it to the producer.
-    #[inline]
+    /// For rayon.
     fn fold_with<F: Folder<P::Item>>(self, folder: F) -> F {
-        self.0.fold_with(folder)
+        fold_all(self, folder)
     }
 }
 
@@ -67,18 +73,18 @@ pub(crate) struct Stepwise<P> {
 }
 
 impl<P: Producer> Pieces for Stepwise<P> {
-    fn fold_piece<F: Folder<P::Item>>(self, len: usize, mut folder: F) -> F {
-        let mut step = self.producer.min_len().max(FIRST_STEP);
-        let mut rest = Some((self.producer, len));
-        while let Some((producer, len)) = rest.take().filter(|_| !folder.full()) {
-            let (now, later) = if len > step {
-                let (now, later) = producer.split_at(step);
-                (now, Some((later, len - step)))
+    fn fold_piece<F: Folder<P::Item>>(self, _: usize, mut folder: F) -> F {
+        let mut step = self.min_len().max(FIRST_STEP);
+        let mut rest = Some(self);
+        while let Some(pieces) = rest.take().filter(|_| !folder.full()) {
+            let (now, later) = if pieces.len > step {
+                let (now, later) = pieces.split_at(step);
+                (now, Some(later))
             } else {
-                (producer, None)
+                (pieces, None)
             };
             let start = later.is_some().then(Instant::now);
-            folder = folder.consume_iter(now.into_iter());
+            folder = fold_all(now, folder);
             if start.is_some_and(|start| start.elapsed() < BETWEEN_LOOKS) {
                 step = step.saturating_mul(2);
             }

@@ -9,6 +9,7 @@
 
 use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{self, AtomicBool};
 
 use rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
 use rayon::iter::{
@@ -22,6 +23,7 @@ use rayon::slice::{ChunksExactMut, RChunksExactMut};
 use crate::drive::{self, Call, InSteps};
 use crate::loops::Loop;
 use crate::operand::{NoIndex, Unindexed};
+use crate::run::Uncounted;
 use crate::stage::{self, Staged};
 
 /// A parallel iterator over `I`'s items that runs by the plan of a loop.
@@ -35,6 +37,30 @@ pub struct Tuned<I, K = PerItem> {
     target: &'static Loop,
     /// Units of work per item.
     cost: K,
+    length_told: Flag,
+}
+
+/// Whether somebody has asked for the number of items. Only then may rayon pass a consumer that counts on it to
+/// `drive_unindexed`: see its `ParallelIterator::opt_len`.
+#[derive(Debug, Default)]
+struct Flag(AtomicBool);
+
+impl Flag {
+    #[inline]
+    fn get(&self) -> bool {
+        self.0.load(atomic::Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn set(&self) {
+        self.0.store(true, atomic::Ordering::Relaxed);
+    }
+}
+
+impl Clone for Flag {
+    fn clone(&self) -> Self {
+        Flag(AtomicBool::new(self.get()))
+    }
 }
 
 /// How many units of work an item is.
@@ -78,7 +104,7 @@ impl<I: IndexedParallelIterator> Tune for I {}
 impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     #[inline]
     pub(crate) fn new(base: I, target: &'static Loop, cost: K) -> Self {
-        Tuned { base, target: target.for_items::<I::Item>(), cost }
+        Tuned { base, target: target.for_items::<I::Item>(), cost, length_told: Flag::default() }
     }
 
     pub(crate) fn into_base(self) -> I {
@@ -87,10 +113,11 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
 
     /// A call in which the number of results does not matter.
     #[inline]
-    fn call<C>(&self, consumer: C) -> Call<C, K> {
+    fn call<C>(&self, consumer: C, open_ended: bool) -> Call<C, K> {
         let len = self.base.opt_len();
         Call {
             consumer,
+            open_ended,
             len: len.unwrap_or(usize::MAX),
             overlong: len.is_none(),
             target: self.target,
@@ -101,7 +128,7 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     /// Runs with a consumer that may be full before it sees an item.
     #[inline]
     pub(crate) fn run_in_steps<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
-        let call = self.call(consumer);
+        let call = self.call(consumer, true);
         self.base.with_producer(InSteps(call))
     }
 }
@@ -111,23 +138,26 @@ impl<I: IndexedParallelIterator, K: Cost> ParallelIterator for Tuned<I, K> {
 
     #[inline]
     fn drive_unindexed<C: UnindexedConsumer<I::Item>>(self, consumer: C) -> C::Result {
-        let call = self.call(consumer);
+        let exact = self.length_told.get();
+        let call = self.call(Uncounted { base: consumer, exact }, !exact);
         self.base.with_producer(call)
     }
 
     fn opt_len(&self) -> Option<usize> {
+        self.length_told.set();
         self.base.opt_len()
     }
 }
 
 impl<I: IndexedParallelIterator, K: Cost> IndexedParallelIterator for Tuned<I, K> {
     fn len(&self) -> usize {
+        self.length_told.set();
         self.base.len()
     }
 
     #[inline]
     fn drive<C: Consumer<I::Item>>(self, consumer: C) -> C::Result {
-        let call = Call { len: self.base.len(), ..self.call(consumer) };
+        let call = Call { len: self.base.len(), ..self.call(consumer, false) };
         self.base.with_producer(call)
     }
 
@@ -214,7 +244,8 @@ macro_rules! rewrap {
             where
                 $($bounds)*
             {
-                Tuned { base: self.base.$name($($arg),*), target: self.target, cost: self.cost }
+                let Tuned { base, target, cost, .. } = self;
+                Tuned { base: base.$name($($arg),*), target, cost, length_told: Flag::default() }
             }
         )*
     };
@@ -336,7 +367,8 @@ where
 
     #[inline]
     fn chain_to(self, first: Tuned<I, K>) -> Self::Chained {
-        Tuned { base: first.base.chain(self), target: first.target, cost: first.cost }
+        let Tuned { base, target, cost, .. } = first;
+        Tuned { base: base.chain(self), target, cost, length_told: Flag::default() }
     }
 }
 

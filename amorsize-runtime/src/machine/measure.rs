@@ -7,11 +7,12 @@ use amorsize_profile::MachineFacts;
 use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
 use crate::clock::{self, Instant};
-use crate::crew::{self, Division, Lengths, Run};
+use crate::crew::{self, Division};
 use crate::handover::{self, Spawner};
 use crate::machine::ASSUMED;
 use crate::pieces::AtOnce;
 use crate::pool::{self, Pool};
+use crate::run::{Lengths, Run};
 
 /// Starts of a helper right after one another.
 const HOT_ROUNDS: usize = 24;
@@ -159,16 +160,8 @@ fn claim() -> f64 {
     let time = |chunk| {
         let run = Run { producer: AtOnce(Nothing(PIECES)), consumer: Ignore, len: PIECES };
         let start = Instant::now();
-        crew::fold(
-            run,
-            Division {
-                workers: 2,
-                chunk,
-                lengths: Lengths { min: 1, max: usize::MAX },
-                patient: false,
-            },
-            &NoHelpers,
-        );
+        let division = Division { workers: 2, chunk, lengths: Lengths::ANY, patient: false };
+        crew::fold(None, run, division, &NoHelpers);
         start.elapsed().as_nanos() as f64
     };
     let samples = (0..5).map(|_| (time(1) - time(PIECES / 2)).max(0.0) / PIECES as f64);

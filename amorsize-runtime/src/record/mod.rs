@@ -18,13 +18,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use amorsize_profile::{Call, Profile, Record, Setting};
 use rayon::iter::plumbing::Consumer;
 
-use crate::crew::Run;
 use crate::drive::{Context, run_as_rayon, run_timed};
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Plan};
 use crate::pieces::Pieces;
 use crate::pool;
+use crate::run::{Run, fold_at_once};
 use experiment::{Assignment, Experiment};
 use serial::Blocks;
 
@@ -148,7 +148,7 @@ impl Recorder {
         let Context { target, cost, .. } = context;
         let (name, item_type, items) = (target.name(), target.item_type(), run.len as u64);
         if items == 0 {
-            return context.run_serial(run);
+            return context.run_serial(None, run).close();
         }
         self.adopt_profile(target);
         self.end_sampling(name);
@@ -171,7 +171,7 @@ impl Recorder {
             Assignment::Settled(setting) => return self.run_as(context, run, setting),
             Assignment::First => {
                 let mut blocks = Blocks::growing();
-                let result = blocks.run_first(context, run);
+                let result = blocks.run_first(context, run).close();
                 if let Some(rest) = blocks.handed_over {
                     // The serial part took so long that no helper was hot any more.
                     write(rest.items, 0, rest.setting, rest.wall_ns, None);
@@ -185,7 +185,7 @@ impl Recorder {
             }
             Assignment::SerialBlocks => {
                 let mut blocks = Blocks::equal(run.len);
-                let result = blocks.run(context, run);
+                let result = blocks.run(context, run).close();
                 (result, Setting::Serial, blocks.total_ns(), blocks.item_sd_ns())
             }
             Assignment::Run(setting) => {
@@ -209,22 +209,23 @@ impl Recorder {
         C: Consumer<P::Item>,
     {
         match setting {
-            Setting::Serial => context.run_serial(run),
+            Setting::Serial => context.run_serial(None, run).close(),
             Setting::Rayon => {
                 let result = run_as_rayon(run);
                 pool::note_use(rayon::current_num_threads());
                 result
             }
             Setting::Parallel { workers, chunk } => {
-                context.run_parallel(run, workers as usize, chunk as usize)
+                let (workers, chunk) = (workers as usize, chunk as usize);
+                context.run_parallel(None, run, workers, chunk).close()
             }
             Setting::Tuned { .. } => {
                 let (planned, len) = (context.target.planned(), run.len);
                 let units = context.units(len);
                 if planned.is_untimed(units) {
-                    run.fold()
+                    fold_at_once(run.producer, run.consumer)
                 } else if planned.is_certain(units) {
-                    run_timed(context.target, run, units)
+                    run_timed(context.target, run, context.lengths, units)
                 } else {
                     context.go(run, context.planned_way(len))
                 }

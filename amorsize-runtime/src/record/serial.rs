@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use amorsize_profile::Setting;
 use rayon::iter::plumbing::{Consumer, Reducer};
 
-use crate::crew::Run;
 use crate::drive::Context;
 use crate::pieces::Pieces;
+use crate::run::{FoldedBy, Run};
 
 /// Blocks of a serial run of known length.
 const BLOCKS: usize = 8;
@@ -81,30 +81,35 @@ impl Blocks {
     }
 
     /// Runs all of `run` in blocks.
-    pub(super) fn run<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
+    pub(super) fn run<P, C>(&mut self, context: Context, run: Run<P, C>) -> FoldedBy<P::Item, C>
     where
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        self.run_blocks(context, run, None)
+        self.run_blocks(context, None, run, None)
     }
 
     /// Runs `run` in blocks, or only its start if it takes long and others could help.
-    pub(super) fn run_first<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
+    pub(super) fn run_first<P, C>(
+        &mut self,
+        context: Context,
+        run: Run<P, C>,
+    ) -> FoldedBy<P::Item, C>
     where
         P: Pieces,
         C: Consumer<P::Item>,
     {
         let workers = context.target.limit_by_pool(context.limits).workers;
-        self.run_blocks(context, run, (workers > 1).then_some(workers))
+        self.run_blocks(context, None, run, (workers > 1).then_some(workers))
     }
 
     fn run_blocks<P, C>(
         &mut self,
         context: Context,
+        before: Option<FoldedBy<P::Item, C>>,
         run: Run<P, C>,
         helpers: Option<usize>,
-    ) -> C::Result
+    ) -> FoldedBy<P::Item, C>
     where
         P: Pieces,
         C: Consumer<P::Item>,
@@ -112,31 +117,45 @@ impl Blocks {
         let shortest = context.lengths.min;
         self.next = self.next.max(shortest);
         if self.next >= run.len || run.len - self.next < shortest {
-            return self.time(context, run);
+            return self.time(context, before, run);
         }
         if let Some(workers) = helpers.filter(|_| self.total() > PATIENCE) {
-            return self.hand_over(context, run, workers);
+            return self.hand_over(context, before, run, workers);
         }
         let (block, rest, reducer) = run.split_at(self.next);
         self.next *= self.growth;
-        let left = self.time(context, block);
-        let right = self.run_blocks(context, rest, helpers);
-        reducer.reduce(left, right)
+        let (left, before) = self.time(context, before, block).resume();
+        let right = self.run_blocks(context, before, rest, helpers);
+        match left {
+            None => right,
+            Some(left) => right.after(left, reducer, C::Reducer::reduce),
+        }
     }
 
-    fn time<P, C>(&mut self, context: Context, run: Run<P, C>) -> C::Result
+    fn time<P, C>(
+        &mut self,
+        context: Context,
+        before: Option<FoldedBy<P::Item, C>>,
+        run: Run<P, C>,
+    ) -> FoldedBy<P::Item, C>
     where
         P: Pieces,
         C: Consumer<P::Item>,
     {
         let len = run.len;
         let start = Instant::now();
-        let result = context.run_serial(run);
+        let folded = context.run_serial(before, run);
         self.blocks.push((len, start.elapsed()));
-        result
+        folded
     }
 
-    fn hand_over<P, C>(&mut self, context: Context, run: Run<P, C>, workers: usize) -> C::Result
+    fn hand_over<P, C>(
+        &mut self,
+        context: Context,
+        before: Option<FoldedBy<P::Item, C>>,
+        run: Run<P, C>,
+        workers: usize,
+    ) -> FoldedBy<P::Item, C>
     where
         P: Pieces,
         C: Consumer<P::Item>,
@@ -144,13 +163,13 @@ impl Blocks {
         let items = run.len;
         let chunk = context.limits.clamp_chunk(items.div_ceil(workers * CHUNKS_PER_WORKER));
         let start = Instant::now();
-        let result = context.run_parallel(run, workers, chunk);
+        let folded = context.run_parallel(before, run, workers, chunk);
         self.handed_over = Some(HandedOver {
             items: items as u64,
             setting: Setting::Parallel { workers: workers as u32, chunk: chunk as u64 },
             wall_ns: start.elapsed().as_nanos() as u64,
         });
-        result
+        folded
     }
 }
 

@@ -1,0 +1,209 @@
+//! Runs of items: how they are cut, and what a thread makes of them.
+//!
+//! A folder is made for the first piece of a run. Where its consumer does not count items, the folder goes
+//! on into the pieces that follow, as long as the same worker folds them: there is one folder, and one
+//! reduction, for each time that a worker takes something from another one, however small the pieces are.
+
+use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer, UnindexedConsumer};
+
+use crate::pieces::{Pieces, fold_all};
+
+/// A contiguous run of items with the consumer of just these items.
+pub(crate) struct Run<P, C> {
+    pub(crate) producer: P,
+    pub(crate) consumer: C,
+    pub(crate) len: usize,
+}
+
+impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
+    pub(crate) fn split_at(self, index: usize) -> (Self, Self, C::Reducer) {
+        let (left, right) = self.producer.split_at(index);
+        let (left_consumer, right_consumer, reducer) = self.consumer.split_at(index);
+        (
+            Run { producer: left, consumer: left_consumer, len: index },
+            Run { producer: right, consumer: right_consumer, len: self.len - index },
+            reducer,
+        )
+    }
+
+    /// Folds the run on this thread, under the folder that is open if there is one.
+    pub(crate) fn fold_onto(
+        self,
+        before: Option<FoldedBy<P::Item, C>>,
+        lengths: Lengths,
+    ) -> FoldedBy<P::Item, C> {
+        if !lengths.open_ended {
+            return Folded::Closed(self.fold_within(lengths));
+        }
+        match Folded::not_full(before) {
+            Err(full) => full,
+            Ok(None | Some(Folded::Closed(_))) => Folded::Open(self.fold_into(None)),
+            Ok(Some(Folded::Open(folder))) => Folded::Open(self.fold_into(Some(folder))),
+            Ok(Some(Folded::Both(result, reducer, folder))) => {
+                Folded::Both(result, reducer, self.fold_into(Some(folder)))
+            }
+        }
+    }
+
+    /// Folds the run on this thread with as many items under one folder as `lengths` allow.
+    pub(crate) fn fold_within(self, lengths: Lengths) -> C::Result {
+        // What is full is not cut any further: there may be more pieces than anyone can wait for.
+        if lengths.allow(self.len) || self.consumer.full() {
+            return self.fold_into(None).complete();
+        }
+        let middle = self.len - self.len / 2;
+        let (left, right, reducer) = self.split_at(middle);
+        let left = left.fold_within(lengths);
+        reducer.reduce(left, right.fold_within(lengths))
+    }
+
+    /// Leads a folder, or a new one, through the items.
+    #[inline]
+    fn fold_into(self, folder: Option<C::Folder>) -> C::Folder {
+        let folder = folder.unwrap_or_else(|| self.consumer.into_folder());
+        self.producer.fold_piece(self.len, folder)
+    }
+}
+
+/// Folds all items on this thread, as the plain iterator would.
+#[inline]
+pub(crate) fn fold_at_once<P, C>(producer: P, consumer: C) -> C::Result
+where
+    P: Producer,
+    C: Consumer<P::Item>,
+{
+    if consumer.full() {
+        return consumer.into_folder().complete();
+    }
+    fold_all(producer, consumer.into_folder()).complete()
+}
+
+/// What has been made of a run's items so far.
+pub(crate) enum Folded<F, R, D> {
+    /// A folder that may go on.
+    Open(F),
+    /// A result that is final.
+    Closed(R),
+    /// A result of the first items, a folder of those that follow, and what reduces the two.
+    Both(R, D, F),
+}
+
+/// What `C` makes of items `T`.
+pub(crate) type FoldedBy<T, C> =
+    Folded<<C as Consumer<T>>::Folder, <C as Consumer<T>>::Result, <C as Consumer<T>>::Reducer>;
+
+impl<F, R, D> Folded<F, R, D> {
+    /// What has been folded before, as the error if it wants no more items.
+    pub(crate) fn not_full<T>(before: Option<Self>) -> Result<Option<Self>, Self>
+    where
+        F: Folder<T>,
+    {
+        match before {
+            Some(Folded::Open(folder)) if folder.full() => Err(Folded::Open(folder)),
+            Some(Folded::Both(result, reducer, folder)) if folder.full() => {
+                Err(Folded::Both(result, reducer, folder))
+            }
+            before => Ok(before),
+        }
+    }
+
+    /// The result if it is final, or what may go on into the items that follow.
+    pub(crate) fn resume(self) -> (Option<R>, Option<Self>) {
+        match self {
+            Folded::Closed(result) => (Some(result), None),
+            open => (None, Some(open)),
+        }
+    }
+
+    /// Puts the final result of the items before these in front.
+    pub(crate) fn after(self, left: R, reducer: D, reduce: impl FnOnce(D, R, R) -> R) -> Self {
+        match self {
+            Folded::Open(folder) => Folded::Both(left, reducer, folder),
+            Folded::Closed(right) => Folded::Closed(reduce(reducer, left, right)),
+            Folded::Both(right, next, folder) => {
+                Folded::Both(reduce(reducer, left, right), next, folder)
+            }
+        }
+    }
+
+    pub(crate) fn close<T>(self) -> R
+    where
+        F: Folder<T, Result = R>,
+        D: Reducer<R>,
+    {
+        match self {
+            Folded::Open(folder) => folder.complete(),
+            Folded::Closed(result) => result,
+            Folded::Both(result, reducer, folder) => reducer.reduce(result, folder.complete()),
+        }
+    }
+}
+
+/// What is asked of the folders of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lengths {
+    /// How many items the user's `with_min_len` asks to be under one folder; at least 1.
+    pub(crate) min: usize,
+    /// How many `with_max_len` allows; at least 1. As in rayon, it gives way where a run can only be cut into pieces
+    /// shorter than `min`.
+    pub(crate) max: usize,
+    /// A folder may go on into the next piece.
+    pub(crate) open_ended: bool,
+}
+
+impl Lengths {
+    /// Nothing.
+    pub(crate) const ANY: Lengths = Lengths { min: 1, max: usize::MAX, open_ended: true };
+
+    /// Those that the user asks for.
+    pub(crate) fn of(producer: &impl Producer) -> Self {
+        let (min, max) = (producer.min_len().max(1), producer.max_len().max(1));
+        Lengths { min, max, open_ended: false }
+    }
+
+    /// Whether `len` items may, or must, be under one folder.
+    pub(crate) fn allow(self, len: usize) -> bool {
+        len <= self.max || len / 2 < self.min
+    }
+}
+
+/// Where a run of `len` items is cut in two when chunks have this size; `None` if it is one chunk. What is
+/// left over at the end is a chunk of its own, unless it has fewer than `min` items.
+pub(crate) fn middle(len: usize, chunk: usize, min: usize) -> Option<usize> {
+    let rest = len % chunk;
+    let pieces = len / chunk + usize::from(rest > 0 && rest >= min);
+    (pieces > 1).then(|| (pieces - pieces / 2) * chunk)
+}
+
+/// A consumer that can be split without a number of items, for a run whose items are counted all the same.
+pub(crate) struct Uncounted<C> {
+    pub(crate) base: C,
+    /// It has to be told the numbers nevertheless.
+    pub(crate) exact: bool,
+}
+
+impl<T, C: UnindexedConsumer<T>> Consumer<T> for Uncounted<C> {
+    type Folder = C::Folder;
+    type Reducer = C::Reducer;
+    type Result = C::Result;
+
+    fn split_at(self, index: usize) -> (Self, Self, C::Reducer) {
+        let Uncounted { base, exact } = self;
+        let (left, right, reducer) = if exact {
+            base.split_at(index)
+        } else {
+            let (left, reducer) = (base.split_off_left(), base.to_reducer());
+            (left, base, reducer)
+        };
+        (Uncounted { base: left, exact }, Uncounted { base: right, exact }, reducer)
+    }
+
+    #[inline]
+    fn into_folder(self) -> C::Folder {
+        self.base.into_folder()
+    }
+
+    fn full(&self) -> bool {
+        self.base.full()
+    }
+}
