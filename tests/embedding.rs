@@ -71,7 +71,13 @@ fn profile(loops: &[(&str, f64)]) -> Profile {
     let facts = MachineFacts::from_array([100.0, 500.0, 2_000.0, 9_000.0, 50_000.0, 30.0, 2_700.0]);
     let entry = |item_ns| LoopEntry {
         tokens: "0123456789abcdef".to_owned(),
-        facts: LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.01 },
+        facts: LoopFacts {
+            item_ns,
+            item_cv: 0.1,
+            piece_ns: 0.0,
+            reduce_ns: 20.0,
+            contention: 0.01,
+        },
         parallel_from: Some(500),
         plan: ReviewedPlan { items: 1_000, cost: 1.0, workers: 2, chunk: 100, speedup: 1.5 },
     };

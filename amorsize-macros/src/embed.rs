@@ -68,7 +68,8 @@ fn literal(
 ) -> TokenStream {
     let machine_names = MachineFacts::NAMES.map(|name| Ident::new(name, Span::call_site()));
     let machine_numbers = machine.to_array();
-    let amorsize_profile::LoopFacts { item_ns, item_cv, reduce_ns, contention } = entry.facts;
+    let amorsize_profile::LoopFacts { item_ns, item_cv, piece_ns, reduce_ns, contention } =
+        entry.facts;
     let parallel_from = match entry.parallel_from {
         // A length beyond what this target can address is never reached.
         Some(n) => {
@@ -89,6 +90,7 @@ fn literal(
             item: #expansion::LoopFacts {
                 item_ns: #item_ns,
                 item_cv: #item_cv,
+                piece_ns: #piece_ns,
                 reduce_ns: #reduce_ns,
                 contention: #contention,
             },

@@ -115,7 +115,9 @@ pub struct LoopFacts {
     pub item_ns: f64,
     /// Coefficient of variation of the item time: standard deviation divided by mean.
     pub item_cv: f64,
-    /// Cost of one more piece beyond the claim: splitting, a fresh folder and the reduction.
+    /// Cost of one more piece beyond the claim, where each has a folder of its own.
+    pub piece_ns: f64,
+    /// Cost of reducing the results of two workers.
     pub reduce_ns: f64,
     /// The contention term `a` of the Universal Scalability Law: with `w` workers an item takes
     /// `1 + a·(w − 1)` times as long.

@@ -178,6 +178,7 @@ impl<'t> Table<'t> {
             "plan",
             "item_ns",
             "item_cv",
+            "piece_ns",
             "reduce_ns",
             "contention",
         ])?;
@@ -186,6 +187,7 @@ impl<'t> Table<'t> {
             facts: LoopFacts {
                 item_ns: self.measure("item_ns")?,
                 item_cv: self.measure("item_cv")?,
+                piece_ns: self.measure("piece_ns")?,
                 reduce_ns: self.measure("reduce_ns")?,
                 contention: self.measure("contention")?,
             },

@@ -50,6 +50,8 @@ pub struct Call {
     /// For a serial call that was run in timed blocks: estimated standard deviation of one item's
     /// time in nanoseconds.
     pub item_sd_ns: Option<f64>,
+    /// For a call by the executor: mean time of reducing the results of two workers, in nanoseconds.
+    pub reduce_ns: Option<f64>,
 }
 
 /// One line of a record file.
@@ -76,7 +78,7 @@ pub enum Record {
 /// What separates the fields of a line.
 const SEPARATOR: char = '\t';
 
-/// What stands for a standard deviation that was not measured.
+/// What stands for a number that was not measured.
 const NOT_MEASURED: &str = "-";
 
 impl Record {
@@ -87,12 +89,13 @@ impl Record {
     ///
     /// ```text
     /// machine  workers  NUMBERS  class
-    /// call  setting  items  cost  hot  wall_ns  item_sd_ns  item_type  name
+    /// call  setting  items  cost  hot  wall_ns  item_sd_ns  reduce_ns  item_type  name
     /// untuned  name
     /// ```
     ///
     /// The numbers of a machine are those of [`MachineFacts::NAMES`]. The setting is `serial`, `rayon`, `parallel:WORKERS:CHUNK` or
-    /// `tuned:WORKERS:CHUNK:PREDICTED_NS`; `-` stands for no `item_sd_ns`.
+    /// `tuned:WORKERS:CHUNK:PREDICTED_NS`; `-` stands for what was not
+    /// measured.
     #[must_use]
     pub fn to_line(&self) -> String {
         let name = match self {
@@ -130,9 +133,11 @@ impl Record {
             Record::Call(call) => {
                 let Call { items, cost, setting, hot, wall_ns, .. } = call;
                 write!(line, "call\t{setting}\t{items}\t{cost:?}\t{hot}\t{wall_ns}\t")?;
-                match call.item_sd_ns {
-                    Some(item_sd_ns) => write!(line, "{item_sd_ns:?}\t")?,
-                    None => write!(line, "{NOT_MEASURED}\t")?,
+                for measured in [call.item_sd_ns, call.reduce_ns] {
+                    match measured {
+                        Some(number) => write!(line, "{number:?}\t")?,
+                        None => write!(line, "{NOT_MEASURED}\t")?,
+                    }
                 }
                 escape_into(line, &call.item_type);
                 line.write_char(SEPARATOR)
@@ -174,17 +179,19 @@ fn machine_from(fields: &str) -> Option<Record> {
 
 impl Call {
     fn from_fields(fields: &str) -> Option<Self> {
-        let mut fields = fields.splitn(8, SEPARATOR);
+        let measured = |field| match field {
+            NOT_MEASURED => Some(None),
+            number => finite(number).map(Some),
+        };
+        let mut fields = fields.splitn(9, SEPARATOR);
         Some(Self {
             setting: Setting::from_field(fields.next()?)?,
             items: fields.next()?.parse().ok()?,
             cost: finite(fields.next()?)?,
             hot: fields.next()?.parse().ok()?,
             wall_ns: fields.next()?.parse().ok()?,
-            item_sd_ns: match fields.next()? {
-                NOT_MEASURED => None,
-                number => Some(finite(number)?),
-            },
+            item_sd_ns: measured(fields.next()?)?,
+            reduce_ns: measured(fields.next()?)?,
             item_type: unescape(fields.next()?)?,
             name: unescape(fields.next()?)?,
         })
@@ -275,6 +282,7 @@ mod tests {
             hot: 3,
             wall_ns: 123_456,
             item_sd_ns: Some(12.5),
+            reduce_ns: None,
         })
     }
 
@@ -301,7 +309,7 @@ mod tests {
     fn a_line_can_be_read_by_people() {
         assert_eq!(
             call("stats::count").to_line(),
-            "call\tserial\t1000\t1.0\t3\t123456\t12.5\t&f32\tstats::count"
+            "call\tserial\t1000\t1.0\t3\t123456\t12.5\t-\t&f32\tstats::count"
         );
         assert_eq!(
             machine("x86_64-linux-amd-19h").to_line(),
@@ -358,7 +366,7 @@ mod tests {
                 _ => Setting::Tuned { workers, chunk, predicted_ns },
             };
             let mut float = || Some(f64::from_bits(any())).filter(|number| number.is_finite());
-            let (item_sd_ns, cost) = (float(), float().unwrap_or(0.1));
+            let (item_sd_ns, reduce_ns, cost) = (float(), float(), float().unwrap_or(0.1));
             let facts = [f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0, 1e15, 1e16, 0.1];
             let facts = MachineFacts::from_array(facts.map(|other| float().unwrap_or(other)));
             assert_round_trip(&Record::Call(Call {
@@ -370,6 +378,7 @@ mod tests {
                 hot: any() as u32,
                 wall_ns: any(),
                 item_sd_ns,
+                reduce_ns,
             }));
             assert_round_trip(&Record::Machine { class: "b".to_owned(), workers, facts });
             assert_round_trip(&Record::Untuned { name: "c".to_owned() });
@@ -381,21 +390,22 @@ mod tests {
         for line in [
             "",
             "call",
-            "note\tserial\t1\t1.0\t0\t2\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-",
-            "call\tserial\t1\t1.0\t2\t-\tu8\tname",
-            "call\tserial\t-1\t1.0\t0\t2\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t-1\t2\t-\tu8\tname",
-            "call\tserial:1\t1\t1.0\t0\t2\t-\tu8\tname",
-            "call\tparallel:2\t1\t1.0\t0\t2\t-\tu8\tname",
-            "call\tparallel:2:3:4\t1\t1.0\t0\t2\t-\tu8\tname",
-            "call\ttuned:2:3\t1\t1.0\t0\t2\t-\tu8\tname",
-            "call\tserial\t1\tinf\t0\t2\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\tNaN\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\tinf\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-\tu8\tname\twith a tab",
-            "call\tserial\t1\t1.0\t0\t2\t-\tu8\tunknown \\escape",
-            "call\tserial\t1\t1.0\t0\t2\t-\tu8\tunfinished \\",
+            "note\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-",
+            "call\tserial\t1\t1.0\t2\t-\t-\tu8\tname",
+            "call\tserial\t-1\t1.0\t0\t2\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t-1\t2\t-\t-\tu8\tname",
+            "call\tserial:1\t1\t1.0\t0\t2\t-\t-\tu8\tname",
+            "call\tparallel:2\t1\t1.0\t0\t2\t-\t-\tu8\tname",
+            "call\tparallel:2:3:4\t1\t1.0\t0\t2\t-\t-\tu8\tname",
+            "call\ttuned:2:3\t1\t1.0\t0\t2\t-\t-\tu8\tname",
+            "call\tserial\t1\tinf\t0\t2\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\tNaN\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\tinf\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\tNaN\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tname\twith a tab",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tunknown \\escape",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tunfinished \\",
             "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\tNaN\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\t1.0\t1.0\tclass",

@@ -60,6 +60,7 @@ impl Profile {
                 for number in [
                     &mut entry.facts.item_ns,
                     &mut entry.facts.item_cv,
+                    &mut entry.facts.piece_ns,
                     &mut entry.facts.reduce_ns,
                     &mut entry.facts.contention,
                     &mut entry.plan.speedup,
@@ -141,6 +142,7 @@ fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
     writeln!(text, "workers = {workers}, chunk = {chunk}, speedup = {speedup} }}")?;
     writeln!(text, "item_ns = {}", Exact(facts.item_ns))?;
     writeln!(text, "item_cv = {}", Exact(facts.item_cv))?;
+    writeln!(text, "piece_ns = {}", Exact(facts.piece_ns))?;
     writeln!(text, "reduce_ns = {}", Exact(facts.reduce_ns))?;
     writeln!(text, "contention = {}", Exact(facts.contention))
 }
@@ -188,6 +190,7 @@ pub(crate) mod tests {
             facts: LoopFacts {
                 item_ns: 15_300.0,
                 item_cv: 1.42,
+                piece_ns: 25.0,
                 reduce_ns: 310.0,
                 contention: 0.031,
             },
@@ -232,7 +235,7 @@ pub(crate) mod tests {
 format = 1
 
 [machine."x86_64-linux-amd-19h"]
-checksum = "b2734a5ae0e4639c"
+checksum = "4f462cb26a79a978"
 spawn_ns = 210.0
 wake_ns = 640.0
 cold_spawn_ns = 2100.0
@@ -247,6 +250,7 @@ parallel_from = 12
 plan = {{ items = 1480, workers = 2, chunk = 24, speedup = 1.93 }}
 item_ns = 15300.0
 item_cv = 1.42
+piece_ns = 25.0
 reduce_ns = 310.0
 contention = 0.031
 

@@ -55,10 +55,17 @@ pub(crate) struct Division {
 pub(crate) struct Shift {
     /// Time that workers were there and had something to do.
     pub(crate) busy_ns: u64,
-    /// Time in the reductions of the uppermost levels.
+    /// Time in reductions: in those of the uppermost levels where there is one for each piece.
     pub(crate) reducing_ns: u64,
     /// How many reductions that were.
     pub(crate) reductions: u64,
+}
+
+impl Shift {
+    /// What a reduction took on average.
+    pub(crate) fn reduce_ns(&self) -> Option<f64> {
+        (self.reductions > 0).then(|| self.reducing_ns as f64 / self.reductions as f64)
+    }
 }
 
 /// Folds `run` on the caller and on up to `division.workers − 1` helpers, after what the caller has folded of

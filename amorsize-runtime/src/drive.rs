@@ -286,8 +286,8 @@ impl Context {
         }
         // A long run learns soon whether the items are as cheap as they are said to be, unless putting
         // its two parts together costs more than that is worth.
-        let checked =
-            self.lengths.open_ended || decision.serial_ns * CHECKPOINT_SHARE > facts.reduce_ns;
+        let checked = self.lengths.open_ended
+            || decision.serial_ns * CHECKPOINT_SHARE > facts.piece_ns + facts.reduce_ns;
         let first = if checked { len / 4 } else { len };
         Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first }))
     }
@@ -319,7 +319,7 @@ impl Context {
     {
         match way {
             Way::Rayon => run_as_rayon(run),
-            Way::Crew { workers, chunk } => self.run_parallel(None, run, workers, chunk).close(),
+            Way::Crew { workers, chunk } => self.run_parallel(None, run, workers, chunk).0.close(),
             Way::Alone(mut pacer) => {
                 let result = run_paced(None, run, &mut pacer).close();
                 pacer.end();
@@ -335,7 +335,7 @@ impl Context {
         run: Run<P, C>,
         workers: usize,
         chunk: usize,
-    ) -> FoldedBy<P::Item, C>
+    ) -> (FoldedBy<P::Item, C>, Shift)
     where
         P: Pieces,
         C: Consumer<P::Item>,
@@ -346,17 +346,18 @@ impl Context {
         let pool = if io { Pool::Io } else { Pool::Rayon };
         let (folded, shift) = crew::fold(before, run, division, &pool);
         self.learn(len, workers, &pool, shift);
-        folded
+        (folded, shift)
     }
 
     fn learn(self, len: usize, workers: usize, pool: &Pool, shift: Shift) {
         if matches!(pool, Pool::Rayon) {
             pool::note_use(workers - 1);
         }
-        if shift.reductions > 0 {
-            self.target.observe_reduction(shift.reducing_ns as f64 / shift.reductions as f64);
+        if let Some(reduce_ns) = shift.reduce_ns() {
+            self.target.observe_reduction(reduce_ns);
         }
-        self.observe(len, shift.busy_ns as f64 / self.target.slowdown(workers));
+        let items_ns = shift.busy_ns.saturating_sub(shift.reducing_ns);
+        self.observe(len, items_ns as f64 / self.target.slowdown(workers));
     }
 
     /// Runs on the caller, for measurements.
@@ -421,7 +422,7 @@ where
             pacer.done += len;
             folded
         }
-        Step::Crew { workers, chunk } => pacer.context.run_parallel(before, run, workers, chunk),
+        Step::Crew { workers, chunk } => pacer.context.run_parallel(before, run, workers, chunk).0,
         Step::Split(middle) => {
             let (left, right, reducer) = run.split_at(middle);
             let (left, before) = run_paced(before, left, pacer).resume();

@@ -37,9 +37,9 @@ const HOT: usize = usize::MAX;
 const IMPLAUSIBLE: f64 = 4.0;
 
 /// What is assumed of a loop beyond its item time until it has been recorded. Reductions may be
-/// anything from nothing to the merge of two hash maps: rather too few pieces than too many.
+/// anything from nothing to the merge of two hash maps.
 const UNRECORDED: LoopFacts =
-    LoopFacts { item_ns: 0.0, item_cv: 0.5, reduce_ns: 2_000.0, contention: 0.05 };
+    LoopFacts { item_ns: 0.0, item_cv: 0.5, piece_ns: 0.0, reduce_ns: 2_000.0, contention: 0.05 };
 
 /// Pieces of a deterministic call.
 const DETERMINISTIC_PIECES: usize = 64;
@@ -544,7 +544,12 @@ fn on_this_machine(entries: impl Iterator<Item = &'static Profiled>) -> Option<L
     let ratio = machine::measured().reference_ns / nearest.machine.reference_ns;
     let ratio = if ratio.is_finite() && ratio > 0.0 { ratio } else { 1.0 };
     let item = nearest.item;
-    Some(LoopFacts { item_ns: item.item_ns * ratio, reduce_ns: item.reduce_ns * ratio, ..item })
+    Some(LoopFacts {
+        item_ns: item.item_ns * ratio,
+        piece_ns: item.piece_ns * ratio,
+        reduce_ns: item.reduce_ns * ratio,
+        ..item
+    })
 }
 
 fn recording() -> bool {
@@ -615,7 +620,8 @@ mod tests {
             claim_ns: 60.0,
             reference_ns: 1_000.0,
         };
-        let item = LoopFacts { item_ns, item_cv: 0.0, reduce_ns: 0.0, contention: 0.0 };
+        let item =
+            LoopFacts { item_ns, item_cv: 0.0, piece_ns: 0.0, reduce_ns: 0.0, contention: 0.0 };
         Profiled { name, class: "none", machine: MACHINE, item, parallel_from: usize::MAX }
     }
 

@@ -8,14 +8,15 @@
 //! ```text
 //! serial    T = n·t
 //! parallel  T = (n·t·slow(w) + Σ Lᵢ + claim·n/c) / w + spawn·(w − 1)/w + tail
-//!               + reduce·(n/(c·w) − 1 + log₂ w)
+//!               + piece·n/(c·w) + reduce·(1 + log₂ w)
 //! ```
 //!
 //! Helper `i` of the `w − 1` starts at `Lᵢ = i·spawn + wake`; all workers are then busy until the
 //! work runs out, which gives the quotient. Helpers that are still hot from earlier work go first;
 //! the others have the costs of cold ones. `slow(w) = 1 + a·(w − 1)` is the linear term of the
-//! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk. Each
-//! worker reduces its own pieces, then the results meet in pairs: hence the last term.
+//! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk. A
+//! `piece` costs something where each has a folder of its own. The workers' results meet in pairs, and once more
+//! with what is taken from others at the end: hence the last term.
 
 use amorsize_profile::{LoopFacts, MachineFacts};
 
@@ -109,7 +110,9 @@ pub struct Terms {
     pub wake: f64,
     /// Taking chunks.
     pub claim: f64,
-    /// Splitting, fresh folders and reduction.
+    /// Splitting and fresh folders.
+    pub pieces: f64,
+    /// Reducing the workers' results.
     pub reduce: f64,
     /// Waiting for the last chunk.
     pub tail: f64,
@@ -118,7 +121,8 @@ pub struct Terms {
 impl Terms {
     /// The predicted time of the call.
     pub fn total(&self) -> f64 {
-        self.items + self.slowdown + self.spawn + self.wake + self.claim + self.reduce + self.tail
+        let starting = self.spawn + self.wake;
+        self.items + self.slowdown + starting + self.claim + self.pieces + self.reduce + self.tail
     }
 }
 
@@ -175,7 +179,8 @@ fn parallel_terms(
         spawn: start.spawning / w,
         wake: start.late / w,
         claim: machine.claim_ns * pieces / w,
-        reduce: item.reduce_ns * (pieces / w - 1.0 + w.log2()).max(0.0),
+        pieces: item.piece_ns * pieces / w,
+        reduce: if helpers > 0.0 { item.reduce_ns * (1.0 + w.log2()) } else { 0.0 },
         tail: (offset + spread) * helpers / w,
     }
 }
@@ -284,7 +289,7 @@ fn worker_counts(limit: usize) -> impl Iterator<Item = usize> {
 
 /// The chunk size that balances what chunks cost against the wait for the last one.
 ///
-/// With `c` items per chunk the cost is `A/c + B·c`, with `A = (claim + reduce·w)·n/w`, and `B` the
+/// With `c` items per chunk the cost is `A/c + B·c`, with `A = (claim + piece)·n/w`, and `B` the
 /// growth of the tail per item. The sum is smallest at `c = √(A/B)`. Where items vary, the tail
 /// also grows with `√c`; there `c = (2·A/D)^⅔`, with `D` the variation of a chunk of one item, and the
 /// smaller of the two is taken.
@@ -292,7 +297,7 @@ pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineF
     let n = n as f64;
     let w = workers as f64;
     let share = (w - 1.0) / w;
-    let a = (machine.claim_ns + item.reduce_ns * w).max(0.0) * n / w;
+    let a = (machine.claim_ns + item.piece_ns).max(0.0) * n / w;
     let b = UNEVEN * item.item_ns * (1.0 + item.contention * (w - 1.0)) * share;
     let d = variation(1.0, w, item) * share;
     let by_evenness = (a / b).sqrt();
@@ -378,7 +383,7 @@ mod tests {
     const HOT: usize = usize::MAX;
 
     fn items(item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, item_cv: 0.1, reduce_ns: 20.0, contention: 0.02 }
+        LoopFacts { item_ns, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 20.0, contention: 0.02 }
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl Sweep {
 pub(crate) struct Facts {
     pub(crate) item_ns: f64,
     item_cv: f64,
+    piece_ns: f64,
     reduce_ns: f64,
     contention: f64,
 }
@@ -80,6 +81,7 @@ impl From<LoopFacts> for Facts {
         Facts {
             item_ns: facts.item_ns,
             item_cv: facts.item_cv,
+            piece_ns: facts.piece_ns,
             reduce_ns: facts.reduce_ns,
             contention: facts.contention,
         }
@@ -92,15 +94,23 @@ pub(crate) fn fit(sweeps: &[Sweep], machine: &MachineFacts) -> LoopFacts {
     let item_times: Vec<f64> = sweeps.iter().map(|s| s.serial_ns / s.n as f64).collect();
     let mut best = (
         f64::INFINITY,
-        LoopFacts { item_ns: median(&item_times), item_cv: 0.0, reduce_ns: 0.0, contention: 0.0 },
+        LoopFacts {
+            item_ns: median(&item_times),
+            item_cv: 0.0,
+            piece_ns: 0.0,
+            reduce_ns: 0.0,
+            contention: 0.0,
+        },
     );
     for contention in [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8] {
-        for reduce_ns in [0.0, 20.0, 50.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4] {
-            for item_cv in [0.0, 0.3, 1.0, 3.0] {
-                let facts = LoopFacts { item_cv, reduce_ns, contention, ..best.1 };
-                let error = sweeps.iter().map(|s| squared_error(s, facts, machine)).sum();
-                if error < best.0 {
-                    best = (error, facts);
+        for reduce_ns in [0.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5] {
+            for piece_ns in [0.0, 50.0, 300.0, 2e3, 1e4] {
+                for item_cv in [0.0, 0.3, 1.0, 3.0] {
+                    let facts = LoopFacts { item_cv, piece_ns, reduce_ns, contention, ..best.1 };
+                    let error = sweeps.iter().map(|s| squared_error(s, facts, machine)).sum();
+                    if error < best.0 {
+                        best = (error, facts);
+                    }
                 }
             }
         }
@@ -145,7 +155,13 @@ mod tests {
     #[test]
     fn facts_that_made_a_sweep_are_found_again() {
         let machine = MachineFacts::from_array([200.0, 3e3, 2e3, 2e4, 5e4, 50.0, 1.0]);
-        let truth = LoopFacts { item_ns: 100.0, item_cv: 0.3, reduce_ns: 300.0, contention: 0.1 };
+        let truth = LoopFacts {
+            item_ns: 100.0,
+            item_cv: 0.3,
+            piece_ns: 50.0,
+            reduce_ns: 300.0,
+            contention: 0.1,
+        };
         let target = unseen();
         let sweep = |n: usize| Sweep {
             n,

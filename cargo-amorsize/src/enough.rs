@@ -101,6 +101,7 @@ mod tests {
                     hot: 1,
                     wall_ns: 5_000,
                     item_sd_ns: None,
+                    reduce_ns: None,
                 }));
             }
         }

@@ -127,7 +127,8 @@ impl<'a> Explanation<'a> {
     }
 
     fn terms_lines(&self) -> Vec<String> {
-        let Terms { items, slowdown, spawn, wake, claim, reduce, tail } = self.decision.terms;
+        let Terms { items, slowdown, spawn, wake, claim, pieces, reduce, tail } =
+            self.decision.terms;
         let total = self.decision.terms.total();
         let mut lines = vec![term::heading(&row("where the time goes", "time", "share"))];
         if self.decision.plan == Plan::Serial {
@@ -141,7 +142,8 @@ impl<'a> Explanation<'a> {
             ("handing helpers to the pool (spawn)", spawn),
             ("helpers that are not running yet (wake)", wake),
             ("taking chunks (claim)", claim),
-            ("splitting and reducing (pieces)", reduce),
+            ("a folder for every chunk (pieces)", pieces),
+            ("reducing the workers' results", reduce),
             ("waiting for the last chunk (tail)", tail),
         ] {
             lines.push(row(what, &units::time(ns), &format!("{:.1} %", 100.0 * ns / total)));
@@ -227,7 +229,11 @@ impl<'a> Explanation<'a> {
                 "  contention    items take {:.1} % longer per further worker",
                 facts.contention * 100.0
             ),
-            format!("  one piece     {} to split and reduce", units::time(facts.reduce_ns)),
+            format!(
+                "  one piece     {}, one reduction {}",
+                units::time(facts.piece_ns),
+                units::time(facts.reduce_ns)
+            ),
             format!(
                 "  this machine  spawn {}, wake {}, claim {}",
                 units::time(machine.spawn_ns),
@@ -254,7 +260,7 @@ impl<'a> Explanation<'a> {
     }
 
     fn advice(&self) -> Vec<&'static str> {
-        let Terms { slowdown, spawn, wake, claim, reduce, tail, .. } = self.decision.terms;
+        let Terms { slowdown, spawn, wake, claim, pieces, reduce, tail, .. } = self.decision.terms;
         let total = self.decision.terms.total();
         let share = |ns: f64| ns / total;
         let mut advice = Vec::new();
@@ -267,6 +273,9 @@ impl<'a> Explanation<'a> {
             }
             if share(claim) > 0.1 {
                 advice.push("much of it is taking chunks: items are tiny, group them");
+            }
+            if share(pieces) > 0.15 {
+                advice.push("much of it is starting chunks: a cheaper `init` would pay");
             }
             if share(reduce) > 0.15 {
                 advice.push("much of it is reducing: a cheaper reduction would pay");
@@ -325,7 +334,7 @@ mod tests {
     };
 
     fn facts(item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, item_cv: 0.9, reduce_ns: 20.0, contention: 0.02 }
+        LoopFacts { item_ns, item_cv: 0.9, piece_ns: 0.0, reduce_ns: 20.0, contention: 0.02 }
     }
 
     fn text(facts: &LoopFacts, workers: usize, len: usize) -> String {

@@ -147,20 +147,21 @@ pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<
     let item_ns = class.item_ns().filter(|item_ns| *item_ns > 0.0)?;
     let unit_ns = item_ns / class.cost.0;
     let item_cv = if class.item_sd.is_empty() { 0.0 } else { median(&class.item_sd) / item_ns };
-    let item = LoopFacts { item_ns: unit_ns, item_cv, reduce_ns: 0.0, contention: 0.0 };
+    let reduce_ns = if class.reduce.is_empty() { 0.0 } else { median(&class.reduce) };
+    let item = LoopFacts { item_ns: unit_ns, item_cv, piece_ns: 0.0, reduce_ns, contention: 0.0 };
     let rows: Vec<Row> = classes.iter().flat_map(|class| rows(class, item, machine)).collect();
     let enough: Vec<Row> =
         rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();
-    let (contention, reduce_ns) = non_negative_fit(if enough.is_empty() { &rows } else { &enough });
-    Some(LoopFacts { contention, reduce_ns, ..item })
+    let (contention, piece_ns) = non_negative_fit(if enough.is_empty() { &rows } else { &enough });
+    Some(LoopFacts { contention, piece_ns, ..item })
 }
 
-/// One setting of one size, as an equation `contention·x + reduce_ns·y = z` in fractions of the
+/// One setting of one size, as an equation `contention·x + piece_ns·y = z` in fractions of the
 /// observed time.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     contention: f64,
-    reduce: f64,
+    piece: f64,
     unexplained: f64,
     weight: f64,
     calls: usize,
@@ -178,8 +179,8 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
         .map(|setting| {
             let plan =
                 Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
-            let time = |contention: f64, reduce_ns: f64| {
-                let item = LoopFacts { contention, reduce_ns, ..item };
+            let time = |contention: f64, piece_ns: f64| {
+                let item = LoopFacts { contention, piece_ns, ..item };
                 let hot = setting.hot as usize;
                 model::predict(class.items as usize, plan, &item, machine, hot).total()
             };
@@ -188,7 +189,7 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
             let observed = trimmed_mean(&setting.wall);
             Row {
                 contention: (time(1.0, 0.0) - plain) / observed,
-                reduce: (time(0.0, 1.0) - plain) / observed,
+                piece: (time(0.0, 1.0) - plain) / observed,
                 unexplained: (observed - plain) / observed,
                 weight: (setting.wall.len() as f64).min(100.0),
                 calls: setting.wall.len(),
@@ -204,15 +205,15 @@ fn non_negative_fit(rows: &[Row]) -> (f64, f64) {
     let sum =
         |term: &dyn Fn(&Row) -> f64| rows.iter().map(|row| row.weight * term(row)).sum::<f64>();
     let xx = sum(&|row| row.contention * row.contention);
-    let yy = sum(&|row| row.reduce * row.reduce);
-    let xy = sum(&|row| row.contention * row.reduce);
+    let yy = sum(&|row| row.piece * row.piece);
+    let xy = sum(&|row| row.contention * row.piece);
     let xz = sum(&|row| row.contention * row.unexplained);
-    let yz = sum(&|row| row.reduce * row.unexplained);
+    let yz = sum(&|row| row.piece * row.unexplained);
     let determinant = xx * yy - xy * xy;
     let both = ((xz * yy - yz * xy) / determinant, (yz * xx - xz * xy) / determinant);
     let candidates = [(0.0, 0.0), (xz / xx, 0.0), (0.0, yz / yy), both];
     let error = |(a, r): (f64, f64)| {
-        sum(&|row| (row.contention * a + row.reduce * r - row.unexplained).powi(2))
+        sum(&|row| (row.contention * a + row.piece * r - row.unexplained).powi(2))
     };
     // A determinant near zero says that the settings cannot tell the two apart.
     let distinct = determinant > 1e-9 * xx * yy;
@@ -284,9 +285,9 @@ pub(crate) fn made_serial_by_pieces(
 ) -> LoopFacts {
     // A second piece that costs more than the whole run cannot pay.
     let run_ns = call.items as f64 * item.item_ns * call.cost.0;
-    let most = item.reduce_ns.max(2.0 * limits.workers as f64 * run_ns);
-    let raised = |reduce_ns| LoopFacts { reduce_ns, ..item };
-    let least = least_serial(item.reduce_ns, most, raised, call, machine, limits);
+    let most = item.piece_ns.max(2.0 * limits.workers as f64 * run_ns);
+    let raised = |piece_ns| LoopFacts { piece_ns, ..item };
+    let least = least_serial(item.piece_ns, most, raised, call, machine, limits);
     raised(least)
 }
 

@@ -57,6 +57,7 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                     wall_ns,
                     item_sd_ns: (setting == Setting::Serial)
                         .then_some(truth.item_ns * truth.item_cv),
+                    reduce_ns: (setting != Setting::Serial).then_some(truth.reduce_ns),
                 }));
             }
         }
@@ -72,7 +73,13 @@ fn measured(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Measur
 
 #[test]
 fn items_of_different_cost_are_fitted_by_the_unit() {
-    let unit = LoopFacts { item_ns: 50.0, item_cv: 0.2, reduce_ns: 100.0, contention: 0.05 };
+    let unit = LoopFacts {
+        item_ns: 50.0,
+        item_cv: 0.2,
+        piece_ns: 100.0,
+        reduce_ns: 0.0,
+        contention: 0.05,
+    };
     let mut seen = Observations::default();
     for cost in [1.0, 64.0] {
         let calls = recorded(unit.at_cost(cost), &[4_000], 4, 0.01);
@@ -101,10 +108,13 @@ fn assert_near(found: f64, truth: f64, within: f64) {
 
 #[test]
 fn known_facts_are_found_again() {
-    for (item_ns, contention, reduce_ns) in
-        [(100.0, 0.05, 200.0), (1_000.0, 0.3, 0.0), (25.0, 0.0, 3_000.0), (5_000.0, 0.0, 0.0)]
-    {
-        let truth = LoopFacts { item_ns, item_cv: 0.4, reduce_ns, contention };
+    for (item_ns, contention, piece_ns, reduce_ns) in [
+        (100.0, 0.05, 200.0, 0.0),
+        (1_000.0, 0.3, 0.0, 10_000.0),
+        (25.0, 0.0, 3_000.0, 50.0),
+        (5_000.0, 0.0, 0.0, 0.0),
+    ] {
+        let truth = LoopFacts { item_ns, item_cv: 0.4, piece_ns, reduce_ns, contention };
         for noise in [0.0, 0.03] {
             let measured = measured(truth, &[10_000], 4, noise);
             let facts = measured.section(MACHINE).loops["demo::f"].facts;
@@ -113,14 +123,16 @@ fn known_facts_are_found_again() {
             assert_near(facts.contention, contention, 0.003 + noise);
             // A piece matters as far as it shows in the call's time.
             let visible = 10_000.0 * item_ns / 64.0;
-            assert_near(facts.reduce_ns, reduce_ns, 0.01 * reduce_ns + 1.0 + visible * noise);
+            assert_near(facts.piece_ns, piece_ns, 0.01 * piece_ns + 1.0 + visible * noise);
+            assert_near(facts.reduce_ns, reduce_ns, 0.01 * reduce_ns);
         }
     }
 }
 
 #[test]
 fn the_plan_is_reviewed_at_the_size_where_the_time_goes() {
-    let truth = LoopFacts { item_ns: 100.0, item_cv: 0.1, reduce_ns: 0.0, contention: 0.0 };
+    let truth =
+        LoopFacts { item_ns: 100.0, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 0.0, contention: 0.0 };
     let entry =
         measured(truth, &[100, 50_000, 900], 4, 0.02).section(MACHINE).loops["demo::f"].clone();
     assert_eq!(entry.plan.items, 50_000);
@@ -132,15 +144,22 @@ fn the_plan_is_reviewed_at_the_size_where_the_time_goes() {
 
 #[test]
 fn a_loop_without_parallel_calls_still_has_an_item_time() {
-    let truth = LoopFacts { item_ns: 40.0, item_cv: 0.0, reduce_ns: 0.0, contention: 0.0 };
+    let truth =
+        LoopFacts { item_ns: 40.0, item_cv: 0.0, piece_ns: 0.0, reduce_ns: 0.0, contention: 0.0 };
     let facts = measured(truth, &[500], 1, 0.0).section(MACHINE).loops["demo::f"].facts;
     assert_near(facts.item_ns, 40.0, 0.1);
-    assert_eq!((facts.contention, facts.reduce_ns), (0.0, 0.0));
+    assert_eq!((facts.contention, facts.piece_ns, facts.reduce_ns), (0.0, 0.0, 0.0));
 }
 
 #[test]
 fn options_of_the_attribute_bound_the_plan() {
-    let truth = LoopFacts { item_ns: 1_000.0, item_cv: 0.1, reduce_ns: 0.0, contention: 0.0 };
+    let truth = LoopFacts {
+        item_ns: 1_000.0,
+        item_cv: 0.1,
+        piece_ns: 0.0,
+        reduce_ns: 0.0,
+        contention: 0.0,
+    };
     let seen = recorded(truth, &[10_000], 4, 0.0);
     let options = Options { max_workers: Some(2), chunk: Some(7), ..Options::default() };
     let source = |_: &str| Some(Source { tokens: "0".repeat(16), options: options.clone() });
@@ -151,7 +170,8 @@ fn options_of_the_attribute_bound_the_plan() {
 
 #[test]
 fn a_plan_that_lost_against_serial_is_given_up() {
-    let item = LoopFacts { item_ns: 100.0, item_cv: 0.1, reduce_ns: 10.0, contention: 0.0 };
+    let item =
+        LoopFacts { item_ns: 100.0, item_cv: 0.1, piece_ns: 10.0, reduce_ns: 0.0, contention: 0.0 };
     let limits = Limits::cores(4);
     let decide = |item: &LoopFacts| model::decide(10_000, item, &MACHINE, &limits, 3).plan;
     let call = Occasion { items: 10_000, cost: Cost(1.0), hot: 3 };
@@ -167,7 +187,8 @@ fn a_plan_that_lost_against_serial_is_given_up() {
 
 #[test]
 fn loops_of_other_packages_are_left_out() {
-    let truth = LoopFacts { item_ns: 40.0, item_cv: 0.0, reduce_ns: 0.0, contention: 0.0 };
+    let truth =
+        LoopFacts { item_ns: 40.0, item_cv: 0.0, piece_ns: 0.0, reduce_ns: 0.0, contention: 0.0 };
     let seen = recorded(truth, &[500], 2, 0.0);
     let measured = Measurement::new(&seen, |_| None).expect("a machine");
     assert!(measured.section(MACHINE).loops.is_empty());

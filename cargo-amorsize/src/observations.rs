@@ -148,6 +148,8 @@ pub(crate) struct SizeClass {
     pub(crate) tuned_plan: Option<(u32, u64)>,
     /// Standard deviations of one item's time, in ns.
     pub(crate) item_sd: Vec<f64>,
+    /// Times of reducing the results of two workers, in ns.
+    pub(crate) reduce: Vec<f64>,
 }
 
 /// Units of work per item, 1 where nothing else is said.
@@ -243,6 +245,7 @@ fn size_class(calls: &[&Call]) -> SizeClass {
                 let (walls, chunks) = settings.entry(key).or_default();
                 walls.push(wall);
                 chunks.push(chunk as f64 * scale);
+                class.reduce.extend(call.reduce_ns);
             }
             Setting::Tuned { workers, chunk, predicted_ns } => {
                 class.tuned.push(wall);
@@ -328,6 +331,7 @@ mod tests {
             hot: 0,
             wall_ns,
             item_sd_ns: None,
+            reduce_ns: None,
         }
     }
 

@@ -100,6 +100,7 @@ mod tests {
             hot: 0,
             wall_ns: 80,
             item_sd_ns: None,
+            reduce_ns: None,
         };
         let line = Record::Call(call).to_line();
         let line = line.trim_end().to_owned() + "\n";

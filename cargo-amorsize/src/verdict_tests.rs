@@ -55,6 +55,7 @@ fn add_calls(
                 hot,
                 wall_ns,
                 item_sd_ns: None,
+                reduce_ns: None,
             }));
         }
     }

@@ -11,7 +11,13 @@ use support::{Fixture, LIBRARY, manifest};
 fn profile(name: &str, tokens: &str) -> String {
     let entry = LoopEntry {
         tokens: tokens.to_owned(),
-        facts: LoopFacts { item_ns: 40.0, item_cv: 0.2, reduce_ns: 30.0, contention: 0.05 },
+        facts: LoopFacts {
+            item_ns: 40.0,
+            item_cv: 0.2,
+            piece_ns: 0.0,
+            reduce_ns: 30.0,
+            contention: 0.05,
+        },
         parallel_from: Some(300),
         plan: ReviewedPlan { items: 20_000, cost: 1.0, workers: 2, chunk: 500, speedup: 1.8 },
     };

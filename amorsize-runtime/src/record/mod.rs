@@ -130,6 +130,7 @@ impl Recorder {
             hot: 0,
             wall_ns,
             item_sd_ns: None,
+            reduce_ns: None,
         }));
     }
 
@@ -155,7 +156,7 @@ impl Recorder {
         let key = (name, item_type, items.ilog2(), cost.log2() as i32);
         let assignment = self.with_experiment(key, context, items, Experiment::next);
         let hot = pool::hot_helpers(&machine::facts());
-        let write = |items, hot: usize, setting, wall_ns, item_sd_ns| {
+        let write = |items, hot: usize, setting, wall_ns, item_sd_ns, reduce_ns| {
             self.append(&Record::Call(Call {
                 name: name.to_owned(),
                 item_type: item_type.to_owned(),
@@ -165,20 +166,21 @@ impl Recorder {
                 hot: hot.try_into().unwrap_or(u32::MAX),
                 wall_ns,
                 item_sd_ns,
+                reduce_ns,
             }));
         };
-        let (result, setting, wall_ns, item_sd_ns) = match assignment {
-            Assignment::Settled(setting) => return self.run_as(context, run, setting),
+        let (result, setting, wall_ns, item_sd_ns, reduce_ns) = match assignment {
+            Assignment::Settled(setting) => return self.run_as(context, run, setting).0,
             Assignment::First => {
                 let mut blocks = Blocks::growing();
                 let result = blocks.run_first(context, run).close();
                 if let Some(rest) = blocks.handed_over {
                     // The serial part took so long that no helper was hot any more.
-                    write(rest.items, 0, rest.setting, rest.wall_ns, None);
+                    write(rest.items, 0, rest.setting, rest.wall_ns, None, rest.reduce_ns);
                 }
                 let items = blocks.items() as u64;
                 let (wall_ns, sd) = (blocks.total_ns(), blocks.item_sd_ns());
-                write(items, hot, Setting::Serial, wall_ns, sd);
+                write(items, hot, Setting::Serial, wall_ns, sd, None);
                 let item_ns = wall_ns as f64 / items as f64;
                 self.with_experiment(key, context, items, |e| e.learn_item_time(item_ns));
                 return result;
@@ -186,29 +188,35 @@ impl Recorder {
             Assignment::SerialBlocks => {
                 let mut blocks = Blocks::equal(run.len);
                 let result = blocks.run(context, run).close();
-                (result, Setting::Serial, blocks.total_ns(), blocks.item_sd_ns())
+                (result, Setting::Serial, blocks.total_ns(), blocks.item_sd_ns(), None)
             }
             Assignment::Run(setting) => {
                 let setting = self.with_prediction(context, run.len, setting);
                 let start = Instant::now();
-                let result = self.run_as(context, run, setting);
+                let (result, reduce_ns) = self.run_as(context, run, setting);
                 let wall_ns = start.elapsed().as_nanos() as u64;
-                (result, setting, wall_ns.saturating_sub(self.clock_ns), None)
+                (result, setting, wall_ns.saturating_sub(self.clock_ns), None, reduce_ns)
             }
         };
         self.with_experiment(key, context, items, |e| {
             e.add(setting, wall_ns as f64 / items as f64)
         });
-        write(items, hot, setting, wall_ns, item_sd_ns);
+        write(items, hot, setting, wall_ns, item_sd_ns, reduce_ns);
         result
     }
 
-    fn run_as<P, C>(&self, context: Context, run: Run<P, C>, setting: Setting) -> C::Result
+    /// Also what a reduction took.
+    fn run_as<P, C>(
+        &self,
+        context: Context,
+        run: Run<P, C>,
+        setting: Setting,
+    ) -> (C::Result, Option<f64>)
     where
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        match setting {
+        let result = match setting {
             Setting::Serial => context.run_serial(None, run).close(),
             Setting::Rayon => {
                 let result = run_as_rayon(run);
@@ -217,7 +225,8 @@ impl Recorder {
             }
             Setting::Parallel { workers, chunk } => {
                 let (workers, chunk) = (workers as usize, chunk as usize);
-                context.run_parallel(None, run, workers, chunk).close()
+                let (folded, shift) = context.run_parallel(None, run, workers, chunk);
+                return (folded.close(), shift.reduce_ns());
             }
             Setting::Tuned { .. } => {
                 let (planned, len) = (context.target.planned(), run.len);
@@ -230,7 +239,8 @@ impl Recorder {
                     context.go(run, context.planned_way(len))
                 }
             }
-        }
+        };
+        (result, None)
     }
 
     /// Fills in the plan that the model chooses, for calls under verification.

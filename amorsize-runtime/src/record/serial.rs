@@ -36,6 +36,8 @@ pub(super) struct HandedOver {
     pub(super) items: u64,
     pub(super) setting: Setting,
     pub(super) wall_ns: u64,
+    /// Mean time of a reduction.
+    pub(super) reduce_ns: Option<f64>,
 }
 
 impl Blocks {
@@ -163,11 +165,12 @@ impl Blocks {
         let items = run.len;
         let chunk = context.limits.clamp_chunk(items.div_ceil(workers * CHUNKS_PER_WORKER));
         let start = Instant::now();
-        let folded = context.run_parallel(before, run, workers, chunk);
+        let (folded, shift) = context.run_parallel(before, run, workers, chunk);
         self.handed_over = Some(HandedOver {
             items: items as u64,
             setting: Setting::Parallel { workers: workers as u32, chunk: chunk as u64 },
             wall_ns: start.elapsed().as_nanos() as u64,
+            reduce_ns: shift.reduce_ns(),
         });
         folded
     }
