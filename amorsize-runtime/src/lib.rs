@@ -23,6 +23,8 @@ mod record;
 mod run;
 mod sample;
 mod slot;
+#[cfg(all(test, not(loom)))]
+mod split_tests;
 mod stage;
 mod tuned;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
 use amorsize_runtime::expansion::{Loop, LoopFacts, Options};
@@ -351,6 +351,30 @@ fn many_threads_outside_the_pool_call_one_loop_at_once() {
             }
         });
     }
+}
+
+#[test]
+fn thousands_of_threads_call_one_loop_at_once() {
+    let _in_force = in_force(Some(Force::Workers { workers: 4, chunk: Some(3) }));
+    let gate = RwLock::new(());
+    let call = || {
+        drop(gate.read());
+        for n in [1, 30, 300] {
+            let words: Vec<String> =
+                (0..n).into_par_iter().tuned(&LOOP).map(|x| x.to_string()).collect();
+            assert!(words.into_iter().eq((0..n).map(|x| x.to_string())));
+        }
+    };
+    thread::scope(|scope| {
+        let closed = gate.write();
+        // As many as the system allows.
+        for _ in 0..3_000 {
+            if thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, call).is_err() {
+                break;
+            }
+        }
+        drop(closed);
+    });
 }
 
 #[test]

@@ -261,21 +261,26 @@ fn calls_end_and_leak_nothing_whatever_misbehaves() {
     const N: usize = 40;
     under_every_plan(|| {
         for (bad, at) in PLACES.into_iter().flat_map(|bad| [0, 1, 2, 17].map(|at| (bad, at))) {
-            let (reached, alive) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            let course = Course { bad, at, reached, alive };
-            let items = (0..N).map(|value| Item::new(&course, value)).collect();
-            let call = || {
-                let items = Items { course: &course, items, lie: 0 };
-                items.tuned(&LOOP).drive_unindexed(Sink(&course))
-            };
-            match catch_unwind(AssertUnwindSafe(call)) {
-                Ok(items) => {
-                    assert!(course.reached.load(Ordering::Relaxed) <= at, "{bad:?} {at}");
-                    assert!(items.iter().map(|item| item.1).eq(0..N), "{bad:?} {at}");
+            // With a folder for each piece, and with folders that go on.
+            for counted in [true, false] {
+                let (reached, alive) = (AtomicUsize::new(0), AtomicUsize::new(0));
+                let course = Course { bad, at, reached, alive };
+                let items = (0..N).map(|value| Item::new(&course, value)).collect();
+                let call = || {
+                    let items = Items { course: &course, items, lie: 0 }.tuned(&LOOP);
+                    let sink = Sink(&course);
+                    if counted { items.drive(sink) } else { items.drive_unindexed(sink) }
+                };
+                let case = format!("{bad:?} {at} {counted}");
+                match catch_unwind(AssertUnwindSafe(call)) {
+                    Ok(items) => {
+                        assert!(course.reached.load(Ordering::Relaxed) <= at, "{case}");
+                        assert!(items.iter().map(|item| item.1).eq(0..N), "{case}");
+                    }
+                    Err(payload) => assert!(payload.is::<OnPurpose>(), "{case}"),
                 }
-                Err(payload) => assert!(payload.is::<OnPurpose>(), "{bad:?} {at}"),
+                assert_eq!(course.alive.load(Ordering::Relaxed), 0, "{case}");
             }
-            assert_eq!(course.alive.load(Ordering::Relaxed), 0, "{bad:?} {at}");
         }
         for lie in [-40, -1, 1, 40] {
             let (reached, alive) = (AtomicUsize::new(0), AtomicUsize::new(0));
