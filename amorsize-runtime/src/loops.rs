@@ -220,6 +220,9 @@ pub struct LoopStatus {
     pub profiled: bool,
     /// Mean item time in nanoseconds as decisions use it; `None` while nothing is known.
     pub item_ns: Option<f64>,
+    /// What the last reductions of two workers' results took on average, in nanoseconds; `None` while there was
+    /// none.
+    pub reduce_ns: Option<f64>,
     /// Calls of fewer items run serially without a look at the clock.
     pub serial_below: usize,
 }
@@ -512,12 +515,14 @@ impl Loop {
         adopted
     }
 
-    fn status(&self) -> LoopStatus {
+    /// The loop as this process knows it by now.
+    pub fn status(&self) -> LoopStatus {
         LoopStatus {
             name: self.name,
             item_type: self.item_type(),
             profiled: self.entries().next().is_some(),
             item_ns: self.facts_of_all().map(|facts| facts.item_ns),
+            reduce_ns: self.observed.reduce_ns(),
             serial_below: self.serial.untimed.load(Ordering::Relaxed),
         }
     }

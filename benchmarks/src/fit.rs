@@ -16,6 +16,8 @@ const PIECES_PER_WORKER: [usize; 5] = [1, 4, 16, 64, 256];
 pub(crate) struct Sweep {
     n: usize,
     serial_ns: f64,
+    /// What a reduction of two workers' results took.
+    reduce_ns: f64,
     /// Fastest first.
     plans: Vec<(Peer, f64)>,
     /// Fastest first.
@@ -48,7 +50,8 @@ impl Sweep {
         times.sort_by(|a, b| a.1.total_cmp(&b.1));
         let (plans, min_lens) =
             times.into_iter().partition(|(peer, _)| matches!(peer, Peer::Plan { .. }));
-        Sweep { n, serial_ns, plans, min_lens }
+        let reduce_ns = target.status().reduce_ns.unwrap_or(0.0);
+        Sweep { n, serial_ns, reduce_ns, plans, min_lens }
     }
 
     pub(crate) fn serial_ns(&self) -> f64 {
@@ -89,28 +92,28 @@ impl From<LoopFacts> for Facts {
 }
 
 /// The facts under which the model's predictions are nearest to the sweeps of one loop, by least
-/// squares of the logarithms. Parameters are few and coarse, so all combinations are tried.
+/// squares of the logarithms. Parameters are few and coarse, so all combinations are tried. What a reduction
+/// costs is taken from the longest calls.
 pub(crate) fn fit(sweeps: &[Sweep], machine: &MachineFacts) -> LoopFacts {
     let item_times: Vec<f64> = sweeps.iter().map(|s| s.serial_ns / s.n as f64).collect();
+    let longest = sweeps.iter().max_by(|a, b| a.serial_ns.total_cmp(&b.serial_ns));
     let mut best = (
         f64::INFINITY,
         LoopFacts {
             item_ns: median(&item_times),
             item_cv: 0.0,
             piece_ns: 0.0,
-            reduce_ns: 0.0,
+            reduce_ns: longest.map_or(0.0, |sweep| sweep.reduce_ns),
             contention: 0.0,
         },
     );
     for contention in [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8] {
-        for reduce_ns in [0.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5] {
-            for piece_ns in [0.0, 50.0, 300.0, 2e3, 1e4] {
-                for item_cv in [0.0, 0.3, 1.0, 3.0] {
-                    let facts = LoopFacts { item_cv, piece_ns, reduce_ns, contention, ..best.1 };
-                    let error = sweeps.iter().map(|s| squared_error(s, facts, machine)).sum();
-                    if error < best.0 {
-                        best = (error, facts);
-                    }
+        for piece_ns in [0.0, 20.0, 50.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4] {
+            for item_cv in [0.0, 0.3, 1.0, 3.0] {
+                let facts = LoopFacts { item_cv, piece_ns, contention, ..best.1 };
+                let error = sweeps.iter().map(|s| squared_error(s, facts, machine)).sum();
+                if error < best.0 {
+                    best = (error, facts);
                 }
             }
         }
@@ -118,10 +121,11 @@ pub(crate) fn fit(sweeps: &[Sweep], machine: &MachineFacts) -> LoopFacts {
     best.1
 }
 
-/// Of predictions for the plans of one sweep. Items cost what they cost there: that caches make the
+/// Of predictions for the plans of one sweep. Items and reductions cost what they cost there: that caches make the
 /// items of long calls dearer must not be taken for contention.
 fn squared_error(sweep: &Sweep, facts: LoopFacts, machine: &MachineFacts) -> f64 {
-    let facts = LoopFacts { item_ns: sweep.serial_ns / sweep.n as f64, ..facts };
+    let item_ns = sweep.serial_ns / sweep.n as f64;
+    let facts = LoopFacts { item_ns, reduce_ns: sweep.reduce_ns, ..facts };
     let error = |(peer, measured_ns): &(Peer, f64)| match *peer {
         Peer::Plan { workers, chunk: Some(chunk), .. } => {
             let plan = Plan::Parallel { workers, chunk };
@@ -166,6 +170,7 @@ mod tests {
         let sweep = |n: usize| Sweep {
             n,
             serial_ns: n as f64 * truth.item_ns,
+            reduce_ns: truth.reduce_ns,
             plans: [2, 4, 8]
                 .into_iter()
                 .flat_map(|workers| [1, 3, 10, 40].map(|pieces| (workers, n / (workers * pieces))))
