@@ -24,7 +24,7 @@ use crate::clock::Instant;
 use crate::handover::{self, Spawner};
 use crate::pieces::Pieces;
 use crate::pool::Busy;
-use crate::run::{Folded, FoldedBy, Lengths, Run, middle};
+use crate::run::{Folded, FoldedBy, Lengths, Open, OpenBy, Run, middle};
 
 /// How often an idle helper looks for offers before it goes home.
 const LOOKS_BEFORE_LEAVING: u32 = 400;
@@ -71,7 +71,7 @@ impl Shift {
 /// Folds `run` on the caller and on up to `division.workers − 1` helpers, after what the caller has folded of
 /// the items before it.
 pub(crate) fn fold<P, C>(
-    before: Option<FoldedBy<P::Item, C>>,
+    before: Option<OpenBy<P::Item, C>>,
     run: Run<P, C>,
     division: Division,
     spawner: &dyn Spawner,
@@ -384,18 +384,19 @@ where
     /// halves from `level` on.
     fn fold(
         &self,
-        before: Option<FoldedBy<P::Item, C>>,
+        before: Option<OpenBy<P::Item, C>>,
         run: Run<P, C>,
         seat: usize,
         level: usize,
     ) -> FoldedBy<P::Item, C> {
         let board = &self.board;
-        let before = match Folded::not_full(before) {
+        let before = match Open::unless_full(before) {
             Ok(before) => before,
-            Err(full) => return full,
+            Err(full) => return Folded::Open(full),
         };
         if board.abandoned.load(Ordering::Relaxed) {
-            return before.unwrap_or_else(|| Folded::Open(run.consumer.into_folder()));
+            let nothing = || Open::new(run.consumer.into_folder());
+            return Folded::Open(before.unwrap_or_else(nothing));
         }
         let Division { chunk, lengths, .. } = board.division;
         let Some(middle) = middle(run.len, chunk, lengths.min).filter(|_| !run.consumer.full())

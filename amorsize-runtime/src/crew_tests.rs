@@ -199,8 +199,9 @@ fn a_worker_whom_nobody_helps_has_one_folder_unless_folders_end_with_their_piece
 fn a_run_goes_on_under_the_folder_of_the_items_before_it() {
     let run =
         |items| Run { producer: AtOnce(Items(items)), consumer: Words { bad: None }, len: 10 };
-    let before = run(0..10).fold_onto(None, Lengths::ANY);
+    let (_, before) = run(0..10).fold_onto(None, Lengths::ANY).resume();
+    assert!(before.is_some());
     let division = Division { workers: 3, chunk: 2, lengths: Lengths::ANY, patient: false };
-    let words = fold(Some(before), run(10..20), division, &Threads).0.close();
+    let words = fold(before, run(10..20), division, &Threads).0.close();
     assert!(words.into_iter().eq((0..20).map(|item| item.to_string())));
 }

@@ -15,7 +15,7 @@ use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
 use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
-use crate::run::{Folded, FoldedBy, Lengths, Run, fold_at_once, middle};
+use crate::run::{Folded, FoldedBy, Lengths, Open, OpenBy, Run, fold_at_once, middle};
 use crate::tuned::Cost;
 
 /// One call in this many that take the fast path is measured all the same.
@@ -331,7 +331,7 @@ impl Context {
     /// Runs on a crew, after what the caller has folded of the items before, and learns from it.
     pub(crate) fn run_parallel<P, C>(
         self,
-        before: Option<FoldedBy<P::Item, C>>,
+        before: Option<OpenBy<P::Item, C>>,
         run: Run<P, C>,
         workers: usize,
         chunk: usize,
@@ -364,7 +364,7 @@ impl Context {
     #[cfg(feature = "record")]
     pub(crate) fn run_serial<P, C>(
         self,
-        before: Option<FoldedBy<P::Item, C>>,
+        before: Option<OpenBy<P::Item, C>>,
         run: Run<P, C>,
     ) -> FoldedBy<P::Item, C>
     where
@@ -403,7 +403,7 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize, cost: f64) -> Op
 /// Runs on the caller, step by step as the pacer says, after what it has folded of the items before. Nothing is
 /// run twice and no result is thrown away.
 fn run_paced<P, C>(
-    before: Option<FoldedBy<P::Item, C>>,
+    before: Option<OpenBy<P::Item, C>>,
     run: Run<P, C>,
     pacer: &mut Pacer,
 ) -> FoldedBy<P::Item, C>
@@ -411,9 +411,9 @@ where
     P: Pieces,
     C: Consumer<P::Item>,
 {
-    let before = match Folded::not_full(before) {
+    let before = match Open::unless_full(before) {
         Ok(before) => before,
-        Err(full) => return full,
+        Err(full) => return Folded::Open(full),
     };
     match pacer.next(run.len) {
         Step::Fold => {

@@ -29,20 +29,17 @@ impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
     /// Folds the run on this thread, under the folder that is open if there is one.
     pub(crate) fn fold_onto(
         self,
-        before: Option<FoldedBy<P::Item, C>>,
+        open: Option<OpenBy<P::Item, C>>,
         lengths: Lengths,
     ) -> FoldedBy<P::Item, C> {
         if !lengths.open_ended {
             return Folded::Closed(self.fold_within(lengths));
         }
-        match Folded::not_full(before) {
-            Err(full) => full,
-            Ok(None | Some(Folded::Closed(_))) => Folded::Open(self.fold_into(None)),
-            Ok(Some(Folded::Open(folder))) => Folded::Open(self.fold_into(Some(folder))),
-            Ok(Some(Folded::Both(result, reducer, folder))) => {
-                Folded::Both(result, reducer, self.fold_into(Some(folder)))
-            }
-        }
+        Folded::Open(match open {
+            None => Open::new(self.fold_into(None)),
+            Some(full) if full.folder.full() => full,
+            Some(Open { before, folder }) => Open { before, folder: self.fold_into(Some(folder)) },
+        })
     }
 
     /// Folds the run on this thread with as many items under one folder as `lengths` allow.
@@ -78,50 +75,63 @@ where
     fold_all(producer, consumer.into_folder()).complete()
 }
 
-/// What has been made of a run's items so far.
+/// What has been made of a run's items.
 pub(crate) enum Folded<F, R, D> {
-    /// A folder that may go on.
-    Open(F),
-    /// A result that is final.
+    /// The folder may go on into the items that follow.
+    Open(Open<F, R, D>),
     Closed(R),
-    /// A result of the first items, a folder of those that follow, and what reduces the two.
-    Both(R, D, F),
+}
+
+/// A folder, after a result of the items before its own with what reduces the two.
+pub(crate) struct Open<F, R, D> {
+    before: Option<(R, D)>,
+    folder: F,
 }
 
 /// What `C` makes of items `T`.
 pub(crate) type FoldedBy<T, C> =
     Folded<<C as Consumer<T>>::Folder, <C as Consumer<T>>::Result, <C as Consumer<T>>::Reducer>;
 
-impl<F, R, D> Folded<F, R, D> {
-    /// What has been folded before, as the error if it wants no more items.
-    pub(crate) fn not_full<T>(before: Option<Self>) -> Result<Option<Self>, Self>
+/// As [`FoldedBy`].
+pub(crate) type OpenBy<T, C> =
+    Open<<C as Consumer<T>>::Folder, <C as Consumer<T>>::Result, <C as Consumer<T>>::Reducer>;
+
+impl<F, R, D> Open<F, R, D> {
+    pub(crate) fn new(folder: F) -> Self {
+        Open { before: None, folder }
+    }
+
+    /// What is open, as the error if it wants no more items.
+    pub(crate) fn unless_full<T>(open: Option<Self>) -> Result<Option<Self>, Self>
     where
         F: Folder<T>,
     {
-        match before {
-            Some(Folded::Open(folder)) if folder.full() => Err(Folded::Open(folder)),
-            Some(Folded::Both(result, reducer, folder)) if folder.full() => {
-                Err(Folded::Both(result, reducer, folder))
-            }
-            before => Ok(before),
+        match open {
+            Some(open) if open.folder.full() => Err(open),
+            open => Ok(open),
         }
     }
+}
 
-    /// The result if it is final, or what may go on into the items that follow.
-    pub(crate) fn resume(self) -> (Option<R>, Option<Self>) {
+impl<F, R, D> Folded<F, R, D> {
+    /// The result, or what may go on.
+    pub(crate) fn resume(self) -> (Option<R>, Option<Open<F, R, D>>) {
         match self {
             Folded::Closed(result) => (Some(result), None),
-            open => (None, Some(open)),
+            Folded::Open(open) => (None, Some(open)),
         }
     }
 
-    /// Puts the final result of the items before these in front.
+    /// Puts the result of the items before these in front.
     pub(crate) fn after(self, left: R, reducer: D, reduce: impl FnOnce(D, R, R) -> R) -> Self {
         match self {
-            Folded::Open(folder) => Folded::Both(left, reducer, folder),
             Folded::Closed(right) => Folded::Closed(reduce(reducer, left, right)),
-            Folded::Both(right, next, folder) => {
-                Folded::Both(reduce(reducer, left, right), next, folder)
+            Folded::Open(Open { before, folder }) => {
+                let before = match before {
+                    None => (left, reducer),
+                    Some((right, next)) => (reduce(reducer, left, right), next),
+                };
+                Folded::Open(Open { before: Some(before), folder })
             }
         }
     }
@@ -132,9 +142,14 @@ impl<F, R, D> Folded<F, R, D> {
         D: Reducer<R>,
     {
         match self {
-            Folded::Open(folder) => folder.complete(),
             Folded::Closed(result) => result,
-            Folded::Both(result, reducer, folder) => reducer.reduce(result, folder.complete()),
+            Folded::Open(Open { before, folder }) => {
+                let right = folder.complete();
+                match before {
+                    None => right,
+                    Some((left, reducer)) => reducer.reduce(left, right),
+                }
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use rayon::iter::plumbing::{Consumer, Reducer};
 
 use crate::drive::Context;
 use crate::pieces::Pieces;
-use crate::run::{FoldedBy, Run};
+use crate::run::{FoldedBy, OpenBy, Run};
 
 /// Blocks of a serial run of known length.
 const BLOCKS: usize = 8;
@@ -108,7 +108,7 @@ impl Blocks {
     fn run_blocks<P, C>(
         &mut self,
         context: Context,
-        before: Option<FoldedBy<P::Item, C>>,
+        before: Option<OpenBy<P::Item, C>>,
         run: Run<P, C>,
         helpers: Option<usize>,
     ) -> FoldedBy<P::Item, C>
@@ -137,7 +137,7 @@ impl Blocks {
     fn time<P, C>(
         &mut self,
         context: Context,
-        before: Option<FoldedBy<P::Item, C>>,
+        before: Option<OpenBy<P::Item, C>>,
         run: Run<P, C>,
     ) -> FoldedBy<P::Item, C>
     where
@@ -154,7 +154,7 @@ impl Blocks {
     fn hand_over<P, C>(
         &mut self,
         context: Context,
-        before: Option<FoldedBy<P::Item, C>>,
+        before: Option<OpenBy<P::Item, C>>,
         run: Run<P, C>,
         workers: usize,
     ) -> FoldedBy<P::Item, C>
