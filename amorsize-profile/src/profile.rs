@@ -109,7 +109,7 @@ impl MachineFacts {
 
 /// What one loop costs per item and per piece. All times in nanoseconds. Where the attribute's option
 /// `cost` tells how many units of work an item is, `item_ns` is the time of one unit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LoopFacts {
     /// Mean time of one item, run serially.
     pub item_ns: f64,

@@ -428,6 +428,9 @@ where
             };
         }
         let left = left.and_then(|left| catch_unwind(AssertUnwindSafe(|| left.close())));
+        if left.is_err() {
+            board.abandon();
+        }
         board.wait(self, &half.done, seat, level + 1);
         match (left, half.result()) {
             (Ok(left), Ok(right)) => Folded::Closed(self.reduce(reducer, left, right, level)),

@@ -16,8 +16,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// A producer that leads a folder through its items.
 pub(crate) trait Pieces: Producer {
-    /// Folds what is left of the run, `len` items.
-    fn fold_piece<F: Folder<Self::Item>>(self, len: usize, folder: F) -> F;
+    /// Folds all items.
+    fn fold_piece<F: Folder<Self::Item>>(self, folder: F) -> F;
 }
 
 /// Folds all items, as the standard iterator over them. Never inlined: this is the only copy of a loop's body
@@ -32,7 +32,7 @@ pub(crate) struct AtOnce<P>(pub(crate) P);
 
 impl<P: Producer> Pieces for AtOnce<P> {
     #[inline]
-    fn fold_piece<F: Folder<P::Item>>(self, _: usize, folder: F) -> F {
+    fn fold_piece<F: Folder<P::Item>>(self, folder: F) -> F {
         fold_all(self, folder)
     }
 }
@@ -69,11 +69,12 @@ impl<P: Producer> Producer for AtOnce<P> {
 /// Items that are folded in steps.
 pub(crate) struct Stepwise<P> {
     pub(crate) producer: P,
+    /// How many items it has, which producers do not tell.
     pub(crate) len: usize,
 }
 
 impl<P: Producer> Pieces for Stepwise<P> {
-    fn fold_piece<F: Folder<P::Item>>(self, _: usize, mut folder: F) -> F {
+    fn fold_piece<F: Folder<P::Item>>(self, mut folder: F) -> F {
         let mut step = self.min_len().max(FIRST_STEP);
         let mut rest = Some(self);
         while let Some(pieces) = rest.take().filter(|_| !folder.full()) {
@@ -119,9 +120,8 @@ impl<P: Producer> Producer for Stepwise<P> {
         )
     }
 
-    /// For rayon, which does not tell how many items a piece has.
+    /// For rayon.
     fn fold_with<F: Folder<P::Item>>(self, folder: F) -> F {
-        let len = self.len;
-        self.fold_piece(len, folder)
+        self.fold_piece(folder)
     }
 }

@@ -58,7 +58,7 @@ impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
     #[inline]
     fn fold_into(self, folder: Option<C::Folder>) -> C::Folder {
         let folder = folder.unwrap_or_else(|| self.consumer.into_folder());
-        self.producer.fold_piece(self.len, folder)
+        self.producer.fold_piece(folder)
     }
 }
 

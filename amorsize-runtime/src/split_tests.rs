@@ -73,8 +73,8 @@ fn taken<P: Producer>(part: P, len: usize, way: Way) -> Vec<P::Item> {
             front.extend(back.into_iter().rev());
             front
         }
-        Way::AtOnce => AtOnce(part).fold_piece(len, List(Vec::new())).0,
-        Way::Stepwise => Stepwise { producer: part, len }.fold_piece(len, List(Vec::new())).0,
+        Way::AtOnce => AtOnce(part).fold_piece(List(Vec::new())).0,
+        Way::Stepwise => Stepwise { producer: part, len }.fold_piece(List(Vec::new())).0,
         Way::FoldWith => AtOnce(part).fold_with(List(Vec::new())).0,
     }
 }

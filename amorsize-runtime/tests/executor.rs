@@ -297,13 +297,7 @@ fn a_smallest_length_set_by_hand_holds_in_every_plan() {
 fn a_loop_below_break_even_never_enters_the_pool() {
     static CHEAP: Loop = Loop::new("cheap", Options::NONE, &[]);
     let _in_force = in_force(None);
-    CHEAP.adopt(LoopFacts {
-        item_ns: 1.0,
-        item_cv: 0.0,
-        piece_ns: 0.0,
-        reduce_ns: 10.0,
-        contention: 0.0,
-    });
+    CHEAP.adopt(LoopFacts { item_ns: 1.0, reduce_ns: 10.0, ..LoopFacts::default() });
     let caller = thread::current().id();
     // Fewer calls than it takes for one to be sampled: however slow this machine is just now, nothing
     // is learnt.

@@ -101,10 +101,8 @@ pub(crate) fn fit(sweeps: &[Sweep], machine: &MachineFacts) -> LoopFacts {
         f64::INFINITY,
         LoopFacts {
             item_ns: median(&item_times),
-            item_cv: 0.0,
-            piece_ns: 0.0,
             reduce_ns: longest.map_or(0.0, |sweep| sweep.reduce_ns),
-            contention: 0.0,
+            ..LoopFacts::default()
         },
     );
     for contention in [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8] {

@@ -29,13 +29,7 @@ fn scan(functions: &[Function]) -> Scan {
 fn profile(sections: &[(&str, &[(&str, &str)])]) -> Profile {
     let entry = |tokens: &str| LoopEntry {
         tokens: tokens.into(),
-        facts: LoopFacts {
-            item_ns: 1.0,
-            item_cv: 0.0,
-            piece_ns: 0.0,
-            reduce_ns: 0.0,
-            contention: 0.0,
-        },
+        facts: LoopFacts { item_ns: 1.0, ..LoopFacts::default() },
         parallel_from: None,
         plan: ReviewedPlan { items: 1, cost: 1.0, workers: 1, chunk: 1, speedup: 1.0 },
     };

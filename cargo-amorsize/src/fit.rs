@@ -148,7 +148,7 @@ pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<
     let unit_ns = item_ns / class.cost.0;
     let item_cv = if class.item_sd.is_empty() { 0.0 } else { median(&class.item_sd) / item_ns };
     let reduce_ns = if class.reduce.is_empty() { 0.0 } else { median(&class.reduce) };
-    let item = LoopFacts { item_ns: unit_ns, item_cv, piece_ns: 0.0, reduce_ns, contention: 0.0 };
+    let item = LoopFacts { item_ns: unit_ns, item_cv, reduce_ns, ..LoopFacts::default() };
     let rows: Vec<Row> = classes.iter().flat_map(|class| rows(class, item, machine)).collect();
     let enough: Vec<Row> =
         rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();

@@ -77,8 +77,8 @@ fn items_of_different_cost_are_fitted_by_the_unit() {
         item_ns: 50.0,
         item_cv: 0.2,
         piece_ns: 100.0,
-        reduce_ns: 0.0,
         contention: 0.05,
+        ..LoopFacts::default()
     };
     let mut seen = Observations::default();
     for cost in [1.0, 64.0] {
@@ -131,8 +131,7 @@ fn known_facts_are_found_again() {
 
 #[test]
 fn the_plan_is_reviewed_at_the_size_where_the_time_goes() {
-    let truth =
-        LoopFacts { item_ns: 100.0, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 0.0, contention: 0.0 };
+    let truth = LoopFacts { item_ns: 100.0, item_cv: 0.1, ..LoopFacts::default() };
     let entry =
         measured(truth, &[100, 50_000, 900], 4, 0.02).section(MACHINE).loops["demo::f"].clone();
     assert_eq!(entry.plan.items, 50_000);
@@ -144,8 +143,7 @@ fn the_plan_is_reviewed_at_the_size_where_the_time_goes() {
 
 #[test]
 fn a_loop_without_parallel_calls_still_has_an_item_time() {
-    let truth =
-        LoopFacts { item_ns: 40.0, item_cv: 0.0, piece_ns: 0.0, reduce_ns: 0.0, contention: 0.0 };
+    let truth = LoopFacts { item_ns: 40.0, ..LoopFacts::default() };
     let facts = measured(truth, &[500], 1, 0.0).section(MACHINE).loops["demo::f"].facts;
     assert_near(facts.item_ns, 40.0, 0.1);
     assert_eq!((facts.contention, facts.piece_ns, facts.reduce_ns), (0.0, 0.0, 0.0));
@@ -153,13 +151,7 @@ fn a_loop_without_parallel_calls_still_has_an_item_time() {
 
 #[test]
 fn options_of_the_attribute_bound_the_plan() {
-    let truth = LoopFacts {
-        item_ns: 1_000.0,
-        item_cv: 0.1,
-        piece_ns: 0.0,
-        reduce_ns: 0.0,
-        contention: 0.0,
-    };
+    let truth = LoopFacts { item_ns: 1_000.0, item_cv: 0.1, ..LoopFacts::default() };
     let seen = recorded(truth, &[10_000], 4, 0.0);
     let options = Options { max_workers: Some(2), chunk: Some(7), ..Options::default() };
     let source = |_: &str| Some(Source { tokens: "0".repeat(16), options: options.clone() });
@@ -170,8 +162,7 @@ fn options_of_the_attribute_bound_the_plan() {
 
 #[test]
 fn a_plan_that_lost_against_serial_is_given_up() {
-    let item =
-        LoopFacts { item_ns: 100.0, item_cv: 0.1, piece_ns: 10.0, reduce_ns: 0.0, contention: 0.0 };
+    let item = LoopFacts { item_ns: 100.0, item_cv: 0.1, piece_ns: 10.0, ..LoopFacts::default() };
     let limits = Limits::cores(4);
     let decide = |item: &LoopFacts| model::decide(10_000, item, &MACHINE, &limits, 3).plan;
     let call = Occasion { items: 10_000, cost: Cost(1.0), hot: 3 };
@@ -187,8 +178,7 @@ fn a_plan_that_lost_against_serial_is_given_up() {
 
 #[test]
 fn loops_of_other_packages_are_left_out() {
-    let truth =
-        LoopFacts { item_ns: 40.0, item_cv: 0.0, piece_ns: 0.0, reduce_ns: 0.0, contention: 0.0 };
+    let truth = LoopFacts { item_ns: 40.0, ..LoopFacts::default() };
     let seen = recorded(truth, &[500], 2, 0.0);
     let measured = Measurement::new(&seen, |_| None).expect("a machine");
     assert!(measured.section(MACHINE).loops.is_empty());
