@@ -1,6 +1,8 @@
 //! How one call of a workload is run.
 
-use amorsize::Loop;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use amorsize::{Force, Loop};
 
 use crate::forked::Forked;
 
@@ -21,4 +23,17 @@ pub(crate) enum Executor {
     Paralight,
     /// Work divided by hand.
     Forked(Forked),
+}
+
+static IMPOSED: AtomicBool = AtomicBool::new(false);
+
+/// Imposes a plan on every loop of the process, or ends that.
+pub(crate) fn impose(plan: Option<Force>) {
+    IMPOSED.store(plan.is_some(), Ordering::Relaxed);
+    amorsize::force(plan);
+}
+
+/// Whether a plan is imposed. It is meant for the loop that is timed; loops within its items do without.
+pub(crate) fn is_imposed() -> bool {
+    IMPOSED.load(Ordering::Relaxed)
 }

@@ -1,6 +1,6 @@
 //! Interleaved rounds: whatever disturbs the machine disturbs every peer alike.
 
-use crate::executor::Executor;
+use crate::executor::{self, Executor};
 use crate::peer::Peer;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ pub(crate) fn interleave(
         for &peer in &order {
             let plan = peers[peer].force();
             if plan != imposed {
-                amorsize::force(plan);
+                executor::impose(plan);
                 imposed = plan;
             }
             let sample = time(&peers[peer]);
@@ -63,7 +63,7 @@ pub(crate) fn interleave(
         }
         warm |= start.elapsed() >= WARM_UP;
         if imposed.is_some() {
-            amorsize::force(None);
+            executor::impose(None);
         }
     }
     samples

@@ -2,7 +2,7 @@ use rayon::prelude::*;
 
 use amorsize::{Loop, Tune};
 
-use crate::executor::Executor;
+use crate::executor::{Executor, is_imposed};
 use crate::forked::collected;
 use crate::spin::spin;
 use crate::workload::Workload;
@@ -43,6 +43,9 @@ impl Workload for Nested {
             Executor::Rayon => seeds.par_iter().map(rayon_inner).collect(),
             Executor::RayonMinLen(min) => {
                 seeds.par_iter().with_min_len(min).map(rayon_inner).collect()
+            }
+            Executor::Amorsize(target) if is_imposed() => {
+                seeds.par_iter().tuned(target).map(inner).collect()
             }
             Executor::Amorsize(target) => {
                 let tuned_inner = |seed: &u64| -> u64 {
