@@ -168,8 +168,8 @@ fn now_ns() -> u64 {
     ORIGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// Missed calls that have taken this many times as long as a cold start make one worth its price. If
-/// that was wrong, because no further call comes, the price is about 3 % of what they took.
+/// Missed calls that have taken this many times as long as a cold spawn make one worth its price, which the
+/// caller pays. If that was wrong, because no further call comes, the price is about 3 % of what they took.
 const WORTH_WARMING: f64 = 32.0;
 
 /// What is known of how hot the pool is. Times are in nanoseconds since any fixed moment. Each is stored
@@ -215,8 +215,7 @@ impl Heat {
     }
 
     fn is_worth_warming(&self, now_ns: u64, machine: &MachineFacts) -> bool {
-        let price_ns = machine.cold_spawn_ns + machine.cold_wake_ns;
-        self.missed_ns.load(Ordering::Relaxed) as f64 > WORTH_WARMING * price_ns
+        self.missed_ns.load(Ordering::Relaxed) as f64 > WORTH_WARMING * machine.cold_spawn_ns
             && is_recent(&self.last_miss_ns, now_ns, machine)
     }
 }
@@ -231,7 +230,7 @@ fn is_recent(then_ns: &AtomicU64, now_ns: u64, machine: &MachineFacts) -> bool {
 mod tests {
     use super::*;
 
-    /// Hot for 50 µs; a cold start costs 25 µs, so that 800 µs have to be missed.
+    /// Hot for 50 µs; a cold spawn costs 5 µs, so that 160 µs have to be missed.
     const MACHINE: MachineFacts = MachineFacts {
         spawn_ns: 200.0,
         wake_ns: 1_000.0,
@@ -266,8 +265,8 @@ mod tests {
 
     #[test]
     fn enough_missed_calls_in_a_row_make_warming_worth_its_price() {
-        assert_eq!(calls_until_worth_warming(0), Some(27));
-        assert_eq!(calls_until_worth_warming(49_999), Some(27));
+        assert_eq!(calls_until_worth_warming(0), Some(6));
+        assert_eq!(calls_until_worth_warming(49_999), Some(6));
         // By the next call helpers would be cold again.
         assert_eq!(calls_until_worth_warming(50_001), None);
     }
