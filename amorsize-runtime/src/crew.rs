@@ -8,12 +8,15 @@
 //! reduced out of order. A worker with nothing to do takes the largest offer of another one. Nothing here is
 //! `unsafe`: tasks and results change hands under a lock that is held for a move.
 //!
+//! Whoever has something on offer summons helpers while any are missing: on many cores they are there sooner than if
+//! the caller summoned them all, and the first ones find work while others are still being summoned.
+//!
 //! A worker with nothing to take and nothing to wait for goes home: whatever is not on offer is
 //! being folded, chunk by chunk, and a chunk is never divided. Where items wait instead of computing, it
 //! stays and looks again from time to time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -21,7 +24,7 @@ use std::time::Duration;
 use rayon::iter::plumbing::{Consumer, Reducer};
 
 use crate::clock::Instant;
-use crate::handover::{self, Spawner};
+use crate::handover::{self, Desk, SharedDesk, Spawner};
 use crate::pieces::Pieces;
 use crate::pool::Busy;
 use crate::run::{Folded, FoldedBy, Lengths, Open, OpenBy, Run, middle};
@@ -87,14 +90,18 @@ where
         let folded = run.fold_onto(before, division.lengths);
         return (folded, Shift { busy_ns: elapsed_ns(start), ..Shift::default() });
     }
-    let crew: Crew<'_, P, C, C::Result> = Crew::new(helpers + 1, pieces, division, spawner);
-    let (mut work, mut folded) = (Some((before, run)), None);
-    handover::share(helpers, spawner, &|seat| crew.board.help(&crew, seat), &mut || {
-        let (before, run) = work.take().expect("the caller works once");
-        folded = Some(crew.fold(before, run, 0, 0));
-        crew.board.close(start);
-    });
-    (folded.expect("the caller has worked"), crew.board.into_shift())
+    handover::at_desk(|desk| {
+        let board = Board::new(helpers + 1, pieces, division, desk, spawner);
+        let crew: Crew<'_, P, C, C::Result> = Crew::new(board);
+        let (mut work, mut folded) = (Some((before, run)), None);
+        handover::lend(desk, helpers, spawner, &|seat| crew.board.help(&crew, seat), &mut || {
+            let (before, run) = work.take().expect("the caller works once");
+            crew.board.missing.store(desk.missing(helpers), Ordering::Relaxed);
+            folded = Some(crew.fold(before, run, 0, 0));
+            crew.board.close(start);
+        });
+        (folded.expect("the caller has worked"), crew.board.into_shift())
+    })
 }
 
 fn elapsed_ns(since: Instant) -> u64 {
@@ -105,7 +112,10 @@ fn elapsed_ns(since: Instant) -> u64 {
 /// of its code serves all loops of a program.
 struct Board<'s> {
     division: Division,
+    desk: &'s SharedDesk,
     spawner: &'s dyn Spawner,
+    /// Helpers that nobody has summoned yet.
+    missing: AtomicUsize,
     /// By seat number.
     seats: Vec<Seat>,
     levels: usize,
@@ -140,11 +150,19 @@ trait Tasks {
 }
 
 impl<'s> Board<'s> {
-    fn new(workers: usize, pieces: usize, division: Division, spawner: &'s dyn Spawner) -> Self {
+    fn new(
+        workers: usize,
+        pieces: usize,
+        division: Division,
+        desk: &'s SharedDesk,
+        spawner: &'s dyn Spawner,
+    ) -> Self {
         let depth = pieces.checked_next_power_of_two().map_or(64, usize::trailing_zeros) as usize;
         Board {
             division,
+            desk,
             spawner,
+            missing: AtomicUsize::new(0),
             seats: (0..workers).map(|_| Seat::default()).collect(),
             // Twice the depth leaves room for runs that are taken while waiting; beyond it a worker
             // keeps what it has to itself.
@@ -217,6 +235,16 @@ impl<'s> Board<'s> {
 
     fn offer(&self, seat: usize, level: usize) {
         self.seats[seat].offers.fetch_or(1 << level, Ordering::Release);
+    }
+
+    /// Summons helpers until none is missing, together with all who do the same.
+    fn summon(&self) {
+        let one_less = |missing: usize| missing.checked_sub(1);
+        while self.missing.load(Ordering::Relaxed) > 0
+            && self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+        {
+            Desk::summon_one(self.desk, self.spawner);
+        }
     }
 
     fn withdraw(&self, seat: usize, level: usize) {
@@ -367,11 +395,9 @@ where
     C: Consumer<P::Item, Result = R>,
     R: Send,
 {
-    fn new(workers: usize, pieces: usize, division: Division, spawner: &'s dyn Spawner) -> Self {
-        Crew {
-            board: Board::new(workers, pieces, division, spawner),
-            halves: (0..workers).map(|_| OnceLock::new()).collect(),
-        }
+    fn new(board: Board<'s>) -> Self {
+        let halves = board.seats.iter().map(|_| OnceLock::new()).collect();
+        Crew { board, halves }
     }
 
     fn half(&self, seat: usize, level: usize) -> &Half<P, C, R> {
@@ -413,7 +439,10 @@ where
         board.offer(seat, level);
         // Whatever happens, the right half is accounted for before this frame is left: it may borrow
         // what the left half's panic is about to drop.
-        let left = catch_unwind(AssertUnwindSafe(|| self.fold(before, left, seat, level + 1)));
+        let left = catch_unwind(AssertUnwindSafe(|| {
+            board.summon();
+            self.fold(before, left, seat, level + 1)
+        }));
         if left.is_err() {
             board.abandon();
         }

@@ -151,11 +151,13 @@ fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
 fn a_crew_out_of_levels_goes_on_alone() {
     let n = if cfg!(miri) { 20 } else { 2_000 };
     let division = Division { workers: 2, chunk: 1, lengths: Lengths::ANY, patient: false };
-    let pool = Threads;
-    let mut crew: Crew<'_, _, Words, _> = Crew::new(2, n, division, &pool);
-    crew.board.levels = 2;
-    let run = Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n };
-    let words = crew.fold(None, run, 0, 0).close();
+    let words = handover::at_desk(|desk| {
+        let mut board = Board::new(2, n, division, desk, &Threads);
+        board.levels = 2;
+        let crew: Crew<'_, _, Words, _> = Crew::new(board);
+        let run = Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n };
+        crew.fold(None, run, 0, 0).close()
+    });
     assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
 }
 
@@ -204,4 +206,39 @@ fn a_run_goes_on_under_the_folder_of_the_items_before_it() {
     let division = Division { workers: 3, chunk: 2, lengths: Lengths::ANY, patient: false };
     let words = fold(before, run(10..20), division, &Threads).0.close();
     assert!(words.into_iter().eq((0..20).map(|item| item.to_string())));
+}
+
+/// A thread for every helper, and how many there were.
+#[derive(Default)]
+struct Counted(AtomicUsize);
+
+impl Spawner for Counted {
+    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Threads.spawn(job);
+    }
+
+    fn run_other_work(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn caller_and_helpers_together_summon_as_many_helpers_as_are_missing() {
+    let workers = if cfg!(miri) { 3 } else { 9 };
+    for n in [2, workers - 1, workers, 40] {
+        let (pool, before) = (Counted::default(), Counted::default());
+        let division = Division { workers, chunk: 1, lengths: Lengths::ANY, patient: false };
+        let run = |n| Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n };
+        // On a thread of its own there is a fresh desk, which nobody was summoned to.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                assert_eq!(fold(None, run(n), division, &pool).0.close().len(), n);
+                // Those who are still on their way count for the next call.
+                assert_eq!(fold(None, run(n), division, &before).0.close().len(), n);
+            });
+        });
+        assert_eq!(pool.0.into_inner(), workers.min(n) - 1);
+        assert!(before.0.into_inner() < workers);
+    }
 }

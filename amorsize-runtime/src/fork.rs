@@ -275,19 +275,21 @@ where
         }
     };
     let (mut left, mut left_result, mut waiting) = (Some(left), None, None);
-    handover::lend(&Pool::Rayon, &help, &mut |desk| {
-        let left = left.take().expect("the caller works once");
-        let offered = Offered::new(desk, &summoned, workers);
-        left_result = Some(left());
-        drop(offered);
-        match right.take() {
-            Some(branch) => {
-                // Whoever was summoned comes too late.
-                *lock(&summoned) = None;
-                right.run(branch);
+    handover::at_desk(|desk| {
+        handover::lend(desk, 1, &Pool::Rayon, &help, &mut || {
+            let left = left.take().expect("the caller works once");
+            let offered = Offered::new(desk, &summoned, workers);
+            left_result = Some(left());
+            drop(offered);
+            match right.take() {
+                Some(branch) => {
+                    // Whoever was summoned comes too late.
+                    *lock(&summoned) = None;
+                    right.run(branch);
+                }
+                None => waiting = Some(Busy::waiting()),
             }
-            None => waiting = Some(Busy::waiting()),
-        }
+        });
     });
     if waiting.is_some() {
         pool::note_use(1);

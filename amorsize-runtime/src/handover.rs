@@ -160,15 +160,24 @@ impl Desk {
         }
     }
 
-    /// Rule 4: helpers of earlier calls that have not started yet count; only the rest is spawned. For the
-    /// owner, while the gate is open.
+    /// Spawns the helpers that are missing. For the owner, while the gate is open.
     pub(crate) fn summon(desk: &Arc<Self>, helpers: usize, spawner: &dyn Spawner) {
-        let pending = desk.pending.load(Ordering::SeqCst);
-        for _ in pending..helpers {
-            desk.pending.fetch_add(1, Ordering::SeqCst);
-            let ticket = Ticket(Arc::clone(desk));
-            spawner.spawn(Box::new(move || ticket.redeem()));
+        for _ in 0..desk.missing(helpers) {
+            Desk::summon_one(desk, spawner);
         }
+    }
+
+    /// How many of so many helpers have to be spawned. Rule 4: helpers of earlier calls that have not started
+    /// yet count. For the owner, while the gate is open.
+    pub(crate) fn missing(&self, helpers: usize) -> usize {
+        helpers.saturating_sub(self.pending.load(Ordering::SeqCst))
+    }
+
+    /// Spawns a helper. For the owner while the gate is open, and for helpers inside.
+    pub(crate) fn summon_one(desk: &Arc<Self>, spawner: &dyn Spawner) {
+        desk.pending.fetch_add(1, Ordering::SeqCst);
+        let ticket = Ticket(Arc::clone(desk));
+        spawner.spawn(Box::new(move || ticket.redeem()));
     }
 
     /// A helper's work, once it has started.
@@ -297,6 +306,12 @@ impl Drop for OwnDesk {
     }
 }
 
+/// Gives `work` a desk of the calling thread.
+pub(crate) fn at_desk<R>(work: impl FnOnce(&SharedDesk) -> R) -> R {
+    let own = OwnDesk::get();
+    work(own.desk())
+}
+
 /// [`Desk::share`] at a desk of the calling thread. Without type parameters: one copy serves all loops of
 /// a program.
 pub(crate) fn share(
@@ -305,18 +320,18 @@ pub(crate) fn share(
     helper: &(dyn Fn(usize) + Sync),
     caller: &mut dyn FnMut(),
 ) {
-    let own = OwnDesk::get();
-    Desk::share(own.desk(), helpers, spawner, &helper, caller);
+    at_desk(|desk| Desk::share(desk, helpers, spawner, &helper, caller));
 }
 
-/// [`Desk::lend`] to one helper at a desk of the calling thread, which the caller gets to know.
+/// [`Desk::lend`], without type parameters.
 pub(crate) fn lend(
+    desk: &SharedDesk,
+    helpers: usize,
     spawner: &dyn Spawner,
     helper: &(dyn Fn(usize) + Sync),
-    caller: &mut dyn FnMut(&SharedDesk),
+    caller: &mut dyn FnMut(),
 ) {
-    let own = OwnDesk::get();
-    Desk::lend(own.desk(), 1, spawner, &helper, || caller(own.desk()));
+    Desk::lend(desk, helpers, spawner, &helper, caller);
 }
 
 /// The synchronisation primitives, replaced by loom's when the protocol is model-checked.
