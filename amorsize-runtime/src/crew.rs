@@ -25,8 +25,9 @@ use rayon::iter::plumbing::{Consumer, Reducer};
 
 use crate::clock::Instant;
 use crate::handover::{self, Desk, SharedDesk, Spawner};
+use crate::machine;
 use crate::pieces::Pieces;
-use crate::pool::Busy;
+use crate::pool::{self, Busy};
 use crate::run::{Folded, FoldedBy, Lengths, Open, OpenBy, Run, middle};
 
 /// How often an idle helper looks for offers before it goes home.
@@ -237,12 +238,33 @@ impl<'s> Board<'s> {
         self.seats[seat].offers.fetch_or(1 << level, Ordering::Release);
     }
 
-    /// Summons helpers until none is missing, together with all who do the same.
-    fn summon(&self) {
-        let one_less = |missing: usize| missing.checked_sub(1);
-        while self.missing.load(Ordering::Relaxed) > 0
-            && self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
-        {
+    /// Summons helpers until none is missing, together with all who do the same. The caller, at seat 0, also
+    /// sees to those who do not come.
+    fn summon(&self, seat: usize) {
+        if self.missing.load(Ordering::Relaxed) > 0 {
+            self.desk.summoned_ns.store(pool::now_ns(), Ordering::Relaxed);
+            let one_less = |missing: usize| missing.checked_sub(1);
+            while self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+            {
+                Desk::summon_one(self.desk, self.spawner);
+            }
+        } else if seat == 0 {
+            self.summon_again();
+        }
+    }
+
+    /// Summons one helper more if those who were summoned are late. A pool counts a thread that looks for work as
+    /// awake and wakes no other one for a single job, even when the system lets that thread wait for the
+    /// core that the caller keeps busy. For a second job it does.
+    fn summon_again(&self) {
+        let pending = self.desk.pending();
+        if pending == 0 || pending > self.seats.len() - 1 {
+            return;
+        }
+        let now_ns = pool::now_ns();
+        let waited_ns = now_ns.saturating_sub(self.desk.summoned_ns.load(Ordering::Relaxed));
+        if waited_ns as f64 > pool::late_after_ns(now_ns, &machine::facts()) {
+            self.desk.summoned_ns.store(now_ns, Ordering::Relaxed);
             Desk::summon_one(self.desk, self.spawner);
         }
     }
@@ -440,7 +462,7 @@ where
         // Whatever happens, the right half is accounted for before this frame is left: it may borrow
         // what the left half's panic is about to drop.
         let left = catch_unwind(AssertUnwindSafe(|| {
-            board.summon();
+            board.summon(seat);
             self.fold(before, left, seat, level + 1)
         }));
         if left.is_err() {

@@ -1,6 +1,7 @@
 //! The crew on plain threads, without a pool. Also run under Miri, see CONTRIBUTING.md.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
 
@@ -208,14 +209,13 @@ fn a_run_goes_on_under_the_folder_of_the_items_before_it() {
     assert!(words.into_iter().eq((0..20).map(|item| item.to_string())));
 }
 
-/// A thread for every helper, and how many there were.
+/// Keeps its jobs.
 #[derive(Default)]
-struct Counted(AtomicUsize);
+struct Asleep(Mutex<Vec<Box<dyn FnOnce() + Send>>>);
 
-impl Spawner for Counted {
+impl Spawner for Asleep {
     fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Threads.spawn(job);
+        self.0.lock().unwrap().push(job);
     }
 
     fn run_other_work(&self) -> bool {
@@ -223,22 +223,36 @@ impl Spawner for Counted {
     }
 }
 
-#[test]
-fn caller_and_helpers_together_summon_as_many_helpers_as_are_missing() {
-    let workers = if cfg!(miri) { 3 } else { 9 };
-    for n in [2, workers - 1, workers, 40] {
-        let (pool, before) = (Counted::default(), Counted::default());
+/// Calls, on a thread with a desk of its own, until `pool` holds so many jobs.
+fn call_until(pool: &Asleep, workers: usize, jobs: usize) {
+    let call = || {
         let division = Division { workers, chunk: 1, lengths: Lengths::ANY, patient: false };
-        let run = |n| Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n };
-        // On a thread of its own there is a fresh desk, which nobody was summoned to.
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                assert_eq!(fold(None, run(n), division, &pool).0.close().len(), n);
-                // Those who are still on their way count for the next call.
-                assert_eq!(fold(None, run(n), division, &before).0.close().len(), n);
-            });
-        });
-        assert_eq!(pool.0.into_inner(), workers.min(n) - 1);
-        assert!(before.0.into_inner() < workers);
+        let run = Run { producer: AtOnce(Items(0..40)), consumer: Words { bad: None }, len: 40 };
+        assert_eq!(fold(None, run, division, pool).0.close().len(), 40);
+        pool.0.lock().unwrap().len()
+    };
+    thread::scope(|scope| scope.spawn(|| while call() < jobs {}).join().unwrap());
+}
+
+#[test]
+fn as_many_helpers_are_summoned_as_are_missing() {
+    for workers in [2, 9, 40] {
+        let pool = Asleep::default();
+        call_until(&pool, workers, workers - 1);
+        assert!(pool.0.into_inner().unwrap().len() <= workers);
     }
+}
+
+#[test]
+fn of_helpers_who_do_not_come_only_one_is_summoned_again() {
+    let pool = Asleep::default();
+    call_until(&pool, 3, 3);
+    let division = Division { workers: 3, chunk: 1, lengths: Lengths::ANY, patient: false };
+    handover::at_desk(|desk| {
+        let board = Board::new(3, 40, division, desk, &pool);
+        (0..3).for_each(|_| Desk::summon_one(desk, &pool));
+        desk.summoned_ns.store(0, Ordering::Relaxed);
+        board.summon(0);
+    });
+    assert_eq!(pool.0.into_inner().unwrap().len(), 6);
 }

@@ -71,6 +71,8 @@ pub(crate) struct Desk {
     gate: AtomicU64,
     /// Helpers that were spawned and have not started yet.
     pending: AtomicUsize,
+    /// When one was spawned last. Kept here for those who spawn; the protocol does not look at it.
+    pub(crate) summoned_ns: AtomicU64,
     /// Written only by the owner while the gate is closed and nobody is inside; read only by helpers
     /// that are inside.
     errand: UnsafeCell<Option<Errand>>,
@@ -90,6 +92,7 @@ impl Desk {
         Arc::new(Desk {
             gate: AtomicU64::new(CLOSED),
             pending: AtomicUsize::new(0),
+            summoned_ns: AtomicU64::new(0),
             errand: UnsafeCell::new(None),
             panic: Mutex::new(None),
             owner: sync::current_thread(),
@@ -171,6 +174,11 @@ impl Desk {
     /// yet count. For the owner, while the gate is open.
     pub(crate) fn missing(&self, helpers: usize) -> usize {
         helpers.saturating_sub(self.pending.load(Ordering::SeqCst))
+    }
+
+    /// Helpers that were spawned and have not started.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
     }
 
     /// Spawns a helper. For the owner while the gate is open, and for helpers inside.

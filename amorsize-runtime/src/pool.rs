@@ -163,9 +163,24 @@ pub(crate) fn helpers_counted_hot(machine: &MachineFacts) -> usize {
     if HEAT.is_worth_warming(now_ns, machine) { usize::MAX } else { HEAT.hot(now_ns, machine) }
 }
 
-fn now_ns() -> u64 {
+/// Nanoseconds since any fixed moment.
+pub(crate) fn now_ns() -> u64 {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     ORIGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// A hot helper that takes so many times as long as usual does not come any more.
+const HOT_IS_LATE: f64 = 10.0;
+/// The same of a cold one.
+const COLD_IS_LATE: f64 = 2.0;
+
+/// How long to wait for a helper that was summoned, in nanoseconds.
+pub(crate) fn late_after_ns(now_ns: u64, machine: &MachineFacts) -> f64 {
+    if HEAT.hot(now_ns, machine) > 0 {
+        HOT_IS_LATE * machine.wake_ns
+    } else {
+        COLD_IS_LATE * (machine.cold_spawn_ns + machine.cold_wake_ns)
+    }
 }
 
 /// Missed calls that have taken this many times as long as a cold spawn make one worth its price, which the
