@@ -1,0 +1,270 @@
+//! One call on a machine that does not exist, event by event: the executor's schedule, carried out by
+//! workers who differ. Nothing here knows the cost model.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+
+use super::scenario::{Host, Items};
+
+/// A run of items, and the folder that they belong to.
+#[derive(Clone, Copy)]
+struct Task {
+    start: usize,
+    end: usize,
+    folder: usize,
+}
+
+/// The folder of a stolen run: its result is reduced into that of the run it was taken from.
+struct Folder {
+    parent: usize,
+    /// When its last item so far is done.
+    end_ns: f64,
+}
+
+/// A worker has nothing to do from this moment on.
+#[derive(Clone, Copy, PartialEq)]
+struct Free {
+    at_ns: f64,
+    worker: usize,
+}
+
+impl Eq for Free {}
+
+impl Ord for Free {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at_ns.total_cmp(&other.at_ns).then(self.worker.cmp(&other.worker))
+    }
+}
+
+impl PartialOrd for Free {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The state of one call.
+struct Call<'a> {
+    host: &'a Host,
+    items: &'a Items,
+    chunk: usize,
+    random: fastrand::Rng,
+    /// Helpers that nobody has summoned yet, and those that were.
+    missing: usize,
+    summoned: usize,
+    /// Helpers that are hot when the call begins.
+    hot: usize,
+    /// What each worker offers, the largest run first.
+    offers: Vec<VecDeque<Task>>,
+    /// Workers who offer something.
+    offering: BTreeSet<usize>,
+    idle: BTreeSet<usize>,
+    /// Workers who process items at the moment.
+    active: usize,
+    is_active: Vec<bool>,
+    events: BinaryHeap<Reverse<Free>>,
+    folders: Vec<Folder>,
+}
+
+/// How long a call takes, in nanoseconds: serially with one worker.
+pub(super) fn time_ns(
+    host: &Host,
+    items: &Items,
+    (workers, chunk): (usize, usize),
+    hot: usize,
+    seed: u64,
+) -> f64 {
+    let chunk = chunk.clamp(1, items.len().max(1));
+    let workers = workers.min(items.len().div_ceil(chunk));
+    if workers < 2 {
+        return items.time_ns(0, items.len());
+    }
+    let mut call = Call {
+        host,
+        items,
+        chunk,
+        random: fastrand::Rng::with_seed(seed),
+        missing: workers - 1,
+        summoned: 0,
+        hot,
+        offers: vec![VecDeque::new(); workers],
+        offering: BTreeSet::new(),
+        idle: BTreeSet::new(),
+        active: 0,
+        is_active: vec![false; workers],
+        events: BinaryHeap::new(),
+        folders: vec![Folder { parent: 0, end_ns: 0.0 }],
+    };
+    call.run()
+}
+
+impl Call<'_> {
+    fn run(&mut self) -> f64 {
+        // The first half is offered before anybody is summoned.
+        let whole = Task { start: 0, end: self.items.len(), folder: 0 };
+        if let Some((left, right)) = self.halves(whole) {
+            self.offer(0, right);
+            self.offer(0, left);
+        }
+        self.events.push(Reverse(Free { at_ns: 0.0, worker: 0 }));
+        while let Some(Reverse(Free { at_ns, worker })) = self.events.pop() {
+            if std::mem::take(&mut self.is_active[worker]) {
+                self.active -= 1;
+            }
+            if self.missing > 0 && !self.offering.is_empty() {
+                self.summon(worker, at_ns);
+            } else if let Some(task) = self.offers[worker].pop_back() {
+                self.note_offers(worker);
+                self.process(worker, task, at_ns);
+            } else {
+                self.steal(worker, at_ns);
+            }
+        }
+        self.reduced()
+    }
+
+    /// A worker hands one helper to the pool.
+    fn summon(&mut self, worker: usize, at_ns: f64) {
+        self.missing -= 1;
+        self.summoned += 1;
+        let is_hot = self.summoned <= self.hot;
+        let (spawn_ns, wake_ns) = self.host.start_ns(is_hot, &mut self.random);
+        let free = |worker, at_ns| Reverse(Free { at_ns, worker });
+        self.events.push(free(worker, at_ns + spawn_ns));
+        self.events.push(free(self.summoned, at_ns + spawn_ns + wake_ns));
+    }
+
+    /// Takes the largest offer of the next worker who has one.
+    fn steal(&mut self, worker: usize, at_ns: f64) {
+        let next = self.offering.range(worker..).next().or_else(|| self.offering.first());
+        let Some(&victim) = next else {
+            self.idle.insert(worker);
+            return;
+        };
+        let task = self.offers[victim].pop_front().expect("it offers something");
+        self.note_offers(victim);
+        let folder = self.folders.len();
+        self.folders.push(Folder { parent: task.folder, end_ns: at_ns });
+        self.process(worker, Task { folder, ..task }, at_ns + self.host.steal_ns);
+    }
+
+    /// Processes the first chunk of a run and offers the rest in halves.
+    fn process(&mut self, worker: usize, mut task: Task, at_ns: f64) {
+        let mut offered = 0;
+        while let Some((left, right)) = self.halves(task) {
+            self.offer(worker, right);
+            offered += 1;
+            task = left;
+        }
+        self.active += 1;
+        self.is_active[worker] = true;
+        let slowed = self.host.sharing.slowdown(self.active) / self.host.speed(worker);
+        let items_ns = self.items.time_ns(task.start, task.end) * slowed;
+        let end_ns = at_ns + self.host.claim_ns + self.items.piece_ns + items_ns;
+        self.folders[task.folder].end_ns = self.folders[task.folder].end_ns.max(end_ns);
+        self.events.push(Reverse(Free { at_ns: end_ns, worker }));
+        // Those who look for work see what was just offered.
+        for _ in 0..offered {
+            let Some(idle) = self.idle.pop_first() else { break };
+            self.events.push(Reverse(Free { at_ns, worker: idle }));
+        }
+    }
+
+    /// A run of more than a chunk in two, the left one in whole chunks.
+    fn halves(&self, task: Task) -> Option<(Task, Task)> {
+        let pieces = (task.end - task.start).div_ceil(self.chunk);
+        let middle = task.start + pieces.div_ceil(2) * self.chunk;
+        (pieces > 1).then_some((Task { end: middle, ..task }, Task { start: middle, ..task }))
+    }
+
+    fn offer(&mut self, worker: usize, task: Task) {
+        self.offers[worker].push_back(task);
+        self.offering.insert(worker);
+    }
+
+    fn note_offers(&mut self, worker: usize) {
+        if self.offers[worker].is_empty() {
+            self.offering.remove(&worker);
+        }
+    }
+
+    /// When the results of all folders are one. Each owner reduces what was taken from it, the last first.
+    fn reduced(&mut self) -> f64 {
+        for index in (1..self.folders.len()).rev() {
+            let Folder { parent, end_ns } = self.folders[index];
+            let both_ns = self.folders[parent].end_ns.max(end_ns);
+            self.folders[parent].end_ns = both_ns + self.items.reduce_ns;
+        }
+        self.folders[0].end_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scenario::Sharing;
+    use super::*;
+
+    fn host(sharing: Sharing) -> Host {
+        Host {
+            workers: 8,
+            spawn_ns: 0.0,
+            wake_ns: 0.0,
+            cold_spawn_ns: 1_000.0,
+            cold_wake_ns: 5_000.0,
+            wake_spread: 0.0,
+            stragglers: 0.0,
+            claim_ns: 0.0,
+            steal_ns: 0.0,
+            slow_cores: 0,
+            sharing,
+        }
+    }
+
+    fn equal(n: usize, item_ns: f64) -> Items {
+        Items::new(vec![item_ns; n], 0.0, 0.0)
+    }
+
+    #[test]
+    fn without_costs_the_work_is_divided_evenly() {
+        let time = |workers| time_ns(&host(Sharing::None), &equal(64, 10.0), (workers, 1), 8, 1);
+        assert_eq!(time(1), 640.0);
+        assert_eq!([2, 4, 8].map(time), [320.0, 160.0, 80.0]);
+    }
+
+    #[test]
+    fn there_are_never_more_workers_than_chunks() {
+        let host = Host { spawn_ns: 100.0, ..host(Sharing::None) };
+        assert_eq!(time_ns(&host, &equal(10, 10.0), (8, 10), 8, 1), 100.0);
+        // One helper is summoned, not seven.
+        assert_eq!(time_ns(&host, &equal(10, 10.0), (8, 5), 8, 1), 150.0);
+    }
+
+    #[test]
+    fn a_cold_helper_comes_late_and_the_caller_has_worked_meanwhile() {
+        let host = host(Sharing::None);
+        // The caller starts after 1 µs, the helper after 6: 100 − 5 items are left for both.
+        assert_eq!(time_ns(&host, &equal(100, 1_000.0), (2, 1), 0, 1), 54_000.0);
+    }
+
+    #[test]
+    fn workers_beyond_the_bandwidth_gain_nothing() {
+        let host = host(Sharing::Bandwidth { workers: 2.0 });
+        let time = |workers| time_ns(&host, &equal(800, 10.0), (workers, 1), 8, 1);
+        assert_eq!(time(2), 4_000.0);
+        assert!((time(8) / time(2) - 1.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn every_stolen_run_is_reduced_once() {
+        let items = Items::new(vec![100.0; 2], 0.0, 7.0);
+        assert_eq!(time_ns(&host(Sharing::None), &items, (2, 1), 8, 1), 107.0);
+    }
+
+    #[test]
+    fn a_chunk_that_is_dearer_than_all_others_decides_the_time() {
+        let mut times = vec![1.0; 64];
+        times[63] = 1_000.0;
+        let items = Items::new(times, 0.0, 0.0);
+        let time = time_ns(&host(Sharing::None), &items, (8, 1), 8, 1);
+        assert!((1_000.0..1_010.0).contains(&time), "{time}");
+    }
+}
