@@ -118,6 +118,18 @@ fn where_the_system_gives_no_threads_everything_runs_on_the_caller() {
 }
 
 #[test]
+fn nothing_is_read_about_the_machine_before_it_is_needed() {
+    if in_a_process_with("nothing_is_read_about_the_machine_before_it_is_needed", &[]) {
+        assert!(amorsize::loops().is_empty() && amorsize::invalid_force().is_none());
+        amorsize::force(Some(amorsize::Force::Serial));
+        amorsize::force(None);
+        assert!(!amorsize::expansion::machine_was_read());
+        amorsize::warm_up();
+        assert!(amorsize::expansion::machine_was_read());
+    }
+}
+
+#[test]
 fn a_process_ends_while_helpers_wait_in_the_pool() {
     let name = "a_process_ends_while_helpers_wait_in_the_pool";
     if in_a_process_with(name, &[("AMORSIZE", "workers=4,chunk=1")]) {

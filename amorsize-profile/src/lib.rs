@@ -1,11 +1,11 @@
 //! The file formats of Amorsize, and nothing else: the profile `amorsize.toml` and the records that
-//! a profile is fitted from.
+//! a profile is fitted from, and how people write a size.
 //!
 //! The crate is shared by the proc macro, the runtime and the command line. It must never depend on
 //! rayon or on a serialisation framework, because the proc macro builds it into the host part of
 //! every user's build.
 //!
-//! Without features there are the types, [`checksum`] and the lines of record files. The feature
+//! Without features there are the types, [`checksum`], [`parse_size`] and the lines of record files. The feature
 //! `toml` adds `Profile::load`, `Profile::parse` and `Profile::render`; the feature `write` adds
 //! `update`, and raises the required Rust version to 1.89.
 
@@ -18,6 +18,7 @@ mod read_error;
 mod record;
 #[cfg(feature = "toml")]
 mod render;
+mod size;
 #[cfg(feature = "write")]
 mod write;
 #[cfg(feature = "write")]
@@ -30,6 +31,7 @@ pub use profile::{
 #[cfg(feature = "toml")]
 pub use read_error::ReadError;
 pub use record::{Call, Record, Setting, read_records};
+pub use size::{InvalidSize, parse_size};
 #[cfg(feature = "write")]
 pub use write::update;
 #[cfg(feature = "write")]

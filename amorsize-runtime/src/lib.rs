@@ -34,7 +34,11 @@ pub use loops::{
     Loop, LoopStatus, Options, Profiled, deterministic_chunk, force, invalid_force, loops, select,
     warm_up,
 };
-pub use machine::{class as machine_class, measure_often as measure_machine, usable_cores};
+pub use machine::survey::{self, machine_survey};
+pub use machine::{
+    available_memory, class as machine_class, load as machine_load,
+    measure_often as measure_machine, usable_cores,
+};
 pub use operand::{NoIndex, Unindexed};
 pub use plan::Plan;
 pub use pool::io_limits;
@@ -45,6 +49,7 @@ pub use tuned::{ChainTo, Cost, PerItem, Tune, Tuned};
 #[doc(hidden)]
 pub mod expansion {
     pub use crate::loops::{Loop, Options, Profiled, select};
+    pub use crate::machine::was_read as machine_was_read;
     pub use crate::operand::{AnyOperand, NoOperand};
     pub use crate::sample::Sample;
     pub use crate::slot::{AnyKind, IntoSlot, Untuned};

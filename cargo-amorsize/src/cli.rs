@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::term::Color;
 
@@ -52,6 +52,11 @@ pub(crate) enum Command {
     List,
     /// Shows how a call of a loop is decided, with every term of the prediction.
     Explain(Explain),
+    /// Shows the machine: usable cores, available memory and what both follow from.
+    ///
+    /// Each fact stands beside the file or variable that tells it, each doubt is a warning. Needs no
+    /// project; of one, it shows whether the profiles know this machine.
+    Info(Info),
 }
 
 /// Which packages, and how cargo finds them.
@@ -129,6 +134,28 @@ pub(crate) struct Explain {
     /// The section of this machine class; by default this machine's.
     #[arg(long, value_name = "CLASS")]
     pub(crate) machine: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Info {
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// How results are written.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Output {
+    /// For whom results are written.
+    #[arg(long, value_name = "FORMAT", default_value = "human", help_heading = "Output")]
+    pub(crate) message_format: MessageFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MessageFormat {
+    /// For people.
+    Human,
+    /// For programs: one object, warnings included; the guide lists its fields.
+    Json,
 }
 
 impl Cli {

@@ -1,6 +1,6 @@
 //! The cargo subcommand of Amorsize: `cargo amorsize tune` runs a package's benches and tests,
 //! measures every loop in a function annotated with `#[amorsize::tune]`, and writes what it learned
-//! to `amorsize.toml`; `check`, `list` and `explain` read that file.
+//! to `amorsize.toml`; `check`, `list` and `explain` read that file, `info` the machine.
 //!
 //! Each file is one noun. The way of `tune` through them: `project` and `scan` say what there is,
 //! `build` and `run` (a `recording` of `session`s, each with a budget) yield `observations`, `fit`
@@ -15,13 +15,16 @@ mod annotation;
 mod build;
 mod check;
 mod cli;
+mod document;
 mod enough;
 mod error;
 pub mod exit_codes;
 mod explain;
 mod explanation;
 mod fit;
+mod info;
 mod init;
+mod inventory;
 mod keep;
 mod list;
 mod manifest;
@@ -66,13 +69,14 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(cli: &Cli) -> Result<()> {
-    let project = Project::load(&cli.manifest)?;
+    let project = || Project::load(&cli.manifest);
     match &cli.command {
-        Command::Init => init::init(&project),
-        Command::Tune(options) => tune::tune(&project, options, cli.verbose),
-        Command::Check => check::check(&project),
-        Command::List => list::list(&project),
-        Command::Explain(options) => explain::explain(&project, options),
+        Command::Init => init::init(&project()?),
+        Command::Tune(options) => tune::tune(&project()?, options, cli.verbose),
+        Command::Check => check::check(&project()?),
+        Command::List => list::list(&project()?),
+        Command::Explain(options) => explain::explain(&project()?, options),
+        Command::Info(options) => info::info(Project::find(&cli.manifest)?.as_ref(), options),
     }
 }
 

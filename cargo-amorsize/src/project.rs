@@ -55,6 +55,12 @@ impl Project {
         Ok(project)
     }
 
+    /// The same, but it is no error if nothing was named and the current folder is in no project.
+    pub(crate) fn find(manifest: &Manifest) -> Result<Option<Self>> {
+        let named = manifest.manifest_path.is_some() || !manifest.package.is_empty();
+        if named || manifest_above().is_some() { Self::load(manifest).map(Some) } else { Ok(None) }
+    }
+
     fn select(&mut self, manifest: &Manifest) -> Result<()> {
         let members = self.metadata.workspace_packages();
         let index = |package: &Package| {

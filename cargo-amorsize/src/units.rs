@@ -37,6 +37,21 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// A size with three significant digits, in powers of 1024: `512 B`, `13.2 GiB`.
+pub(crate) fn bytes(number: u64) -> String {
+    // Rounded first, as times are.
+    let (value, unit) =
+        [(1.0, "B"), (1024.0, "KiB"), (1_048_576.0, "MiB"), (1_073_741_824.0, "GiB")]
+            .into_iter()
+            .map(|(scale, unit)| (number as f64 / scale, unit))
+            .find(|(value, _)| *value < 1023.5)
+            .unwrap_or((number as f64 / 1_099_511_627_776.0, "TiB"));
+    match unit {
+        "B" => format!("{number} B"),
+        _ => format!("{} {unit}", significant(value)),
+    }
+}
+
 /// A plan: `serial`, or workers and chunk size as `2 × 128`.
 pub(crate) fn plan(workers: u32, chunk: u64) -> String {
     if workers <= 1 { "serial".to_owned() } else { format!("{workers} × {}", count(chunk)) }
@@ -64,6 +79,21 @@ mod tests {
             (f64::NAN, "?"),
         ] {
             assert_eq!(time(ns), text);
+        }
+    }
+
+    #[test]
+    fn sizes_have_three_digits_and_a_binary_unit() {
+        for (number, text) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_024, "1.00 KiB"),
+            (49_152, "48.0 KiB"),
+            (1_073_217_536, "1.00 GiB"),
+            (14_000_000_000, "13.0 GiB"),
+            (1 << 50, "1024 TiB"),
+        ] {
+            assert_eq!(bytes(number), text);
         }
     }
 

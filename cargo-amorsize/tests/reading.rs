@@ -298,7 +298,7 @@ fn arguments_that_are_not_understood_end_with_the_usual_code() {
 #[test]
 fn the_help_fits_eighty_columns() {
     let fixture = Fixture::new(&[]);
-    for command in ["--help", "tune --help", "explain --help", "check --help"] {
+    for command in ["--help", "tune --help", "explain --help", "check --help", "info --help"] {
         let ran = fixture.run(command).expect_code(exit_codes::OK);
         for line in ran.stdout.lines() {
             assert!(line.chars().count() <= 80, "{line}");

@@ -2,15 +2,19 @@
 
 use std::sync::OnceLock;
 
+use super::host::Host;
+
+/// Where the family of the processor is read.
+pub(super) const SOURCE: &str = "/proc/cpuinfo";
+
 /// The class of this machine, such as `x86_64-linux-amd-19h`: architecture, operating system and
 /// family of the processor, but neither its number of cores nor the size of a container, which are
 /// facts to read at run time.
 pub fn class() -> &'static str {
     static CLASS: OnceLock<String> = OnceLock::new();
     CLASS.get_or_init(|| {
-        let cpu = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|info| cpu_family(&info));
         let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
-        match cpu {
+        match Host::this().read(SOURCE).and_then(|info| cpu_family(&info)) {
             Some(cpu) => format!("{arch}-{os}-{cpu}"),
             None => format!("{arch}-{os}"),
         }

@@ -3,6 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use super::allotment::allotted;
+use super::cgroup;
+use super::cpus::cpu_list;
+use super::fact::{Fact, least};
+use super::host::Host;
 use crate::model::{Bound, Limits};
 use crate::pool;
 
@@ -31,7 +36,7 @@ pub(crate) fn limit_by_pool(limits: Limits) -> Limits {
 }
 
 /// The cores that loops of this process may use: `RAYON_NUM_THREADS` if it is set, else the physical
-/// cores among those that affinity mask and container quota allow.
+/// cores among those that affinity mask, control groups and batch system allow.
 pub fn usable_cores() -> usize {
     facts().count
 }
@@ -45,58 +50,133 @@ struct UsableCores {
 fn facts() -> &'static UsableCores {
     static CORES: OnceLock<UsableCores> = OnceLock::new();
     CORES.get_or_init(|| {
-        let number =
-            |name| std::env::var(name).ok()?.trim().parse().ok().filter(|&n: &usize| n > 0);
-        let count = match number("RAYON_NUM_THREADS") {
+        let host = Host::this();
+        let count = match host.count(RAYON_NUM_THREADS) {
             Some(threads) => threads,
-            None => {
-                let logical = std::thread::available_parallelism().map_or(1, usize::from);
-                physical_cores().map_or(logical, |physical| physical.min(logical))
-            }
+            None => Cores::read(&host).granted.value,
         };
-        UsableCores { count: count.max(1), asked: number("AMORSIZE_MAX_WORKERS") }
+        UsableCores { count, asked: host.count(MAX_WORKERS) }
     })
 }
 
-/// Distinct physical cores among the processors this thread may run on. Two hardware threads of one
-/// core share its arithmetic units, so that loops bound by computation gain little from the second.
-/// `None` where the system does not tell.
-fn physical_cores() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
-    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-    let cores: Option<BTreeSet<String>> = cpu_list(allowed.trim())?
-        .map(|cpu| {
-            let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/core_cpus_list");
-            std::fs::read_to_string(path).ok()
-        })
-        .collect();
-    cores.map(|cores| cores.len()).filter(|&count| count > 0)
+const RAYON_NUM_THREADS: &str = "RAYON_NUM_THREADS";
+pub(super) const MAX_WORKERS: &str = "AMORSIZE_MAX_WORKERS";
+
+/// The cores for loops, and everything that their number follows from.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Cores {
+    /// What loops may use: `rayon_threads` if that is set, else `granted`.
+    pub usable: Fact<usize>,
+    /// The least of the four that follow, and 1 where none of them is known.
+    pub granted: Fact<usize>,
+    /// Logical processors that are switched on and that the affinity mask allows.
+    pub allowed: Option<Fact<usize>>,
+    /// Physical cores that these belong to. Two hardware threads of one core share its arithmetic units, so
+    /// that loops bound by computation gain little from the second.
+    pub physical: Option<Fact<usize>>,
+    /// The smallest quota over all levels of the control groups. A part of a core counts for nothing, except
+    /// that one is always left.
+    pub quota: Option<Fact<f64>>,
+    /// Processors that a batch system has allotted.
+    pub allotted: Option<Fact<usize>>,
+    /// `RAYON_NUM_THREADS`.
+    pub rayon_threads: Option<Fact<usize>>,
+    /// `AMORSIZE_MAX_WORKERS`, an upper limit for all loops.
+    pub max_workers: Option<Fact<usize>>,
 }
 
-/// Expands the kernel's list format, such as `0-3,8`.
-fn cpu_list(text: &str) -> Option<impl Iterator<Item = u32> + use<>> {
-    let ranges: Option<Vec<_>> = text
-        .split(',')
-        .map(|part| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            Some(first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?)
-        })
-        .collect();
-    Some(ranges?.into_iter().flatten())
+impl Cores {
+    pub(crate) fn read(host: &Host<'_>) -> Self {
+        let (allowed, physical) = processors(host);
+        let quota = cgroup::quota_cores(host);
+        let allotted = allotted(host);
+        let whole = quota.as_ref().map(|quota| Fact::new(whole(quota.value), &quota.source));
+        let granted = least([allowed.clone(), physical.clone(), whole, allotted.clone()])
+            .unwrap_or_else(|| Fact::new(1, "nothing known"));
+        let count = |name: &str| Some(Fact::new(host.count(name)?, name));
+        let rayon_threads = count(RAYON_NUM_THREADS);
+        Cores {
+            usable: rayon_threads.clone().unwrap_or_else(|| granted.clone()),
+            granted,
+            allowed,
+            physical,
+            quota,
+            allotted,
+            rayon_threads,
+            max_workers: count(MAX_WORKERS),
+        }
+    }
+}
+
+/// The workers that a quota allows.
+pub(super) fn whole(quota: f64) -> usize {
+    (quota as usize).max(1)
+}
+
+/// The logical processors that this process may run on, and the physical cores among them.
+fn processors(host: &Host<'_>) -> (Option<Fact<usize>>, Option<Fact<usize>>) {
+    let Some(cpus) = mask(host) else {
+        let counted = host.parallelism();
+        return (counted.map(|count| Fact::new(count.max(1), "the standard library")), None);
+    };
+    let physical = physical_cores(host, &cpus);
+    (Some(Fact::new(cpus.len(), "/proc/self/status Cpus_allowed_list")), physical)
+}
+
+/// The processors that are switched on and that the affinity mask allows.
+pub(super) fn mask(host: &Host<'_>) -> Option<BTreeSet<u32>> {
+    // A thread that was pinned to one core says nothing about the others, so the masks of the calling thread
+    // and of the process's first one are joined.
+    let of = |task: &str| {
+        let status = host.read(&format!("/proc/{task}/status"))?;
+        cpu_list(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?)
+    };
+    let mut mask = of("self")?;
+    mask.extend(of("thread-self").unwrap_or_default());
+    // Masks may name processors that are switched off or that the machine never had.
+    let online = host.read("/sys/devices/system/cpu/online").and_then(|list| cpu_list(&list));
+    let present: BTreeSet<u32> = online.unwrap_or_default().intersection(&mask).copied().collect();
+    if present.is_empty() {
+        // Nothing tells which of them are there, but maybe how many.
+        let count = host.parallelism().unwrap_or(mask.len());
+        return Some(mask.into_iter().take(count).collect());
+    }
+    Some(present)
+}
+
+/// The distinct cores that `cpus` are threads of; `None` where the system does not tell of any.
+fn physical_cores(host: &Host<'_>, cpus: &BTreeSet<u32>) -> Option<Fact<usize>> {
+    let mut counted = BTreeSet::new();
+    let mut source = None;
+    let mut cores = 0;
+    for cpu in cpus {
+        if counted.contains(cpu) {
+            continue;
+        }
+        // A processor that is switched off has no such folder.
+        let Some((siblings, name)) = siblings(host, *cpu) else { continue };
+        cores += 1;
+        counted.extend(siblings);
+        source.get_or_insert(name);
+    }
+    Some(Fact::new(cores, format!("/sys/devices/system/cpu/cpu*/topology/{}", source?)))
+}
+
+/// The threads of the core that `cpu` is one of, and the file that tells them.
+pub(super) fn siblings(host: &Host<'_>, cpu: u32) -> Option<(BTreeSet<u32>, &'static str)> {
+    // The second is the name that kernels before 5.3 know.
+    ["core_cpus_list", "thread_siblings_list"].into_iter().find_map(|name| {
+        let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/{name}");
+        let mut siblings = cpu_list(&host.read(&path)?)?;
+        siblings.insert(cpu);
+        Some((siblings, name))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cpu_lists_expand() {
-        let list = |text| cpu_list(text).map(Iterator::collect::<Vec<_>>);
-        assert_eq!(list("0-3,8"), Some(vec![0, 1, 2, 3, 8]));
-        assert_eq!(list("5"), Some(vec![5]));
-        assert_eq!(list(""), None);
-        assert_eq!(list("0-x"), None);
-    }
 
     #[test]
     fn the_tightest_bound_is_named() {

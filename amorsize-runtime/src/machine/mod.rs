@@ -1,14 +1,31 @@
-//! What the machine is: its class, the workers it allows and what handing out work costs on it.
+//! What the machine is: its class, the workers and the memory it allows, how busy it is, and what handing out
+//! work costs on it.
+//!
+//! Everything is read when it is first needed, through a `Host`, so that tests can show any machine. What
+//! cannot be read is not known, and there is always one worker.
 
+mod allotment;
+mod cgroup;
 mod class;
 mod cores;
+mod cpus;
+mod doubt;
+mod fact;
+mod host;
+mod load;
 mod measure;
+mod memory;
+pub mod survey;
+mod topology;
 
 pub use class::class;
 pub use cores::usable_cores;
 pub(crate) use cores::{limit_by_pool, limits_by_cores};
+pub use host::was_read;
+pub use load::load;
 pub(crate) use measure::measure;
 pub use measure::measure_often;
+pub use memory::available_memory;
 
 use std::sync::OnceLock;
 

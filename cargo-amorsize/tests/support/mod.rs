@@ -17,6 +17,7 @@ pub(crate) fn repository() -> PathBuf {
     folder.canonicalize().expect("the repository")
 }
 
+#[allow(dead_code, reason = "not every test file reads what was written")]
 impl Fixture {
     /// Writes the files, by path and text. `{amorsize}` in a text stands for the path of the facade.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
