@@ -13,7 +13,7 @@ pub(crate) fn lines(findings: &Findings, columns: usize) -> Vec<String> {
     let memory = survey.memory.available_bytes.as_ref();
     let memory = memory.map_or("an unknown amount".to_owned(), |bytes| units::bytes(bytes.value));
     let mut lines = vec![
-        format!("{} ({})", term::heading(class.value), class.source),
+        format!("{} ({})", term::heading(&class.value), class.source),
         format!("{cores} usable core{}, {memory} of memory available", plural(cores)),
     ];
     let parts = [
@@ -27,7 +27,8 @@ pub(crate) fn lines(findings: &Findings, columns: usize) -> Vec<String> {
     ];
     let rows = || parts.iter().flat_map(|(_, rows)| rows);
     let longest = |part: fn(&Row) -> &str| rows().map(|row| width(part(row))).max().unwrap_or(0);
-    let widths = (longest(|row| &row.name), longest(|row| &row.value));
+    let widths =
+        (longest(|row| &row.name).min(WIDEST_NAME), longest(|row| &row.value).min(WIDEST_VALUE));
     for (heading, rows) in parts.iter().filter(|(_, rows)| !rows.is_empty()) {
         lines.push(String::new());
         lines.push(term::heading(heading));
@@ -35,6 +36,13 @@ pub(crate) fn lines(findings: &Findings, columns: usize) -> Vec<String> {
     }
     lines
 }
+
+/// Columns of names and values; what is longer pushes its source aside.
+const WIDEST_NAME: usize = 24;
+const WIDEST_VALUE: usize = 16;
+
+/// A source that has fewer columns left goes to the next line.
+const NARROWEST_SOURCE: usize = 24;
 
 struct Row {
     name: String,
@@ -57,8 +65,12 @@ impl Row {
         let pad = |text: &str, to: usize| " ".repeat(to.saturating_sub(width(text)));
         let (name_pad, value_pad) = (pad(&self.name, name), pad(&self.value, value));
         let mut line = format!("  {}{name_pad}  {}{value_pad}  ", self.name, self.value);
-        let indent = width(&line);
+        let mut indent = width(&line);
         let mut lines = Vec::new();
+        if indent + NARROWEST_SOURCE > columns {
+            indent = 6;
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+        }
         for piece in pieces(&self.source, columns.saturating_sub(indent).max(1)) {
             if width(&line) > indent && width(&line) + width(&piece) > columns {
                 lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
@@ -66,7 +78,8 @@ impl Row {
             line += &piece;
         }
         lines.push(line);
-        lines.iter().map(|line| line.trim_end().to_owned()).collect()
+        let lines = lines.iter().map(|line| line.trim_end().to_owned());
+        lines.filter(|line| !line.is_empty()).collect()
     }
 }
 
@@ -157,8 +170,8 @@ fn topology_rows(topology: &Topology) -> Vec<Row> {
         Row::of("processors on", topology.online_cpus.as_ref(), count),
         Row::of("processors off", topology.offline_cpus.as_ref(), count),
         Row::of("threads per core", topology.threads_per_core.as_ref(), count),
-        Row::of("fast processors", hybrid, |hybrid| hybrid.fast_cpus.clone()),
-        Row::of("slow processors", hybrid, |hybrid| hybrid.slow_cpus.clone()),
+        Row::of("fast processors", hybrid, |hybrid| processors(&hybrid.fast_cpus)),
+        Row::of("slow processors", hybrid, |hybrid| processors(&hybrid.slow_cpus)),
     ]
     .into_iter()
     .flatten()
@@ -173,22 +186,37 @@ fn topology_rows(topology: &Topology) -> Vec<Row> {
     }
     for node in &topology.nodes {
         let name = format!("memory node {}", node.value.number);
-        rows.push(Row::new(&name, &node.value.cpus, &node.source));
+        rows.push(Row::new(&name, processors(&node.value.cpus), &node.source));
     }
     rows
 }
 
+/// A list such as `0-7,16`, or how many it lists where it is too long.
+fn processors(list: &str) -> String {
+    if width(list) <= WIDEST_VALUE {
+        return list.to_owned();
+    }
+    let counted = list.split(',').map(|run| {
+        let (first, last) = run.split_once('-').unwrap_or((run, run));
+        let (first, last) = (first.parse::<u64>().unwrap_or(0), last.parse::<u64>().unwrap_or(0));
+        last.saturating_sub(first) + 1
+    });
+    format!("{} of them", units::count(counted.sum()))
+}
+
 fn measured_rows(facts: &MachineFacts) -> Vec<Row> {
-    let row = |name, ns, source| Row::new(name, units::time(ns), source);
-    vec![
-        row("spawn", facts.spawn_ns, "measured just now"),
-        row("wake", facts.wake_ns, "measured just now"),
-        row("cold spawn", facts.cold_spawn_ns, "measured just now"),
-        row("cold wake", facts.cold_wake_ns, "measured just now"),
-        row("hot for", facts.hot_for_ns, "measured just now"),
-        row("claim", facts.claim_ns, "measured just now"),
-        row("reference", facts.reference_ns, "measured just now"),
+    [
+        ("spawn", facts.spawn_ns),
+        ("wake", facts.wake_ns),
+        ("cold spawn", facts.cold_spawn_ns),
+        ("cold wake", facts.cold_wake_ns),
+        ("hot for", facts.hot_for_ns),
+        ("claim", facts.claim_ns),
+        ("reference", facts.reference_ns),
     ]
+    .into_iter()
+    .map(|(name, ns)| Row::new(name, units::time(ns), "measured just now"))
+    .collect()
 }
 
 fn profile_row(profiled: &Profiled) -> Row {
@@ -203,4 +231,52 @@ fn profile_row(profiled: &Profiled) -> Row {
         Some(_) => path.into_owned(),
     };
     Row::new(&profiled.package, value, &source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATH: &str = "/sys/fs/cgroup/kubepods.slice/pod_4f2a/memory.max";
+
+    fn row(name: &str, source: &str, columns: usize) -> Vec<String> {
+        Row::new(name, "4.00 GiB", source).lines((12, 8), columns)
+    }
+
+    #[test]
+    fn a_source_is_broken_where_its_folders_end() {
+        assert_eq!(
+            row("memory limit", "AMORSIZE_MEMORY", 60),
+            ["  memory limit  4.00 GiB  AMORSIZE_MEMORY"]
+        );
+        assert_eq!(
+            row("memory limit", PATH, 60),
+            [
+                "  memory limit  4.00 GiB  /sys/fs/cgroup/kubepods.slice/",
+                "                          pod_4f2a/memory.max"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_source_without_room_beside_the_number_stands_below_it() {
+        assert_eq!(
+            row("memory limit", PATH, 40),
+            [
+                "  memory limit  4.00 GiB",
+                "      /sys/fs/cgroup/kubepods.slice/",
+                "      pod_4f2a/memory.max"
+            ]
+        );
+        let id = "0123456789abcdef".repeat(5);
+        let long = row("a-package-with-a-name-that-is-long", &format!("/a/{id}/b"), 50);
+        assert!(long.iter().all(|line| width(line) <= 50), "{long:?}");
+        assert_eq!(row("available", "", 80), ["  available     4.00 GiB"]);
+    }
+
+    #[test]
+    fn long_lists_of_processors_are_counted() {
+        assert_eq!(processors("0-63,128-191"), "0-63,128-191");
+        assert_eq!(processors("0-15,32-47,64-79,100"), "49 of them");
+    }
 }

@@ -2,23 +2,25 @@
 
 use std::sync::OnceLock;
 
+use super::fact::Fact;
 use super::host::Host;
-
-/// Where the family of the processor is read.
-pub(super) const SOURCE: &str = "/proc/cpuinfo";
 
 /// The class of this machine, such as `x86_64-linux-amd-19h`: architecture, operating system and
 /// family of the processor, but neither its number of cores nor the size of a container, which are
 /// facts to read at run time.
 pub fn class() -> &'static str {
     static CLASS: OnceLock<String> = OnceLock::new();
-    CLASS.get_or_init(|| {
-        let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
-        match Host::this().read(SOURCE).and_then(|info| cpu_family(&info)) {
-            Some(cpu) => format!("{arch}-{os}-{cpu}"),
-            None => format!("{arch}-{os}"),
-        }
-    })
+    CLASS.get_or_init(|| class_of(&Host::this()).value)
+}
+
+/// The class of a machine, and where the family of its processor is from.
+pub(super) fn class_of(host: &Host<'_>) -> Fact<String> {
+    const SOURCE: &str = "/proc/cpuinfo";
+    let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+    match host.read(SOURCE).and_then(|info| cpu_family(&info)) {
+        Some(cpu) => Fact::new(format!("{arch}-{os}-{cpu}"), SOURCE),
+        None => Fact::new(format!("{arch}-{os}"), "the target of the build"),
+    }
 }
 
 /// Vendor and family from the text of `/proc/cpuinfo`; families are in hexadecimal, as vendors

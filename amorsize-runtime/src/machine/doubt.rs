@@ -135,7 +135,7 @@ impl fmt::Display for Doubt {
             ),
             Doubt::TooManyThreads { threads, cores } => write!(
                 formatter,
-                "RAYON_NUM_THREADS asks for {threads} threads where {cores} can run at once"
+                "RAYON_NUM_THREADS asks for {threads} threads, the system grants cores for {cores}"
             ),
             Doubt::AllottedLess { allotted, allowed, source } => write!(
                 formatter,

@@ -15,7 +15,7 @@ pub fn was_read() -> bool {
 
 /// A system as its files and the variables of this process show it.
 pub(crate) struct Host<'v> {
-    root: PathBuf,
+    root: &'v Path,
     variable: &'v dyn Fn(&str) -> Option<String>,
     parallelism: fn() -> Option<usize>,
 }
@@ -24,7 +24,7 @@ impl Host<'static> {
     /// The system that this process runs on.
     pub(crate) fn this() -> Self {
         Host {
-            root: PathBuf::from("/"),
+            root: Path::new("/"),
             variable: &|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()),
             parallelism: || std::thread::available_parallelism().ok().map(usize::from),
         }
@@ -78,7 +78,7 @@ impl Host<'_> {
     }
 
     fn at(&self, path: &str) -> PathBuf {
-        self.root.join(Path::new(path.trim_start_matches('/')))
+        self.root.join(path.trim_start_matches('/'))
     }
 }
 
@@ -138,7 +138,7 @@ pub(crate) mod tree {
                 let found = self.variables.iter().find(|(known, _)| known == name)?;
                 Some(found.1.clone())
             };
-            let root = self.folder.path().to_owned();
+            let root = self.folder.path();
             look(&Host { root, variable: &find, parallelism: || None })
         }
     }

@@ -17,7 +17,7 @@ use super::{cgroup, class, doubt, load};
 #[non_exhaustive]
 pub struct Survey {
     /// The class, which names the machine's section of a profile.
-    pub class: Fact<&'static str>,
+    pub class: Fact<String>,
     /// The cores for loops.
     pub cores: Cores,
     /// The memory for loops.
@@ -39,7 +39,7 @@ impl Survey {
     fn of(host: &Host<'_>) -> Self {
         let cores = Cores::read(host);
         let mut survey = Survey {
-            class: Fact::new(class::class(), class::SOURCE),
+            class: class::class_of(host),
             memory: Memory::read(host),
             cgroups: cgroup::levels(host),
             cpu_load: load::cpu(host, cores.usable.value, 0.0),

@@ -248,6 +248,7 @@ fn caches_are_listed_with_who_shares_them() {
 fn of_a_machine_that_tells_nothing_one_worker_is_sure() {
     let survey = survey(&Tree::new());
     assert_eq!(survey.cores.usable.value, 1);
+    assert_eq!(survey.class.source, "the target of the build");
     assert_eq!(survey.memory.available_bytes, None);
     assert_eq!(survey.topology, Topology::default());
     assert_eq!((survey.cpu_load, survey.memory_load), (None, None));
