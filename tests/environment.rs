@@ -5,6 +5,8 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::thread::{self, ThreadId};
 
+use amorsize::expansion::{LoopFacts, MachineFacts, Options, Profiled};
+use amorsize::{Loop, Tune};
 use rayon::prelude::*;
 
 #[amorsize::tune]
@@ -117,12 +119,37 @@ fn where_the_system_gives_no_threads_everything_runs_on_the_caller() {
     }
 }
 
+/// A loop that the profile of some machine calls short up to 1,000 items.
+static SHORT: Loop = {
+    const MACHINE: MachineFacts = MachineFacts {
+        spawn_ns: 300.0,
+        wake_ns: 2_000.0,
+        cold_spawn_ns: 20_000.0,
+        cold_wake_ns: 50_000.0,
+        hot_for_ns: 50_000.0,
+        claim_ns: 40.0,
+        reference_ns: 3_000.0,
+    };
+    // Far more than an addition takes anywhere: dearer items would be a reason to look.
+    const ITEM: LoopFacts =
+        LoopFacts { item_ns: 20.0, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 50.0, contention: 0.0 };
+    const PROFILE: &[Profiled] = &[Profiled {
+        name: "short",
+        class: "elsewhere",
+        machine: MACHINE,
+        item: ITEM,
+        parallel_from: 1_000,
+    }];
+    Loop::new("short", Options::NONE, PROFILE)
+};
+
 #[test]
-fn nothing_is_read_about_the_machine_before_it_is_needed() {
-    if in_a_process_with("nothing_is_read_about_the_machine_before_it_is_needed", &[]) {
-        assert!(amorsize::loops().is_empty() && amorsize::invalid_force().is_none());
-        amorsize::force(Some(amorsize::Force::Serial));
-        amorsize::force(None);
+fn a_program_whose_loops_stay_below_break_even_reads_nothing_about_the_machine() {
+    let name = "a_program_whose_loops_stay_below_break_even_reads_nothing_about_the_machine";
+    if in_a_process_with(name, &[]) {
+        let sum = || (0..100_u32).into_par_iter().tuned(&SHORT).map(|x| x + 1).sum::<u32>();
+        // Some of so many calls are measured.
+        assert!((0..2_000).all(|_| sum() == 5_050));
         assert!(!amorsize::expansion::machine_was_read());
         amorsize::warm_up();
         assert!(amorsize::expansion::machine_was_read());

@@ -164,6 +164,10 @@ where
     C: Consumer<P::Item>,
 {
     target.activate();
+    // The first call of all has to get here; whatever the profile says is short needs no machine.
+    if target.serial().is_untimed(units(run.len, cost)) {
+        return run.fold_within(lengths);
+    }
     if target.options().on_pool && rayon::current_thread_index().is_none() {
         let (mut run, mut result) = (Some(run), None);
         let mut decide = |run| decide_and_run(target, run, lengths, cost);

@@ -433,7 +433,7 @@ impl Loop {
         if self.planned.is_missed(n) {
             pool::note_missed(busy_ns, &machine::facts());
         }
-        let known_ns = f64::from_bits(self.applied_ns.load(Ordering::Relaxed)) * n as f64;
+        let known_ns = self.known_item_ns() * n as f64;
         let dearer = busy_ns > SURPRISE * known_ns;
         let surprise = i8::from(dearer) - i8::from(busy_ns * SURPRISE < known_ns);
         let before = self.surprise.load(Ordering::Relaxed);
@@ -441,6 +441,14 @@ impl Loop {
             self.observe(n, busy_ns);
         } else if surprise != before {
             self.surprise.store(surprise, Ordering::Relaxed);
+        }
+    }
+
+    /// The item time that the thresholds follow from: until the machine is known, the largest of the profile.
+    fn known_item_ns(&self) -> f64 {
+        match f64::from_bits(self.applied_ns.load(Ordering::Relaxed)) {
+            0.0 => self.entries().map(|entry| entry.item.item_ns).fold(0.0, f64::max),
+            applied_ns => applied_ns,
         }
     }
 

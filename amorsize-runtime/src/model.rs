@@ -62,6 +62,22 @@ pub enum Bound {
     Items,
     /// Helpers that other loops of the process keep busy at the moment.
     Busy,
+    /// The memory that tasks take at their peaks.
+    Memory {
+        /// Peak of one task, in bytes.
+        task_bytes: u64,
+        /// What all tasks together may take, in bytes.
+        usable_bytes: u64,
+    },
+}
+
+/// The share of the available memory that tasks may take together, in thousandths: the rest is for everything else.
+pub const MEMORY_PERMILLE: u16 = 800;
+
+/// What tasks may take together of so much available memory, in bytes.
+pub fn usable_memory(available_bytes: u64, permille: u16) -> u64 {
+    let usable = u128::from(available_bytes) * u128::from(permille.min(1_000)) / 1_000;
+    u64::try_from(usable).expect("it is no more than what is available")
 }
 
 /// What a plan has to respect.
@@ -89,6 +105,17 @@ impl Limits {
             return self;
         }
         Limits { workers: self.workers.saturating_sub(busy).max(1), bound: Bound::Busy, ..self }
+    }
+
+    /// The limits where each worker's task takes `task_bytes` at its peak and all of them may take
+    /// `usable_bytes`: as many workers as fit, at least one. A task of 0 bytes limits nothing.
+    pub fn within_memory(self, task_bytes: u64, usable_bytes: u64) -> Self {
+        let Some(fit) = usable_bytes.checked_div(task_bytes) else { return self };
+        let fit = usize::try_from(fit).unwrap_or(usize::MAX).max(1);
+        if fit >= self.workers {
+            return self;
+        }
+        Limits { workers: fit, bound: Bound::Memory { task_bytes, usable_bytes }, ..self }
     }
 
     /// The nearest chunk size that is allowed.
@@ -239,6 +266,9 @@ pub fn decide(
     let pays = best.serial_ns > first_helper_ns(machine, hot);
     if !(pays && best.serial_ns.is_finite()) {
         return best;
+    }
+    if limits.workers < 2 {
+        return Decision { limited_by: Some(limits.bound), ..best };
     }
     let mut best_ns = best.serial_ns;
     for workers in worker_counts(limits.workers) {
@@ -482,6 +512,54 @@ mod tests {
         assert_eq!(limits.beside(1), Limits { workers: 3, bound: Bound::Busy, ..limits });
         assert_eq!(limits.beside(9).workers, 1);
         assert_eq!(Limits::cores(1).beside(1), Limits::cores(1));
+    }
+
+    /// Workers of `cores` for tasks of `task` where `available` is available, all in the same unit.
+    fn fitting(cores: usize, available: u64, task: u64) -> usize {
+        let usable = usable_memory(available, MEMORY_PERMILLE);
+        Limits::cores(cores).within_memory(task, usable).workers
+    }
+
+    #[test]
+    fn as_many_workers_as_fit_into_eight_tenths_of_the_available_memory() {
+        assert_eq!(usable_memory(700, MEMORY_PERMILLE), 560);
+        // A machine with 96 cores and 700 GB: from 5.83 GB per task on there is no room for all.
+        assert_eq!([6, 12, 24, 48].map(|task| fitting(96, 700, task)), [93, 46, 23, 11]);
+        assert_eq!([5_830, 5_840].map(|task| fitting(96, 700_000, task)), [96, 95]);
+        // 96 workers of 12 GB would take 1,152 GB, 46 take 552.
+        assert_eq!([96 * 12, fitting(96, 700, 12) * 12], [1_152, 552]);
+        assert_eq!(fitting(8, 4_000, 500), 6);
+    }
+
+    #[test]
+    fn of_installed_memory_65_percent_counts_as_available() {
+        let workers = |installed: u64, cores, task| fitting(cores, installed * 65 / 100, task);
+        let rows = [(16_000, 8, 100), (16_000, 8, 1_000), (16_000, 8, 2_000)];
+        assert_eq!(rows.map(|(ram, cores, task)| workers(ram, cores, task)), [8, 8, 4]);
+        let rows = [(8_000, 16, 500), (4_000, 8, 500), (32_000, 4, 2_000)];
+        assert_eq!(rows.map(|(ram, cores, task)| workers(ram, cores, task)), [8, 4, 4]);
+    }
+
+    #[test]
+    fn memory_leaves_one_worker_and_limits_only_tasks_that_take_some() {
+        let limits = Limits::cores(4);
+        assert_eq!(limits.within_memory(0, 0), limits);
+        assert_eq!(limits.within_memory(1, u64::MAX), limits);
+        let bound = Bound::Memory { task_bytes: 10, usable_bytes: 9 };
+        assert_eq!(limits.within_memory(10, 9), Limits { workers: 1, bound, ..limits });
+        assert_eq!(usable_memory(u64::MAX, u16::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn more_memory_never_means_fewer_workers() {
+        for task in [1, 3, 1_000, u64::MAX] {
+            let mut last = 0;
+            for usable in [0, 1, 2, 10, 12, 5_000, 1 << 40, u64::MAX] {
+                let workers = Limits::cores(64).within_memory(task, usable).workers;
+                assert!(workers >= last.max(1), "{task} {usable}");
+                last = workers;
+            }
+        }
     }
 
     #[test]

@@ -304,8 +304,12 @@ fn workers_text(workers: usize) -> String {
     if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") }
 }
 
-fn bound_text(bound: Option<Bound>, limits: &Limits) -> &'static str {
-    match bound {
+fn bound_text(bound: Option<Bound>, limits: &Limits) -> String {
+    let text = match bound {
+        Some(Bound::Memory { task_bytes, usable_bytes }) => {
+            let (task, usable) = (units::bytes(task_bytes), units::bytes(usable_bytes));
+            return format!("limited by memory: {task} per task, {usable} usable");
+        }
         Some(Bound::Cores) => "limited by the cores",
         Some(Bound::Pool) => "limited by the threads of the pool",
         Some(Bound::MaxWorkers) => "limited by `max_workers` of the attribute",
@@ -314,7 +318,8 @@ fn bound_text(bound: Option<Bound>, limits: &Limits) -> &'static str {
         Some(Bound::Busy) => "limited by what other loops keep busy",
         None if limits.workers > 1 => "more workers would not pay",
         None => "",
-    }
+    };
+    text.to_owned()
 }
 
 #[cfg(test)]
