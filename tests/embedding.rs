@@ -77,6 +77,7 @@ fn profile(loops: &[(&str, f64)]) -> Profile {
             piece_ns: 0.0,
             reduce_ns: 20.0,
             contention: 0.01,
+            coherency: 0.0,
         },
         parallel_from: Some(500),
         plan: ReviewedPlan { items: 1_000, cost: 1.0, workers: 2, chunk: 100, speedup: 1.5 },

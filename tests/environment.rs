@@ -131,8 +131,14 @@ static SHORT: Loop = {
         reference_ns: 3_000.0,
     };
     // Far more than an addition takes anywhere: dearer items would be a reason to look.
-    const ITEM: LoopFacts =
-        LoopFacts { item_ns: 20.0, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 50.0, contention: 0.0 };
+    const ITEM: LoopFacts = LoopFacts {
+        item_ns: 20.0,
+        item_cv: 0.1,
+        piece_ns: 0.0,
+        reduce_ns: 50.0,
+        contention: 0.0,
+        coherency: 0.0,
+    };
     const PROFILE: &[Profiled] = &[Profiled {
         name: "short",
         class: "elsewhere",

@@ -68,8 +68,9 @@ fn literal(
 ) -> TokenStream {
     let machine_names = MachineFacts::NAMES.map(|name| Ident::new(name, Span::call_site()));
     let machine_numbers = machine.to_array();
-    let amorsize_profile::LoopFacts { item_ns, item_cv, piece_ns, reduce_ns, contention } =
-        entry.facts;
+    let facts = entry.facts;
+    let amorsize_profile::LoopFacts { item_ns, item_cv, piece_ns, reduce_ns, .. } = facts;
+    let amorsize_profile::LoopFacts { contention, coherency, .. } = facts;
     let parallel_from = match entry.parallel_from {
         // A length beyond what this target can address is never reached.
         Some(n) => {
@@ -93,6 +94,7 @@ fn literal(
                 piece_ns: #piece_ns,
                 reduce_ns: #reduce_ns,
                 contention: #contention,
+                coherency: #coherency,
             },
             parallel_from: #parallel_from,
         }

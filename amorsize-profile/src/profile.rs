@@ -119,9 +119,11 @@ pub struct LoopFacts {
     pub piece_ns: f64,
     /// Cost of reducing the results of two workers.
     pub reduce_ns: f64,
-    /// The contention term `a` of the Universal Scalability Law: with `w` workers an item takes
-    /// `1 + a·(w − 1)` times as long.
+    /// The contention term `a` of the Universal Scalability Law (Gunther 1993): with `w` workers an item takes
+    /// `1 + a·(w − 1) + b·w·(w − 1)` times as long.
     pub contention: f64,
+    /// The coherency term `b` of the same law: what grows with the pairs of workers.
+    pub coherency: f64,
 }
 
 impl LoopFacts {

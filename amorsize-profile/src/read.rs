@@ -181,6 +181,7 @@ impl<'t> Table<'t> {
             "piece_ns",
             "reduce_ns",
             "contention",
+            "coherency",
         ])?;
         Ok(LoopEntry {
             tokens: self.token_hash("tokens")?,
@@ -190,6 +191,11 @@ impl<'t> Table<'t> {
                 piece_ns: self.measure("piece_ns")?,
                 reduce_ns: self.measure("reduce_ns")?,
                 contention: self.measure("contention")?,
+                // Left out where it is zero, as on all machines with two workers.
+                coherency: match self.entries.contains_key("coherency") {
+                    true => self.measure("coherency")?,
+                    false => 0.0,
+                },
             },
             parallel_from: match self.require("parallel_from")?.get_ref() {
                 DeValue::String(word) if word == NEVER => None,

@@ -63,6 +63,7 @@ impl Profile {
                     &mut entry.facts.piece_ns,
                     &mut entry.facts.reduce_ns,
                     &mut entry.facts.contention,
+                    &mut entry.facts.coherency,
                     &mut entry.plan.speedup,
                 ] {
                     *number = rounded(*number);
@@ -144,7 +145,11 @@ fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
     writeln!(text, "item_cv = {}", Exact(facts.item_cv))?;
     writeln!(text, "piece_ns = {}", Exact(facts.piece_ns))?;
     writeln!(text, "reduce_ns = {}", Exact(facts.reduce_ns))?;
-    writeln!(text, "contention = {}", Exact(facts.contention))
+    writeln!(text, "contention = {}", Exact(facts.contention))?;
+    if facts.coherency != 0.0 {
+        writeln!(text, "coherency = {}", Exact(facts.coherency))?;
+    }
+    Ok(())
 }
 
 /// A number in the shortest plain decimals that mean exactly this number, with a decimal point.
@@ -193,6 +198,7 @@ pub(crate) mod tests {
                 piece_ns: 25.0,
                 reduce_ns: 310.0,
                 contention: 0.031,
+                coherency: 0.0002,
             },
             parallel_from: Some(12),
             plan: ReviewedPlan { items: 1480, cost: 1.0, workers: 2, chunk: 24, speedup: 1.93 },
@@ -235,7 +241,7 @@ pub(crate) mod tests {
 format = 1
 
 [machine."x86_64-linux-amd-19h"]
-checksum = "4f462cb26a79a978"
+checksum = "8dc93e0eac1cab0b"
 spawn_ns = 210.0
 wake_ns = 640.0
 cold_spawn_ns = 2100.0
@@ -253,6 +259,7 @@ item_cv = 1.42
 piece_ns = 25.0
 reduce_ns = 310.0
 contention = 0.031
+coherency = 0.0002
 
 [machine."x86_64-linux-amd-19h".untuned]
 "source_stats::group" = "0123456789abcdef"

@@ -38,8 +38,14 @@ const IMPLAUSIBLE: f64 = 4.0;
 
 /// What is assumed of a loop beyond its item time until it has been recorded. Reductions may be
 /// anything from nothing to the merge of two hash maps.
-const UNRECORDED: LoopFacts =
-    LoopFacts { item_ns: 0.0, item_cv: 0.5, piece_ns: 0.0, reduce_ns: 2_000.0, contention: 0.05 };
+const UNRECORDED: LoopFacts = LoopFacts {
+    item_ns: 0.0,
+    item_cv: 0.5,
+    piece_ns: 0.0,
+    reduce_ns: 2_000.0,
+    contention: 0.05,
+    coherency: 0.0,
+};
 
 /// Pieces of a deterministic call.
 const DETERMINISTIC_PIECES: usize = 64;
@@ -379,7 +385,7 @@ impl Loop {
     /// How many times as long items take with `workers` at work.
     pub(crate) fn slowdown(&self, workers: usize) -> f64 {
         let facts = self.profile().unwrap_or_else(|| self.unrecorded());
-        1.0 + facts.contention * (workers as f64 - 1.0)
+        model::slowdown(workers as f64, &facts)
     }
 
     /// Whether a look at what reductions cost would tell something new.
@@ -633,8 +639,14 @@ mod tests {
             claim_ns: 60.0,
             reference_ns: 1_000.0,
         };
-        let item =
-            LoopFacts { item_ns, item_cv: 0.0, piece_ns: 0.0, reduce_ns: 0.0, contention: 0.0 };
+        let item = LoopFacts {
+            item_ns,
+            item_cv: 0.0,
+            piece_ns: 0.0,
+            reduce_ns: 0.0,
+            contention: 0.0,
+            coherency: 0.0,
+        };
         Profiled { name, class: "none", machine: MACHINE, item, parallel_from: usize::MAX }
     }
 

@@ -8,15 +8,15 @@
 //! ```text
 //! serial    T = n·t
 //! parallel  T = (n·t·slow(w) + Σ Lᵢ + claim·n/c) / w + spawn·(w − 1)/w + tail
-//!               + piece·n/(c·w) + reduce·(1 + log₂ w)
+//!               + piece·n/(c·w) + reduce·reductions
 //! ```
 //!
-//! Helper `i` of the `w − 1` starts at `Lᵢ = i·spawn + wake`; all workers are then busy until the
-//! work runs out, which gives the quotient. Helpers that are still hot from earlier work go first;
-//! the others have the costs of cold ones. `slow(w) = 1 + a·(w − 1)` is the linear term of the
+//! Helper `i` of the `w − 1` starts at `Lᵢ`, which is `i·spawn + wake` until the first ones help to summon the
+//! others (`lateness`); all workers are then busy until the work runs out, which gives the quotient. Helpers that are
+//! still hot from earlier work go first; the others have the costs of cold ones. `slow(w) = 1 + a·(w − 1) + b·w·(w − 1)` is the
 //! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk. A
-//! `piece` costs something where each has a folder of its own. The workers' results meet in pairs, and once more
-//! with what is taken from others at the end: hence the last term.
+//! `piece` costs something where each has a folder of its own. `reductions` are those that follow one another: the
+//! workers' results meet in pairs, and once more with what is taken from others at the end.
 
 use amorsize_profile::{LoopFacts, MachineFacts};
 
@@ -196,20 +196,34 @@ fn parallel_terms(
     let work = n * item.item_ns;
     let start = Start::of(helpers, hot as f64, machine);
     // Of equal chunks, the last ones end half a chunk apart on average, but never further apart than
-    // the workers started. Without contention, so that all terms are linear in what a fit looks for.
-    let offset = (0.5 * chunk * item.item_ns).min(start.last);
-    let slowed = chunk * item.item_ns * (1.0 + item.contention * helpers);
+    // the workers started, unless there is no equal number of chunks for each. Without contention, so that all
+    // terms are linear in what a fit looks for.
+    let left_over = ((pieces / w).ceil() - pieces / w) * chunk * item.item_ns;
+    let offset = (0.5 * chunk * item.item_ns).min(start.last).max(left_over);
+    let slow = slowdown(w, item);
+    let slowed = chunk * item.item_ns * slow;
     let spread = UNEVEN * slowed + variation(chunk, w, item);
     Terms {
         items: work / w,
-        slowdown: work * item.contention * helpers / w,
+        slowdown: work * (slow - 1.0) / w,
         spawn: start.spawning / w,
         wake: start.late / w,
         claim: machine.claim_ns * pieces / w,
         pieces: item.piece_ns * pieces / w,
-        reduce: if helpers > 0.0 { item.reduce_ns * (1.0 + w.log2()) } else { 0.0 },
+        reduce: item.reduce_ns * reductions(w, pieces),
         tail: (offset + spread) * helpers / w,
     }
+}
+
+/// Reductions that follow one another: the results of `w` workers meet in pairs, and once more with what is
+/// taken from others at the end. The more pieces there are, the more often many workers take from the same one.
+fn reductions(w: f64, pieces: f64) -> f64 {
+    if w > 1.0 { 1.0 + w.log2() + (1.0 - 2.0 / w) * (pieces / w).max(1.0).log2() } else { 0.0 }
+}
+
+/// How many times as long items take with `w` workers at work.
+pub(crate) fn slowdown(w: f64, item: &LoopFacts) -> f64 {
+    1.0 + item.contention * (w - 1.0) + item.coherency * w * (w - 1.0)
 }
 
 /// How helpers come to a call.
@@ -223,21 +237,56 @@ struct Start {
 }
 
 impl Start {
-    /// Of `helpers`, `hot` of which are hot if there are so many.
+    /// Of `helpers`, `hot` of which are hot if there are so many. Those go first, and then summon the others
+    /// together with the caller.
     fn of(helpers: f64, hot: f64, machine: &MachineFacts) -> Self {
         let hot = hot.min(helpers);
         let cold = helpers - hot;
-        // The spawns before each of `count` helpers and its own: 1 + 2 + … + count.
-        let spawns = |count: f64| count * (count + 1.0) / 2.0;
-        let hot_spawning = machine.spawn_ns * hot;
-        let spawning = hot_spawning + machine.cold_spawn_ns * cold;
-        let hot_late = machine.spawn_ns * spawns(hot) + machine.wake_ns * hot;
-        let cold_late = hot_spawning * cold
-            + machine.cold_spawn_ns * spawns(cold)
-            + machine.cold_wake_ns * cold;
-        let wake = if cold > 0.0 { machine.cold_wake_ns } else { machine.wake_ns };
-        Start { spawning, late: hot_late + cold_late, last: spawning + wake }
+        let (hot_late, hot_last) = lateness(hot, machine.spawn_ns, machine.wake_ns);
+        let cold_spawn_ns = machine.cold_spawn_ns / (hot + 1.0);
+        let (cold_late, cold_last) = lateness(cold, cold_spawn_ns, machine.cold_wake_ns);
+        Start {
+            spawning: machine.spawn_ns * hot + machine.cold_spawn_ns * cold,
+            late: hot_late + cold_late,
+            last: hot_last.max(cold_last),
+        }
     }
+}
+
+/// How late `count` helpers are in all, and how late the last one is, when whoever is there summons.
+///
+/// Until the first one starts, the caller alone has summoned `1 + wake/spawn` of them, and helper `i` starts at
+/// `i·spawn + wake`. From then on they multiply: a worker summons one in `spawn`, who begins to do the same `wake`
+/// later, so that their number grows as `e^(r·t)` with `r·spawn = e^(−r·wake)`. Within 15 % of such a start
+/// carried out step by step, as long as a spawn is no dearer than a wake.
+fn lateness(count: f64, spawn_ns: f64, wake_ns: f64) -> (f64, f64) {
+    let alone = (1.0 + (wake_ns / spawn_ns).floor()).min(count);
+    let last_alone = wake_ns + spawn_ns * alone;
+    let mut late = alone * wake_ns + spawn_ns * alone * (alone + 1.0) / 2.0;
+    let others = count - alone;
+    // Costs which are not numbers end here, too.
+    let multiply = others > 0.0 && spawn_ns > 0.0;
+    if !multiply {
+        return (late, if count > 0.0 { last_alone } else { 0.0 });
+    }
+    let rate = growth_rate(spawn_ns, wake_ns);
+    let steepness = rate * spawn_ns / 2.0;
+    let grown = 1.0 + steepness * others;
+    let beyond = grown.ln() / rate;
+    // The sum over helpers as an integral, and the difference of the two (Euler and Maclaurin).
+    let integral = (grown * grown.ln() - steepness * others) / (steepness * rate);
+    late += others * last_alone + integral + beyond / 2.0;
+    (late, last_alone + beyond)
+}
+
+/// The root `r` of `r·spawn = e^(−r·wake)`, by Newton's method.
+fn growth_rate(spawn_ns: f64, wake_ns: f64) -> f64 {
+    let mut rate = 1.0 / (spawn_ns + wake_ns);
+    for _ in 0..4 {
+        let decay = (-rate * wake_ns).exp();
+        rate -= (rate * spawn_ns - decay) / (spawn_ns + wake_ns * decay);
+    }
+    rate
 }
 
 /// How much longer the slowest of `w` chunks takes because items differ. A chunk's time deviates by
@@ -320,18 +369,21 @@ fn worker_counts(limit: usize) -> impl Iterator<Item = usize> {
 /// The chunk size that balances what chunks cost against the wait for the last one.
 ///
 /// With `c` items per chunk the cost is `A/c + B·c`, with `A = (claim + piece)·n/w`, and `B` the
-/// growth of the tail per item. The sum is smallest at `c = √(A/B)`. Where items vary, the tail
-/// also grows with `√c`; there `c = (2·A/D)^⅔`, with `D` the variation of a chunk of one item, and the
-/// smaller of the two is taken.
+/// growth of the tail per item. More pieces mean more reductions, by `G·ln(1/c)`. The sum is smallest where
+/// `B·c² − G·c − A = 0`. Where items vary, the tail
+/// also grows with `√c`; there `c = (2·A/D)^⅔` or `c = (2·G/D)²`, whichever is larger, with `D` the variation of a chunk of
+/// one item, and the smaller of the two is taken.
 pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineFacts) -> usize {
     let n = n as f64;
     let w = workers as f64;
     let share = (w - 1.0) / w;
     let a = (machine.claim_ns + item.piece_ns).max(0.0) * n / w;
-    let b = UNEVEN * item.item_ns * (1.0 + item.contention * (w - 1.0)) * share;
+    let b = UNEVEN * item.item_ns * slowdown(w, item) * share;
     let d = variation(1.0, w, item) * share;
-    let by_evenness = (a / b).sqrt();
-    let by_variation = if d > 0.0 { (2.0 * a / d).powf(2.0 / 3.0) } else { f64::INFINITY };
+    let g = (item.reduce_ns * (1.0 - 2.0 / w) / std::f64::consts::LN_2).max(0.0);
+    let by_evenness = (g + (g * g + 4.0 * a * b).sqrt()) / (2.0 * b);
+    let by_variation = (2.0 * a / d).powf(2.0 / 3.0).max((2.0 * g / d).powi(2));
+    let by_variation = if d > 0.0 { by_variation } else { f64::INFINITY };
     let smallest = n / (w * MAX_CHUNKS_PER_WORKER);
     let largest = (n / w).ceil();
     // At least one chunk per worker, at most MAX_CHUNKS_PER_WORKER; `as` saturates and maps NaN to 0.
@@ -413,7 +465,14 @@ mod tests {
     const HOT: usize = usize::MAX;
 
     fn items(item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 20.0, contention: 0.02 }
+        LoopFacts {
+            item_ns,
+            item_cv: 0.1,
+            piece_ns: 0.0,
+            reduce_ns: 20.0,
+            contention: 0.02,
+            coherency: 0.0,
+        }
     }
 
     #[test]
@@ -458,11 +517,42 @@ mod tests {
         let time = |hot| predict(1_000, plan, &items(1_000.0), &MACHINE, hot).total();
         assert!((0..4).all(|hot| time(hot) > time(hot + 1)));
         assert_eq!(time(4), time(HOT));
-        // Two hot helpers and two cold ones, term by term.
+        // Two hot helpers and two cold ones, whom three summon, term by term.
         let terms = predict(1_000, plan, &items(1_000.0), &MACHINE, 2);
         assert_eq!(terms.spawn, (2.0 * 200.0 + 2.0 * 5_000.0) / 5.0);
-        let late = [200.0 + 3_000.0, 400.0 + 3_000.0, 5_400.0 + 20_000.0, 10_400.0 + 20_000.0];
-        assert_eq!(terms.wake, late.iter().sum::<f64>() / 5.0);
+        let hot = [200.0 + 3_000.0, 400.0 + 3_000.0];
+        let cold = [5_000.0 / 3.0 + 20_000.0, 10_000.0 / 3.0 + 20_000.0];
+        let late = hot.iter().chain(&cold).sum::<f64>() / 5.0;
+        assert!((terms.wake / late - 1.0).abs() < 1e-12, "{} {late}", terms.wake);
+    }
+
+    /// When each of `count` helpers starts, step by step.
+    fn starts(count: usize, spawn_ns: f64, wake_ns: f64) -> Vec<f64> {
+        let (mut free_at, mut starts) = (vec![0.0_f64], Vec::new());
+        while starts.len() < count {
+            let next = free_at.iter_mut().min_by(|a, b| a.total_cmp(b)).expect("the caller");
+            *next += spawn_ns;
+            let start = *next + wake_ns;
+            free_at.push(start);
+            starts.push(start);
+        }
+        starts
+    }
+
+    #[test]
+    fn helpers_who_summon_others_are_as_late_as_step_by_step() {
+        for (spawn_ns, wake_ns) in [(300.0, 2_000.0), (21e3, 46e3), (5e3, 80e3), (1e3, 1e3)] {
+            for count in [1, 2, 7, 15, 95, 1_023] {
+                let starts = starts(count, spawn_ns, wake_ns);
+                let (late, last) = lateness(count as f64, spawn_ns, wake_ns);
+                let ratio = late / starts.iter().sum::<f64>();
+                let last_ratio = last / starts.iter().copied().fold(0.0, f64::max);
+                for ratio in [ratio, last_ratio] {
+                    assert!((0.8..1.1).contains(&ratio), "{spawn_ns} {wake_ns} {count}: {ratio}");
+                }
+            }
+        }
+        assert_eq!(lateness(0.0, 300.0, 2_000.0), (0.0, 0.0));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use amorsize::expansion::{LoopFacts, MachineFacts};
+use amorsize_runtime::model::Plan;
 use serde::Serialize;
 
 use crate::cpu;
@@ -116,6 +117,25 @@ impl<W: Workload> Case<W> {
         let call_ns = self.time(&Peer::Serial);
         let rounds = rounds_within(budget, &[Peer::Serial; 11], call_ns).min(25);
         Sweep::run(self.n, rounds, |peer| self.time(peer))
+    }
+
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+
+    /// The times of a serial call, of the best parallel plan of the sweep, and of `plan`.
+    pub(crate) fn measure(&mut self, sweep: &Sweep, plan: Plan, budget: Duration) -> [f64; 3] {
+        let target = unseen();
+        let measured = match plan {
+            Plan::Serial => Peer::Serial,
+            Plan::Parallel { workers, chunk } => Peer::Plan { workers, chunk: Some(chunk), target },
+        };
+        let best = sweep.best_plans(1).next().unwrap_or(Peer::Serial);
+        let peers = [Peer::Serial, best, measured];
+        load::wait_for_quiet(PATIENCE);
+        let rounds = rounds_within(budget, &peers, sweep.serial_ns());
+        let samples = interleave(&peers, rounds, |peer| self.time(peer));
+        [0, 1, 2].map(|peer| median(&samples[peer]))
     }
 
     /// Measures all peers.

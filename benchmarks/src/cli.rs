@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use regex::Regex;
 
-use crate::{blocking, build_cost, nine_loops, output, pauses, report, suite};
+use crate::{blocking, build_cost, nine_loops, output, pauses, predict, report, simulate, suite};
 
 /// Measures Amorsize against its peers, interleaved in one run.
 #[derive(Debug, Parser)]
@@ -43,6 +43,10 @@ enum Command {
     Blocking,
     /// Calls with pauses before them, alone and beside a busy process
     Pauses,
+    /// What the model predicts for its plans, and what they take
+    Predict,
+    /// Random loops on machines of up to 1,024 cores: the model's plans against the best ones
+    Simulate,
     /// What a user's clean build pays for depending on Amorsize
     BuildCost,
     /// Keeps a core busy until the input ends: the busy process of `pauses`
@@ -97,6 +101,16 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         }
         Some(Command::Pauses) => {
             let results = pauses::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::Predict) => {
+            let results = predict::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::Simulate) => {
+            let results = simulate::run(&effort);
             output::result(&results.to_string());
             output::json(json, &results)?;
         }

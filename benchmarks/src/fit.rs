@@ -77,6 +77,7 @@ pub(crate) struct Facts {
     piece_ns: f64,
     reduce_ns: f64,
     contention: f64,
+    coherency: f64,
 }
 
 impl From<LoopFacts> for Facts {
@@ -87,6 +88,7 @@ impl From<LoopFacts> for Facts {
             piece_ns: facts.piece_ns,
             reduce_ns: facts.reduce_ns,
             contention: facts.contention,
+            coherency: facts.coherency,
         }
     }
 }
@@ -163,6 +165,7 @@ mod tests {
             piece_ns: 50.0,
             reduce_ns: 300.0,
             contention: 0.1,
+            coherency: 0.0,
         };
         let target = unseen();
         let sweep = |n: usize| Sweep {

@@ -3,7 +3,8 @@
 //! The comparison proper is [`suite`]: every workload under every peer, in interleaved rounds.
 //! [`nine_loops`] takes the executor alone to loops too short for most executors, [`overhead`] takes
 //! the decision alone to one too short for any, [`blocking`] has items that wait, [`pauses`]
-//! pauses between calls and a busy neighbour, and [`build_cost`] times users' builds.
+//! pauses between calls and a busy neighbour, and [`build_cost`] times users' builds. [`simulate`] has no
+//! clock: it shows the cost model machines that are not here.
 
 mod blocking;
 mod build_cost;
@@ -27,8 +28,10 @@ mod pauses;
 mod peer;
 mod placement;
 mod plot;
+mod predict;
 mod report;
 mod score;
+mod simulate;
 mod spin;
 mod suite;
 mod table;

@@ -18,8 +18,14 @@ const CALLS: usize = 5_000;
 
 /// Nanoseconds per call, the median of differences within a round.
 pub(crate) fn serial_overhead(machine: MachineFacts, effort: &Effort) -> Estimate {
-    let facts =
-        LoopFacts { item_ns: 1.0, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 50.0, contention: 0.05 };
+    let facts = LoopFacts {
+        item_ns: 1.0,
+        item_cv: 0.1,
+        piece_ns: 0.0,
+        reduce_ns: 50.0,
+        contention: 0.05,
+        coherency: 0.0,
+    };
     let mut numbers = SumOfSquares::prepare(ITEMS);
     let peers = [Peer::Serial, Peer::Profiled(profiled(facts, machine))];
     let samples = interleave(&peers, effort.pick(51, 201), |peer| {

@@ -339,7 +339,14 @@ mod tests {
     };
 
     fn facts(item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, item_cv: 0.9, piece_ns: 0.0, reduce_ns: 20.0, contention: 0.02 }
+        LoopFacts {
+            item_ns,
+            item_cv: 0.9,
+            piece_ns: 0.0,
+            reduce_ns: 20.0,
+            contention: 0.02,
+            coherency: 0.0,
+        }
     }
 
     fn text(facts: &LoopFacts, workers: usize, len: usize) -> String {

@@ -18,6 +18,9 @@ use crate::stats::{median, quantile, trimmed_mean};
 /// there are others.
 const CALLS_PER_SETTING: usize = 3;
 
+/// What is assumed of items of which there are too few in a call, or which are too cheap, to tell how they vary.
+const UNKNOWN_CV: f64 = 0.5;
+
 /// As many helpers as there are, all of them hot.
 pub(crate) const HOT: usize = usize::MAX;
 
@@ -146,32 +149,38 @@ pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<
     let class = dominant(classes)?;
     let item_ns = class.item_ns().filter(|item_ns| *item_ns > 0.0)?;
     let unit_ns = item_ns / class.cost.0;
-    let item_cv = if class.item_sd.is_empty() { 0.0 } else { median(&class.item_sd) / item_ns };
+    let item_cv =
+        if class.item_sd.is_empty() { UNKNOWN_CV } else { median(&class.item_sd) / item_ns };
     let reduce_ns = if class.reduce.is_empty() { 0.0 } else { median(&class.reduce) };
     let item = LoopFacts { item_ns: unit_ns, item_cv, reduce_ns, ..LoopFacts::default() };
     let rows: Vec<Row> = classes.iter().flat_map(|class| rows(class, item, machine)).collect();
     let enough: Vec<Row> =
         rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();
-    let (contention, piece_ns) = non_negative_fit(if enough.is_empty() { &rows } else { &enough });
-    Some(LoopFacts { contention, piece_ns, ..item })
+    let [contention, piece_ns, coherency] =
+        non_negative_fit(if enough.is_empty() { &rows } else { &enough });
+    Some(LoopFacts { contention, piece_ns, coherency, ..item })
 }
 
-/// One setting of one size, as an equation `contention·x + piece_ns·y = z` in fractions of the
+/// One setting of one size, as an equation `contention·x + piece_ns·y + coherency·z = unexplained` in fractions of the
 /// observed time.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    contention: f64,
-    piece: f64,
+    /// Of contention, pieces and coherency.
+    coefficients: [f64; UNKNOWNS],
     unexplained: f64,
     weight: f64,
     calls: usize,
 }
+
+const UNKNOWNS: usize = 3;
 
 fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> {
     // Other sizes may have other item times (caches, other data): what handing out costs is then
     // judged against their own.
     let item_ns = class.item_ns().unwrap_or(class.at_cost(&item).item_ns);
     let item = LoopFacts { item_ns, ..item };
+    let fastest = class.settings.iter().map(|setting| trimmed_mean(&setting.wall));
+    let fastest = fastest.fold(f64::INFINITY, f64::min);
     class
         .settings
         .iter()
@@ -179,19 +188,20 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
         .map(|setting| {
             let plan =
                 Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
-            let time = |contention: f64, piece_ns: f64| {
-                let item = LoopFacts { contention, piece_ns, ..item };
+            let time = |contention: f64, piece_ns: f64, coherency: f64| {
+                let item = LoopFacts { contention, piece_ns, coherency, ..item };
                 let hot = setting.hot as usize;
                 model::predict(class.items as usize, plan, &item, machine, hot).total()
             };
-            // The model is linear in both, so differences give its coefficients exactly.
-            let plain = time(0.0, 0.0);
+            // The model is linear in all three, so differences give its coefficients exactly.
+            let plain = time(0.0, 0.0, 0.0);
             let observed = trimmed_mean(&setting.wall);
             Row {
-                contention: (time(1.0, 0.0) - plain) / observed,
-                piece: (time(0.0, 1.0) - plain) / observed,
+                coefficients: [time(1.0, 0.0, 0.0), time(0.0, 1.0, 0.0), time(0.0, 0.0, 1.0)]
+                    .map(|with_one| (with_one - plain) / observed),
                 unexplained: (observed - plain) / observed,
-                weight: (setting.wall.len() as f64).min(100.0),
+                // The model need not be right about plans that nobody would choose.
+                weight: (setting.wall.len() as f64).min(100.0) * (fastest / observed).powi(2),
                 calls: setting.wall.len(),
             }
         })
@@ -199,32 +209,65 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
         .collect()
 }
 
-/// Weighted least squares in two unknowns that may not be negative: the best of the solutions with
-/// both, with one, and with neither.
-fn non_negative_fit(rows: &[Row]) -> (f64, f64) {
+/// Weighted least squares in unknowns that may not be negative: the best of the solutions for each choice of those
+/// that are not zero, the simplest first.
+fn non_negative_fit(rows: &[Row]) -> [f64; UNKNOWNS] {
+    const CHOICES: [&[usize]; 8] = [&[], &[0], &[1], &[2], &[0, 1], &[1, 2], &[0, 2], &[0, 1, 2]];
+    let error = |solution: &[f64; UNKNOWNS]| {
+        let explained = |row: &Row| dot(&row.coefficients, solution);
+        rows.iter().map(|row| row.weight * (explained(row) - row.unexplained).powi(2)).sum::<f64>()
+    };
+    let solutions = CHOICES.iter().filter_map(|choice| least_squares(rows, choice));
+    solutions
+        .filter(|solution| solution.iter().all(|x| x.is_finite() && *x >= 0.0))
+        .map(|solution| (error(&solution), solution))
+        // Two that differ in their last digits are equally good: the simpler one is taken.
+        .reduce(|best, next| if next.0 < best.0 * (1.0 - 1e-9) { next } else { best })
+        .map_or([0.0; UNKNOWNS], |(_, solution)| solution)
+}
+
+fn dot(a: &[f64; UNKNOWNS], b: &[f64; UNKNOWNS]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The solution in which only the unknowns of `choice` are not zero; `None` where the rows cannot tell these
+/// apart.
+fn least_squares(rows: &[Row], choice: &[usize]) -> Option<[f64; UNKNOWNS]> {
     let sum =
         |term: &dyn Fn(&Row) -> f64| rows.iter().map(|row| row.weight * term(row)).sum::<f64>();
-    let xx = sum(&|row| row.contention * row.contention);
-    let yy = sum(&|row| row.piece * row.piece);
-    let xy = sum(&|row| row.contention * row.piece);
-    let xz = sum(&|row| row.contention * row.unexplained);
-    let yz = sum(&|row| row.piece * row.unexplained);
-    let determinant = xx * yy - xy * xy;
-    let both = ((xz * yy - yz * xy) / determinant, (yz * xx - xz * xy) / determinant);
-    let candidates = [(0.0, 0.0), (xz / xx, 0.0), (0.0, yz / yy), both];
-    let error = |(a, r): (f64, f64)| {
-        sum(&|row| (row.contention * a + row.piece * r - row.unexplained).powi(2))
-    };
-    // A determinant near zero says that the settings cannot tell the two apart.
-    let distinct = determinant > 1e-9 * xx * yy;
-    candidates
-        .into_iter()
-        .enumerate()
-        .filter(|(index, _)| *index != 3 || distinct)
-        .map(|(_, candidate)| candidate)
-        .filter(|(a, r)| a.is_finite() && r.is_finite() && *a >= 0.0 && *r >= 0.0)
-        .min_by(|a, b| error(*a).total_cmp(&error(*b)))
-        .unwrap_or((0.0, 0.0))
+    let at = |i: usize, j: usize| sum(&|row| row.coefficients[i] * row.coefficients[j]);
+    // The normal equations, each unknown in units of its own size, and their right-hand side.
+    let scale: Vec<f64> = choice.iter().map(|&i| at(i, i).sqrt()).collect();
+    let mut matrix: Vec<Vec<f64>> = choice
+        .iter()
+        .zip(&scale)
+        .map(|(&i, si)| {
+            let mut row: Vec<f64> =
+                choice.iter().zip(&scale).map(|(&j, sj)| at(i, j) / (si * sj)).collect();
+            row.push(sum(&|row| row.coefficients[i] * row.unexplained) / si);
+            row
+        })
+        .collect();
+    // Gauss and Jordan. The matrix is that of correlations: a small pivot says that settings tell two unknowns
+    // apart by noise alone.
+    for pivot in 0..choice.len() {
+        let size = matrix[pivot][pivot];
+        let is_told = size > 1e-6;
+        if !is_told {
+            return None;
+        }
+        matrix[pivot].iter_mut().for_each(|x| *x /= size);
+        let by = matrix[pivot].clone();
+        for (_, row) in matrix.iter_mut().enumerate().filter(|(index, _)| *index != pivot) {
+            let factor = row[pivot];
+            row.iter_mut().zip(&by).for_each(|(x, by)| *x -= factor * by);
+        }
+    }
+    let mut solution = [0.0; UNKNOWNS];
+    for ((&unknown, row), scale) in choice.iter().zip(&matrix).zip(&scale) {
+        solution[unknown] = row[choice.len()] / scale;
+    }
+    Some(solution)
 }
 
 /// Speed-up of a plan while only the recording is known: of the setting nearest to the plan.

@@ -78,6 +78,7 @@ fn items_of_different_cost_are_fitted_by_the_unit() {
         item_cv: 0.2,
         piece_ns: 100.0,
         contention: 0.05,
+        coherency: 0.0,
         ..LoopFacts::default()
     };
     let mut seen = Observations::default();
@@ -114,7 +115,8 @@ fn known_facts_are_found_again() {
         (25.0, 0.0, 3_000.0, 50.0),
         (5_000.0, 0.0, 0.0, 0.0),
     ] {
-        let truth = LoopFacts { item_ns, item_cv: 0.4, piece_ns, reduce_ns, contention };
+        let truth =
+            LoopFacts { item_ns, item_cv: 0.4, piece_ns, reduce_ns, contention, coherency: 0.0 };
         for noise in [0.0, 0.03] {
             let measured = measured(truth, &[10_000], 4, noise);
             let facts = measured.section(MACHINE).loops["demo::f"].facts;

@@ -187,8 +187,14 @@ mod tests {
     };
 
     fn measurement(item_ns: f64, machine: MachineFacts, tokens: &str) -> Measurement {
-        let item =
-            LoopFacts { item_ns, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 20.0, contention: 0.02 };
+        let item = LoopFacts {
+            item_ns,
+            item_cv: 0.1,
+            piece_ns: 0.0,
+            reduce_ns: 20.0,
+            contention: 0.02,
+            coherency: 0.0,
+        };
         let time = |plan| model::predict(2_000, plan, &item, &machine, 0).total();
         let settings = (2..=4).flat_map(|workers| [10, 40, 160].map(|chunk| (workers, chunk)));
         let settings = settings.map(|(workers, chunk)| SettingTimes {

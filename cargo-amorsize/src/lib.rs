@@ -50,8 +50,12 @@ mod verification;
 
 use std::process::ExitCode;
 
+use amorsize_profile::{Record, Section};
+
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Result};
+use crate::fit::{Measurement, Source};
+use crate::observations::Observations;
 use crate::project::Project;
 
 /// Runs the command line that this process was started with.
@@ -78,6 +82,16 @@ fn execute(cli: &Cli) -> Result<()> {
         Command::Explain(options) => explain::explain(&project()?, options),
         Command::Info(options) => info::info(Project::find(&cli.manifest)?.as_ref(), options),
     }
+}
+
+/// The facts of loops as `tune` fits them to what recording processes wrote; `None` where none of them says which
+/// machine it was on. For simulations; like everything here but the exit codes, it may change in any release.
+#[doc(hidden)]
+pub fn fitted(records: impl IntoIterator<Item = Record>) -> Option<Section> {
+    let mut seen = Observations::default();
+    records.into_iter().for_each(|record| seen.add(record));
+    let measurement = Measurement::new(&seen, |_| Some(Source::default()))?;
+    Some(measurement.section(measurement.machine.facts))
 }
 
 /// Shows an error: the output of a program that failed, what is wrong, and what to do next.

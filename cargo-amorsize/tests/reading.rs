@@ -17,6 +17,7 @@ fn profile(name: &str, tokens: &str) -> String {
             piece_ns: 0.0,
             reduce_ns: 30.0,
             contention: 0.05,
+            coherency: 0.0,
         },
         parallel_from: Some(300),
         plan: ReviewedPlan { items: 20_000, cost: 1.0, workers: 2, chunk: 500, speedup: 1.8 },

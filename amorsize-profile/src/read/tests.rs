@@ -262,12 +262,12 @@ fn every_kind_of_damage_is_said_with_its_line() {
         (
             "= \"0123456789abcdef\"",
             "= 1",
-            "amorsize.toml:55: `untuned`: `source_stats::group` is a whole number, not a string",
+            "amorsize.toml:58: `untuned`: `source_stats::group` is a whole number, not a string",
         ),
         (
             "0123456789abcdef",
             "0123456789abcde",
-            "amorsize.toml:55: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
+            "amorsize.toml:58: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
              digits",
         ),
         ("180.5", "180.5\nuntuned = []", "amorsize.toml:7: `untuned` is an array, not a table"),

@@ -64,21 +64,22 @@ impl Blocks {
     }
 
     /// The standard deviation of one item's time, estimated from blocks of equal length: the mean of
-    /// `m` items varies with `1/√m` of an item's deviation. The estimate is the median absolute
-    /// deviation (times 1.4826, as for a normal distribution), so that a block during which the
-    /// system did something else counts little. `None` with fewer than four such blocks, or when
+    /// `m` items varies with `1/√m` of an item's deviation. Items that get dearer or cheaper along the way are
+    /// no variation: what counts is how far a block is from its neighbours' mean, `√(3/2)` of a deviation. The
+    /// estimate is the median of these (times 1.4826, as for a normal distribution), so that a block during
+    /// which the system did something else counts little. `None` with fewer than five such blocks, or when
     /// they are too short to be told apart.
     pub(super) fn item_sd_ns(&self) -> Option<f64> {
         let equal = &self.blocks[..self.blocks.len().saturating_sub(1)];
         let &(items, _) = equal.first()?;
         let too_short = self.total() < SHORTEST * self.blocks.len() as u32;
-        if equal.len() < 3 || too_short || equal.iter().any(|block| block.0 != items) {
+        if equal.len() < 4 || too_short || equal.iter().any(|block| block.0 != items) {
             return None;
         }
         let means: Vec<f64> =
             equal.iter().map(|(_, time)| time.as_nanos() as f64 / items as f64).collect();
-        let middle = median(means.clone());
-        let deviation = median(means.iter().map(|mean| (mean - middle).abs()).collect());
+        let apart = means.windows(3).map(|near| (near[1] - (near[0] + near[2]) / 2.0).abs());
+        let deviation = median(apart.collect()) / 1.5_f64.sqrt();
         Some(1.4826 * deviation * (items as f64).sqrt())
     }
 
@@ -194,22 +195,28 @@ mod tests {
 
     #[test]
     fn equal_items_have_no_deviation_whatever_disturbs_one_block() {
-        let sd = blocks(&[(4, 40), (4, 40), (4, 900), (4, 40), (2, 20)]).item_sd_ns();
-        assert_eq!(sd, Some(0.0));
+        let disturbed = [(4, 40), (4, 40), (4, 40), (4, 40), (4, 40), (4, 40), (4, 900), (2, 20)];
+        assert_eq!(blocks(&disturbed).item_sd_ns(), Some(0.0));
+    }
+
+    #[test]
+    fn items_that_get_dearer_along_the_way_do_not_vary() {
+        let rising = [(4, 40), (4, 80), (4, 120), (4, 160), (4, 200), (3, 200)];
+        assert_eq!(blocks(&rising).item_sd_ns(), Some(0.0));
     }
 
     #[test]
     fn the_deviation_of_items_is_larger_than_that_of_their_means() {
-        let single = blocks(&[(1, 10), (1, 20), (1, 30), (1, 20)]).item_sd_ns();
-        let four = blocks(&[(4, 40), (4, 80), (4, 120), (4, 80)]).item_sd_ns();
-        assert_eq!(single.map(f64::round), Some(14_826.0));
+        let single = blocks(&[(1, 10), (1, 20), (1, 10), (1, 20), (1, 10)]).item_sd_ns();
+        let four = blocks(&[(4, 40), (4, 80), (4, 40), (4, 80), (4, 40)]).item_sd_ns();
+        assert_eq!(single.map(f64::round), Some((14_826.0 / 1.5_f64.sqrt()).round()));
         assert_eq!(four, single.map(|sd| sd * 2.0));
     }
 
     #[test]
     fn too_few_too_short_or_unequal_blocks_tell_nothing() {
-        assert_eq!(blocks(&[(1, 10), (1, 20), (1, 20)]).item_sd_ns(), None);
-        assert_eq!(blocks(&[(1, 1), (1, 2), (1, 0), (1, 1)]).item_sd_ns(), None);
+        assert_eq!(blocks(&[(1, 10), (1, 20), (1, 20), (1, 20)]).item_sd_ns(), None);
+        assert_eq!(blocks(&[(1, 1), (1, 2), (1, 0), (1, 1), (1, 1)]).item_sd_ns(), None);
         assert_eq!(blocks(&[(1, 10), (2, 20), (4, 40), (8, 80)]).item_sd_ns(), None);
     }
 }

@@ -58,10 +58,15 @@ struct Call<'a> {
     /// Workers who offer something.
     offering: BTreeSet<usize>,
     idle: BTreeSet<usize>,
-    /// Workers who process items at the moment.
+    /// Workers who process items at the moment, and the folder that each of them is at.
     active: usize,
-    is_active: Vec<bool>,
-    events: BinaryHeap<Reverse<Free>>,
+    folder_of: Vec<usize>,
+    /// Workers who are free at a time, and those who are once so much work is done: all who process items
+    /// slow each other down alike, whatever they are at.
+    now_ns: f64,
+    free: BinaryHeap<Reverse<Free>>,
+    work_ns: f64,
+    done: BinaryHeap<Reverse<Free>>,
     folders: Vec<Folder>,
 }
 
@@ -90,8 +95,11 @@ pub(super) fn time_ns(
         offering: BTreeSet::new(),
         idle: BTreeSet::new(),
         active: 0,
-        is_active: vec![false; workers],
-        events: BinaryHeap::new(),
+        folder_of: vec![0; workers],
+        now_ns: 0.0,
+        free: BinaryHeap::new(),
+        work_ns: 0.0,
+        done: BinaryHeap::new(),
         folders: vec![Folder { parent: 0, end_ns: 0.0 }],
     };
     call.run()
@@ -105,36 +113,59 @@ impl Call<'_> {
             self.offer(0, right);
             self.offer(0, left);
         }
-        self.events.push(Reverse(Free { at_ns: 0.0, worker: 0 }));
-        while let Some(Reverse(Free { at_ns, worker })) = self.events.pop() {
-            if std::mem::take(&mut self.is_active[worker]) {
-                self.active -= 1;
-            }
+        self.free.push(Reverse(Free { at_ns: 0.0, worker: 0 }));
+        while let Some(worker) = self.next() {
             if self.missing > 0 && !self.offering.is_empty() {
-                self.summon(worker, at_ns);
+                self.summon(worker);
             } else if let Some(task) = self.offers[worker].pop_back() {
                 self.note_offers(worker);
-                self.process(worker, task, at_ns);
+                self.process(worker, task, 0.0);
             } else {
-                self.steal(worker, at_ns);
+                self.steal(worker);
             }
         }
         self.reduced()
     }
 
+    /// Goes on to the next moment in which a worker has nothing to do.
+    fn next(&mut self) -> Option<usize> {
+        let slowdown = self.host.sharing.slowdown(self.active.max(1));
+        let free_ns = self.free.peek().map_or(f64::INFINITY, |Reverse(free)| free.at_ns);
+        let done_ns = self.done.peek().map_or(f64::INFINITY, |Reverse(done)| {
+            self.now_ns + (done.at_ns - self.work_ns) * slowdown
+        });
+        let next_ns = free_ns.min(done_ns);
+        let worker = if done_ns <= free_ns {
+            let Reverse(Free { at_ns, worker }) = self.done.pop()?;
+            self.work_ns = at_ns;
+            self.active -= 1;
+            let folder = self.folder_of[worker];
+            self.folders[folder].end_ns = next_ns;
+            worker
+        } else {
+            self.work_ns += (next_ns - self.now_ns) / slowdown;
+            self.free.pop()?.0.worker
+        };
+        self.now_ns = next_ns;
+        Some(worker)
+    }
+
     /// A worker hands one helper to the pool.
-    fn summon(&mut self, worker: usize, at_ns: f64) {
+    fn summon(&mut self, worker: usize) {
         self.missing -= 1;
         self.summoned += 1;
         let is_hot = self.summoned <= self.hot;
         let (spawn_ns, wake_ns) = self.host.start_ns(is_hot, &mut self.random);
-        let free = |worker, at_ns| Reverse(Free { at_ns, worker });
-        self.events.push(free(worker, at_ns + spawn_ns));
-        self.events.push(free(self.summoned, at_ns + spawn_ns + wake_ns));
+        self.is_free_at(worker, self.now_ns + spawn_ns);
+        self.is_free_at(self.summoned, self.now_ns + spawn_ns + wake_ns);
+    }
+
+    fn is_free_at(&mut self, worker: usize, at_ns: f64) {
+        self.free.push(Reverse(Free { at_ns, worker }));
     }
 
     /// Takes the largest offer of the next worker who has one.
-    fn steal(&mut self, worker: usize, at_ns: f64) {
+    fn steal(&mut self, worker: usize) {
         let next = self.offering.range(worker..).next().or_else(|| self.offering.first());
         let Some(&victim) = next else {
             self.idle.insert(worker);
@@ -143,12 +174,12 @@ impl Call<'_> {
         let task = self.offers[victim].pop_front().expect("it offers something");
         self.note_offers(victim);
         let folder = self.folders.len();
-        self.folders.push(Folder { parent: task.folder, end_ns: at_ns });
-        self.process(worker, Task { folder, ..task }, at_ns + self.host.steal_ns);
+        self.folders.push(Folder { parent: task.folder, end_ns: self.now_ns });
+        self.process(worker, Task { folder, ..task }, self.host.steal_ns);
     }
 
-    /// Processes the first chunk of a run and offers the rest in halves.
-    fn process(&mut self, worker: usize, mut task: Task, at_ns: f64) {
+    /// Processes the first chunk of a run, after so much else, and offers the rest in halves.
+    fn process(&mut self, worker: usize, mut task: Task, before_ns: f64) {
         let mut offered = 0;
         while let Some((left, right)) = self.halves(task) {
             self.offer(worker, right);
@@ -156,16 +187,14 @@ impl Call<'_> {
             task = left;
         }
         self.active += 1;
-        self.is_active[worker] = true;
-        let slowed = self.host.sharing.slowdown(self.active) / self.host.speed(worker);
-        let items_ns = self.items.time_ns(task.start, task.end) * slowed;
-        let end_ns = at_ns + self.host.claim_ns + self.items.piece_ns + items_ns;
-        self.folders[task.folder].end_ns = self.folders[task.folder].end_ns.max(end_ns);
-        self.events.push(Reverse(Free { at_ns: end_ns, worker }));
+        self.folder_of[worker] = task.folder;
+        let items_ns = self.items.time_ns(task.start, task.end) / self.host.speed(worker);
+        let work_ns = before_ns + self.host.claim_ns + self.items.piece_ns + items_ns;
+        self.done.push(Reverse(Free { at_ns: self.work_ns + work_ns, worker }));
         // Those who look for work see what was just offered.
         for _ in 0..offered {
             let Some(idle) = self.idle.pop_first() else { break };
-            self.events.push(Reverse(Free { at_ns, worker: idle }));
+            self.is_free_at(idle, self.now_ns);
         }
     }
 

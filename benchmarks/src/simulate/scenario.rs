@@ -207,6 +207,44 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// What sets it apart, in a few words.
+    pub(super) fn kind(&self) -> String {
+        let Scenario { host, tuned, hot, .. } = self;
+        let mut kind = vec![match tuned.variation {
+            Variation::Independent(deviation) => format!("varied {deviation:.2}"),
+            Variation::Blocks { deviation, items } => format!("blocks {deviation:.2}/{items}"),
+            Variation::LongTail => "long tail".to_owned(),
+        }];
+        if tuned.trend != 1.0 {
+            kind.push(format!("trend {:.2}", tuned.trend));
+        }
+        match host.sharing {
+            Sharing::None => {}
+            Sharing::Scalability { contention, coherency } => {
+                kind.push(format!("usl {contention:.3} {coherency:.0e}"));
+            }
+            Sharing::Bandwidth { workers } => kind.push(format!("bandwidth {workers:.1}")),
+        }
+        if tuned.piece_ns > 0.0 {
+            kind.push(format!("piece {:.0}", tuned.piece_ns));
+        }
+        if tuned.reduce_ns > 1_000.0 {
+            kind.push(format!("reduce {:.0}", tuned.reduce_ns));
+        }
+        if *hot + 1 < host.workers {
+            kind.push(format!("{hot} hot"));
+        }
+        if host.stragglers > 0.0 {
+            kind.push("stragglers".to_owned());
+        }
+        if host.slow_cores > 0 {
+            kind.push("slow cores".to_owned());
+        }
+        kind.join(", ")
+    }
+}
+
 impl Host {
     fn random(workers: usize, random: &mut fastrand::Rng) -> Self {
         let spawn_ns = between(50.0, 1_000.0, random);
@@ -236,7 +274,7 @@ impl Host {
 }
 
 /// Evenly distributed logarithm.
-fn between(low: f64, high: f64, random: &mut fastrand::Rng) -> f64 {
+pub(super) fn between(low: f64, high: f64, random: &mut fastrand::Rng) -> f64 {
     (low.ln() + random.f64() * (high / low).ln()).exp()
 }
 
@@ -271,8 +309,7 @@ mod tests {
                 Variation::Blocks { deviation: 0.5, items: 7 },
                 Variation::LongTail,
             ] {
-                let tuned =
-                    Loop { item_ns: 10.0, variation, trend, piece_ns: 0.0, reduce_ns: 0.0 };
+                let tuned = Loop { item_ns: 10.0, variation, trend, piece_ns: 0.0, reduce_ns: 0.0 };
                 let items = tuned.items(200_000, random);
                 let mean = items.time_ns(0, items.len()) / items.len() as f64;
                 assert!((9.0..11.0).contains(&mean), "{trend} {variation:?}: {mean}");
@@ -282,7 +319,8 @@ mod tests {
 
     #[test]
     fn scenarios_reach_from_one_worker_to_a_thousand() {
-        let workers: Vec<usize> = (0..500).map(|seed| Scenario::random(seed).host.workers).collect();
+        let workers: Vec<usize> =
+            (0..500).map(|seed| Scenario::random(seed).host.workers).collect();
         assert!(workers.iter().min() == Some(&1) && workers.iter().any(|&w| w > 900));
         assert!(workers.iter().all(|w| (1..=1_024).contains(w)));
     }

@@ -1,0 +1,157 @@
+//! How well the model predicts: every workload is swept and fitted, then the chosen plan is measured anew.
+
+use std::fmt;
+use std::time::Duration;
+
+use amorsize::expansion::{LoopFacts, MachineFacts};
+use amorsize_runtime::model::{self, Limits, Plan};
+use serde::Serialize;
+
+use crate::case::Case;
+use crate::cli::Effort;
+use crate::estimate::median;
+use crate::fit::{Sweep, fit};
+use crate::host::Host;
+use crate::output;
+use crate::peer::HOT;
+use crate::score::quantile;
+use crate::table::{Table, time};
+use crate::workload::Workload;
+use crate::workloads::{Visit, visit_all};
+
+/// Where serial and parallel are so close, either is right.
+const CLOSE: f64 = 1.2;
+/// Of shorter calls the clock and the call itself make up too much.
+const SHORTEST_NS: f64 = 1_000.0;
+
+/// Everything measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    host: Host,
+    predictions: Vec<Prediction>,
+}
+
+/// One workload at one size. Times in nanoseconds per call.
+#[derive(Debug, Serialize)]
+struct Prediction {
+    workload: &'static str,
+    n: usize,
+    plan: String,
+    predicted_ns: f64,
+    measured_ns: f64,
+    serial_ns: f64,
+    /// The best parallel plan of the sweep, measured again.
+    parallel_ns: f64,
+    is_parallel: bool,
+}
+
+impl Prediction {
+    /// In percent of what was measured.
+    fn error_percent(&self) -> f64 {
+        100.0 * (self.predicted_ns / self.measured_ns - 1.0).abs()
+    }
+
+    /// Whether serial or parallel is right; `None` where the two are close.
+    fn gate_right(&self) -> Option<bool> {
+        let gain = self.serial_ns / self.parallel_ns;
+        let is_close = (1.0 / CLOSE..CLOSE).contains(&gain);
+        (!is_close).then_some(self.is_parallel == (gain > 1.0))
+    }
+}
+
+pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
+    let machine = Host::machine();
+    let mut predicting = Predicting { effort, machine, predictions: Vec::new() };
+    visit_all(&mut predicting)?;
+    if predicting.predictions.is_empty() {
+        return Err("the filter leaves no workload".to_owned());
+    }
+    Ok(Results { host: Host::new(machine), predictions: predicting.predictions })
+}
+
+struct Predicting<'a> {
+    effort: &'a Effort,
+    machine: MachineFacts,
+    predictions: Vec<Prediction>,
+}
+
+impl Visit for Predicting<'_> {
+    fn visit<W: Workload>(&mut self) -> Result<(), String> {
+        let included = |n: &usize| self.effort.includes(&format!("{}/{n}", W::NAME));
+        let sizes: Vec<usize> = W::SIZES.iter().copied().filter(included).collect();
+        // A fork has no facts to predict from.
+        if sizes.is_empty() || W::FORKS {
+            return Ok(());
+        }
+        output::status(W::NAME);
+        let mut cases = sizes.into_iter().map(Case::<W>::prepare).collect::<Result<Vec<_>, _>>()?;
+        let budget = Duration::from_millis(self.effort.pick(900, 3_000));
+        let sweeps: Vec<_> = cases.iter_mut().map(|case| case.sweep(budget)).collect();
+        let facts = fit(&sweeps, &self.machine);
+        for (case, sweep) in cases.iter_mut().zip(&sweeps) {
+            if sweep.serial_ns() >= SHORTEST_NS {
+                self.predictions.push(self.prediction(case, sweep, facts, budget));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Predicting<'_> {
+    fn prediction<W: Workload>(
+        &self,
+        case: &mut Case<W>,
+        sweep: &Sweep,
+        facts: LoopFacts,
+        budget: Duration,
+    ) -> Prediction {
+        let n = case.n();
+        // The runtime, too, learns what items take at each size.
+        let facts = LoopFacts { item_ns: sweep.serial_ns() / n as f64, ..facts };
+        let limits = Limits::cores(rayon::current_num_threads());
+        let decision = model::decide(n, &facts, &self.machine, &limits, HOT);
+        let [serial_ns, parallel_ns, measured_ns] = case.measure(sweep, decision.plan, budget);
+        Prediction {
+            workload: W::NAME,
+            n,
+            plan: match decision.plan {
+                Plan::Serial => "serial".to_owned(),
+                Plan::Parallel { workers, chunk } => format!("{workers}×{chunk}"),
+            },
+            predicted_ns: decision.terms.total(),
+            measured_ns,
+            serial_ns,
+            parallel_ns,
+            is_parallel: decision.plan != Plan::Serial,
+        }
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heads = ["workload/items", "plan", "predicted", "measured", "error", "serial", "gate"];
+        let mut table = Table::new(heads);
+        for each in &self.predictions {
+            table.row([
+                format!("{}/{}", each.workload, each.n),
+                each.plan.clone(),
+                time(each.predicted_ns),
+                time(each.measured_ns),
+                format!("{:.1}%", each.error_percent()),
+                time(each.serial_ns),
+                match each.gate_right() {
+                    None => "close".to_owned(),
+                    Some(true) => "right".to_owned(),
+                    Some(false) => "wrong".to_owned(),
+                },
+            ]);
+        }
+        let errors: Vec<f64> = self.predictions.iter().map(Prediction::error_percent).collect();
+        let gates: Vec<bool> = self.predictions.iter().filter_map(Prediction::gate_right).collect();
+        let right = gates.iter().filter(|right| **right).count();
+        write!(f, "{}\n{table}\n", self.host)?;
+        writeln!(f, "predict_error_median_percent: {:.2}", median(&errors))?;
+        writeln!(f, "predict_error_p90_percent: {:.2}", quantile(errors, 0.9))?;
+        writeln!(f, "gate_right_percent: {:.1}", 100.0 * right as f64 / gates.len() as f64)
+    }
+}

@@ -1,0 +1,151 @@
+//! Random loops on random machines of up to 1,024 cores: plans of the cost model against the best that trying
+//! all finds.
+//!
+//! A scenario's truth is known to the `engine` alone, which carries a call out event by event. A
+//! `recording` of such calls, with noise, goes through the same fit as real ones; the model decides from
+//! its facts, and the `oracle` tries all plans for the same call. Nothing here is shared with the model.
+
+mod engine;
+mod oracle;
+mod recording;
+mod scenario;
+
+use std::fmt;
+
+use amorsize_runtime::model::{self, Limits, Plan};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::cli::Effort;
+use crate::estimate::geometric_mean;
+use crate::table::{Table, count, time};
+use scenario::Scenario;
+
+/// Scenarios; quick and thorough.
+const SCENARIOS: (u64, u64) = (400, 2_000);
+/// Where serial and parallel are so close, either is right.
+const CLOSE: f64 = 1.2;
+/// The worst ones are shown.
+const SHOWN: usize = 12;
+
+/// Everything that came out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    /// By regret, the worst first.
+    outcomes: Vec<Outcome>,
+}
+
+/// What became of one scenario. Times in nanoseconds.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    seed: u64,
+    cores: usize,
+    items: usize,
+    /// What is unusual about it.
+    kind: String,
+    serial_ns: f64,
+    chosen: String,
+    chosen_ns: f64,
+    predicted_ns: f64,
+    best: String,
+    best_ns: f64,
+    /// Serial or parallel, as it should be; `None` where the two are close.
+    gate_right: Option<bool>,
+}
+
+impl Outcome {
+    fn regret(&self) -> f64 {
+        self.chosen_ns / self.best_ns
+    }
+}
+
+pub(crate) fn run(effort: &Effort) -> Results {
+    let scenarios = effort.pick(SCENARIOS.0, SCENARIOS.1);
+    let mut outcomes: Vec<Outcome> = (0..scenarios).into_par_iter().map(outcome).collect();
+    outcomes.sort_by(|a, b| b.regret().total_cmp(&a.regret()));
+    Results { outcomes }
+}
+
+fn outcome(seed: u64) -> Outcome {
+    let scenario = Scenario::random(seed);
+    let Scenario { host, tuned, n, hot, .. } = &scenario;
+    let (n, hot) = (*n, *hot);
+    let random = &mut fastrand::Rng::with_seed(!seed);
+    let profile = cargo_amorsize::fitted(recording::records(&scenario, random));
+    let profile = profile.expect("a recording has a machine");
+    // What the recorder cannot fit stays serial, as in a program whose profile lacks the loop's entry.
+    let decision = profile.loops.get(recording::NAME).map(|entry| {
+        model::decide(n, &entry.facts, &profile.facts, &Limits::cores(host.workers), hot)
+    });
+    let chosen = decision.map_or(Plan::Serial, |decision| decision.plan);
+
+    let items = tuned.items(n, random);
+    let serial_ns = items.time_ns(0, n);
+    let chosen_ns = match chosen {
+        Plan::Serial => serial_ns,
+        Plan::Parallel { workers, chunk } => oracle::time_ns(host, &items, (workers, chunk), hot),
+    };
+    let parallel = oracle::best(host, &items, hot);
+    let parallel_ns = parallel.map_or(f64::INFINITY, |(_, ns)| ns);
+    let pays = parallel_ns < serial_ns;
+    let best = match parallel {
+        Some((plan, _)) if pays => text(plan),
+        _ => "serial".to_owned(),
+    };
+    let gain = serial_ns / parallel_ns;
+    let is_close = (1.0 / CLOSE..CLOSE).contains(&gain);
+    Outcome {
+        seed,
+        cores: host.workers,
+        items: n,
+        kind: scenario.kind(),
+        serial_ns,
+        chosen: match chosen {
+            Plan::Serial => "serial".to_owned(),
+            Plan::Parallel { workers, chunk } => text((workers, chunk)),
+        },
+        chosen_ns,
+        predicted_ns: decision.map_or(f64::NAN, |decision| decision.terms.total()),
+        best,
+        best_ns: serial_ns.min(parallel_ns).min(chosen_ns),
+        gate_right: (!is_close).then_some((chosen != Plan::Serial) == pays),
+    }
+}
+
+fn text((workers, chunk): (usize, usize)) -> String {
+    format!("{workers}×{chunk}")
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heads =
+            ["seed", "cores", "items", "serial", "chosen", "", "best", "", "regret", "kind"];
+        let mut table = Table::new(heads);
+        for outcome in self.outcomes.iter().take(SHOWN) {
+            table.row([
+                outcome.seed.to_string(),
+                count(outcome.cores),
+                count(outcome.items),
+                time(outcome.serial_ns),
+                outcome.chosen.clone(),
+                time(outcome.chosen_ns),
+                outcome.best.clone(),
+                time(outcome.best_ns),
+                format!("{:.2}", outcome.regret()),
+                outcome.kind.clone(),
+            ]);
+        }
+        let regrets: Vec<f64> = self.outcomes.iter().map(Outcome::regret).collect();
+        let gates: Vec<bool> = self.outcomes.iter().filter_map(|o| o.gate_right).collect();
+        let right = gates.iter().filter(|right| **right).count();
+        writeln!(formatter, "{table}")?;
+        writeln!(formatter, "sim_scenarios: {}", regrets.len())?;
+        let numbers = [
+            ("sim_regret_geomean", geometric_mean(regrets.iter().copied())),
+            ("sim_regret_p95", regrets[regrets.len() / 20]),
+            ("sim_regret_max", regrets[0]),
+            ("sim_gate_right_percent", 100.0 * right as f64 / gates.len() as f64),
+        ];
+        numbers.into_iter().try_for_each(|(name, value)| writeln!(formatter, "{name}: {value:.3}"))
+    }
+}
