@@ -235,6 +235,9 @@ fn new_loop(
     let deterministic = yes("deterministic", options.deterministic);
     let on_pool = yes("on_pool", options.on_pool);
     let io = yes("io", options.io);
+    let memory_bytes = some("memory_bytes", options.memory.map(|n| quote!(#n)));
+    let memory_permille = some("memory_permille", options.memory_fraction.map(|n| quote!(#n)));
+    let respect_load = yes("respect_load", options.respect_load);
     quote! {
         {
             #tracking
@@ -245,6 +248,7 @@ fn new_loop(
             #[allow(clippy::needless_update)]
             const OPTIONS: #expansion::Options = #expansion::Options {
                 #max_workers #chunk #chunk_ns #deterministic #on_pool #io
+                #memory_bytes #memory_permille #respect_load
                 ..#expansion::Options::NONE
             };
             #expansion::Loop::new(NAME, OPTIONS, #expansion::select(PROFILED, NAME))

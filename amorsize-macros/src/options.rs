@@ -1,13 +1,14 @@
 //! The options in `#[tune(…)]`.
 
+use amorsize_profile::{parse_size, permille};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Ident, LitInt, LitStr, Path, Result, Token, bracketed};
+use syn::{Error, Ident, Lit, LitInt, LitStr, Path, Result, Token, bracketed};
 
 const VALID: &str = "valid options are `kernel`, `max_workers = 4`, `chunk = 64`, \
-    `chunk_time = \"500us\"`, `cost = xs.len()`, `deterministic`, `on_pool`, `io`, `skip = 2`, `name = \"…\"` and \
-    `crate = path`";
+    `chunk_time = \"500us\"`, `cost = xs.len()`, `memory = \"500MB\"`, `memory_fraction = 0.5`, `respect_load`, \
+    `deterministic`, `on_pool`, `io`, `skip = 2`, `name = \"…\"` and `crate = path`";
 
 /// What the user fixed by hand.
 #[derive(Default)]
@@ -18,6 +19,11 @@ pub(crate) struct Options {
     pub(crate) chunk_time: Option<u64>,
     /// An expression for the units of work in one item.
     pub(crate) cost: Option<TokenStream>,
+    /// Of one item, in bytes.
+    pub(crate) memory: Option<u64>,
+    /// In thousandths.
+    pub(crate) memory_fraction: Option<u16>,
+    pub(crate) respect_load: Option<()>,
     pub(crate) deterministic: Option<()>,
     pub(crate) on_pool: Option<()>,
     pub(crate) io: Option<()>,
@@ -39,6 +45,9 @@ impl Parse for Options {
                 "chunk" => set(&mut options.chunk, &key, input, at_least_one)?,
                 "chunk_time" => set(&mut options.chunk_time, &key, input, duration)?,
                 "cost" => set(&mut options.cost, &key, input, expression)?,
+                "memory" => set(&mut options.memory, &key, input, size)?,
+                "memory_fraction" => set(&mut options.memory_fraction, &key, input, fraction)?,
+                "respect_load" => flag(&mut options.respect_load, (), &key, input)?,
                 "deterministic" => flag(&mut options.deterministic, (), &key, input)?,
                 "on_pool" => flag(&mut options.on_pool, (), &key, input)?,
                 "io" => flag(&mut options.io, (), &key, input)?,
@@ -72,6 +81,8 @@ impl Options {
             ("chunk", self.chunk.is_some()),
             ("chunk_time", self.chunk_time.is_some()),
             ("cost", self.cost.is_some()),
+            ("memory", self.memory.is_some()),
+            ("memory_fraction", self.memory_fraction.is_some()),
             ("deterministic", self.deterministic.is_some()),
             ("io", self.io.is_some()),
         ];
@@ -167,6 +178,32 @@ fn duration(input: ParseStream<'_>) -> Result<u64> {
     }
 }
 
+/// A size in bytes, such as `"500MB"`.
+fn size(input: ParseStream<'_>) -> Result<u64> {
+    match input.parse()? {
+        Lit::Str(text) => {
+            parse_size(&text.value()).map_err(|reason| Error::new(text.span(), reason))
+        }
+        other => Err(Error::new(
+            other.span(),
+            "expected a size in quotation marks, as in `\"500MB\"` or `\"1.5GiB\"`",
+        )),
+    }
+}
+
+/// A fraction in thousandths, such as `0.5`.
+fn fraction(input: ParseStream<'_>) -> Result<u16> {
+    let number: Lit = input.parse()?;
+    let value = match &number {
+        Lit::Float(number) => number.base10_parse().ok(),
+        Lit::Int(number) => number.base10_parse().ok(),
+        _ => None,
+    };
+    value.and_then(permille).ok_or_else(|| {
+        Error::new(number.span(), "expected a number above 0 and at most 1, as in `0.5`")
+    })
+}
+
 /// `2`, or `[2, 3]`.
 fn loop_numbers(input: ParseStream<'_>) -> Result<Vec<LitInt>> {
     let numbers: Vec<LitInt> = if input.peek(syn::token::Bracket) {
@@ -241,6 +278,25 @@ pub(crate) fn parse(tokens: TokenStream) -> (Options, Option<Error>) {
                     Error::new(Span::call_site(), format!("an option's value is missing: {VALID}"));
             }
             (Options::default(), Some(error))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_bytes_and_fractions_are_thousandths() {
+        let options = |text: &str| syn::parse_str::<Options>(text).map_err(|e| e.to_string());
+        let some =
+            options("memory = \"1.5GiB\", memory_fraction = 0.25, respect_load").expect("valid");
+        assert_eq!((some.memory, some.memory_fraction), (Some(3 << 29), Some(250)));
+        assert!(some.respect_load.is_some());
+        assert_eq!(options("memory_fraction = 1").expect("valid").memory_fraction, Some(1_000));
+        for wrong in ["0", "0.0", "-0.5", "1.001", "\"half\"", "1e9"] {
+            let error = options(&format!("memory_fraction = {wrong}")).err().expect(wrong);
+            assert!(error.contains("at most 1, as in `0.5`"), "{wrong}: {error}");
         }
     }
 }

@@ -1,15 +1,16 @@
 //! The file formats of Amorsize, and nothing else: the profile `amorsize.toml` and the records that
-//! a profile is fitted from, and how people write a size.
+//! a profile is fitted from, and how people write sizes and fractions.
 //!
 //! The crate is shared by the proc macro, the runtime and the command line. It must never depend on
 //! rayon or on a serialisation framework, because the proc macro builds it into the host part of
 //! every user's build.
 //!
-//! Without features there are the types, [`checksum`], [`parse_size`] and the lines of record files. The feature
-//! `toml` adds `Profile::load`, `Profile::parse` and `Profile::render`; the feature `write` adds
+//! Without features there are the types, [`checksum`], [`parse_size`], [`permille`] and the lines of record files.
+//! The feature `toml` adds `Profile::load`, `Profile::parse` and `Profile::render`; the feature `write` adds
 //! `update`, and raises the required Rust version to 1.89.
 
 mod checksum;
+mod fraction;
 mod profile;
 #[cfg(feature = "toml")]
 mod read;
@@ -25,6 +26,7 @@ mod write;
 mod write_error;
 
 pub use checksum::checksum;
+pub use fraction::permille;
 pub use profile::{
     FILE_NAME, LoopEntry, LoopFacts, MachineFacts, Profile, ReviewedPlan, Section, without_type,
 };

@@ -280,7 +280,7 @@ impl Context {
         let limits = self.target.limits_with(self.limits, len, &facts);
         let decision = model::decide(len, &facts, &machine, &limits, hot);
         if decision.plan != Plan::Serial {
-            return match self.in_pool(len, decision.plan, &facts) {
+            return match self.for_crew(len, decision.plan, &facts) {
                 Some((workers, chunk)) => Way::Crew { workers, chunk },
                 None => Way::Alone(Pacer::serial(self)),
             };
@@ -296,10 +296,11 @@ impl Context {
         Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first }))
     }
 
-    /// Workers and chunk of a plan that the cores allow, unless the pool is smaller and asks for another
-    /// one; `None` for serial.
-    fn in_pool(self, len: usize, plan: Plan, facts: &LoopFacts) -> Option<(usize, usize)> {
-        let limits = self.target.limit_by_pool(self.limits);
+    /// Workers and chunk of a plan that the cores allow, unless the pool, other work on the machine or the memory
+    /// ask for fewer workers and so for another plan; `None` for serial. Only now are they looked at: most calls
+    /// are not worth it.
+    fn for_crew(self, len: usize, plan: Plan, facts: &LoopFacts) -> Option<(usize, usize)> {
+        let limits = self.target.limits_of_crew(self.limits);
         let limits = self.target.limits_with(limits, len, facts);
         let plan = match plan {
             Plan::Parallel { workers, .. } if workers > limits.workers => {
@@ -389,19 +390,29 @@ where
 }
 
 /// The smallest piece that rayon should cut of `len` items where it runs the loop itself; `None` when
-/// nothing is known of the loop.
+/// nothing is known of the loop and any number of its items fits into the memory.
 pub(crate) fn smallest_piece(target: &'static Loop, len: usize, cost: f64) -> Option<usize> {
     target.activate();
     if force::current().is_some() {
         return None;
     }
-    let facts = target.facts(units(len, cost))?.at_cost(cost);
-    let (machine, limits) = (machine::facts(), target.limits_by_cores());
-    let hot = pool::helpers_counted_hot(&machine);
-    match model::decide(len, &facts, &machine, &limits, hot).plan {
-        Plan::Serial => Some(len),
-        Plan::Parallel { chunk, .. } => Some(chunk),
-    }
+    let planned = target.facts(units(len, cost)).map(|facts| {
+        let (machine, limits) = (machine::facts(), target.limits_by_cores());
+        let hot = pool::helpers_counted_hot(&machine);
+        match model::decide(len, &facts.at_cost(cost), &machine, &limits, hot).plan {
+            Plan::Serial => len,
+            Plan::Parallel { chunk, .. } => chunk,
+        }
+    });
+    planned.max(smallest_piece_in_memory(target, len))
+}
+
+/// The smallest piece with which no more pieces of `len` items are cut than fit into the memory: rayon may
+/// run all of them at the same time. `None` where there is room for an item on each of its threads.
+pub(crate) fn smallest_piece_in_memory(target: &Loop, len: usize) -> Option<usize> {
+    target.options().memory_bytes?;
+    let limits = target.limit_by_memory(Limits::cores(pool::threads()));
+    matches!(limits.bound, Bound::Memory { .. }).then(|| len.div_ceil(limits.workers))
 }
 
 /// Runs on the caller, step by step as the pacer says, after what it has folded of the items before. Nothing is
@@ -568,7 +579,7 @@ impl Pacer {
         if plan == Plan::Serial {
             return None;
         }
-        let (workers, chunk) = self.context.in_pool(len, plan, &facts)?;
+        let (workers, chunk) = self.context.for_crew(len, plan, &facts)?;
         if self.done > 0 && !self.handed_over {
             self.context.observe(self.done, self.elapsed_ns());
         }

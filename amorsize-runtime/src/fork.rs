@@ -170,7 +170,9 @@ fn way(target: &'static Loop, costs: Costs) -> Way {
     let hot = pool::helpers_counted_hot(&machine);
     match model::decide(2, &branches, &machine, &pair, hot).plan {
         Plan::Serial => Way::Serial,
-        Plan::Parallel { .. } => fork_within(machine::limit_by_pool(limits).workers),
+        Plan::Parallel { .. } => {
+            fork_within(target.limit_by_load(machine::limit_by_pool(limits)).workers)
+        }
     }
 }
 

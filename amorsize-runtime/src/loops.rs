@@ -70,6 +70,12 @@ pub struct Options {
     pub on_pool: bool,
     /// Items wait more than they compute: they run on a pool with more threads than cores.
     pub io: bool,
+    /// The memory that one item takes at its peak while it is processed.
+    pub memory_bytes: Option<u64>,
+    /// The share of the available memory that the items in progress may take together, in thousandths.
+    pub memory_permille: Option<u16>,
+    /// There are fewer workers while the machine is busy with other work.
+    pub respect_load: bool,
 }
 
 impl Options {
@@ -81,6 +87,9 @@ impl Options {
         deterministic: false,
         on_pool: false,
         io: false,
+        memory_bytes: None,
+        memory_permille: None,
+        respect_load: false,
     };
 }
 
@@ -488,20 +497,46 @@ impl Loop {
         if self.options.io { limits } else { machine::limit_by_pool(limits) }
     }
 
+    /// The limits of a crew: what the threads of the pool, other work on the machine and memory allow now.
+    pub(crate) fn limits_of_crew(&self, limits: Limits) -> Limits {
+        self.limit_by_memory(self.limit_by_load(self.limit_by_pool(limits)))
+    }
+
+    /// The limits, as far as other work on the machine allows, if the options ask for that.
+    pub(crate) fn limit_by_load(&self, limits: Limits) -> Limits {
+        if self.options.respect_load { machine::limit_by_load(limits) } else { limits }
+    }
+
+    /// The limits, as far as the memory that is available now allows, if the options say what an item takes.
+    pub(crate) fn limit_by_memory(&self, limits: Limits) -> Limits {
+        let Some(task_bytes) = self.options.memory_bytes else { return limits };
+        let permille = self.options.memory_permille.unwrap_or(model::MEMORY_PERMILLE);
+        machine::limit_by_memory(limits, task_bytes, permille)
+    }
+
     /// The workers and the chunk size for a call of `n` items, for executors of your own.
     ///
     /// Of a loop that was never seen nothing is known: the plan is then all workers, with 16 chunks each.
     pub fn plan(&'static self, n: usize) -> Plan {
         self.activate();
         let limits = self.limits_by_cores();
+        let limits_now = || self.limit_by_memory(self.limit_by_load(limits));
         let Some(facts) = self.facts(n) else {
+            let limits = limits_now();
             let workers = limits.workers.min(n).max(1);
             return Plan::new(workers, n.div_ceil(16 * workers));
         };
         let machine = machine::facts_for(n as f64 * facts.item_ns);
-        let limits = self.limits_with(limits, n, &facts);
         let hot = pool::helpers_counted_hot(&machine);
-        match model::decide(n, &facts, &machine, &limits, hot).plan {
+        let plan_within = |limits| {
+            let limits = self.limits_with(limits, n, &facts);
+            model::decide(n, &facts, &machine, &limits, hot).plan
+        };
+        let plan = match plan_within(limits) {
+            model::Plan::Serial => model::Plan::Serial,
+            model::Plan::Parallel { .. } => plan_within(limits_now()),
+        };
+        match plan {
             model::Plan::Serial => Plan::new(1, n),
             model::Plan::Parallel { workers, chunk } => Plan::new(workers, chunk),
         }
@@ -676,5 +711,24 @@ mod tests {
             [LOOP.for_items::<(u8, &str)>(), LOOP.for_items::<u8>(), LOOP.for_items::<String>()];
         assert!(std::ptr::eq(loops[0], &LOOP) && std::ptr::eq(loops[1], LOOP.for_items::<u8>()));
         assert_eq!(loops.map(|each| item_times(each.entries())), [[3.0], [2.0], [1.0]]);
+    }
+
+    #[test]
+    fn load_and_memory_bound_only_loops_whose_options_ask_for_that() {
+        static LOAD: Loop = Loop::new("a", Options { respect_load: true, ..Options::NONE }, &[]);
+        static MEMORY: Loop =
+            Loop::new("a", Options { memory_bytes: Some(u64::MAX), ..Options::NONE }, &[]);
+        static NEITHER: Loop =
+            Loop::new("a", Options { memory_permille: Some(1), ..Options::NONE }, &[]);
+        let limits = Limits::cores(1 << 20);
+        assert_eq!(NEITHER.limit_by_memory(NEITHER.limit_by_load(limits)), limits);
+        // It may be read anew between the two.
+        let left = || limits.beside_load(machine::load().workers(limits.workers));
+        assert!((0..5).any(|_| LOAD.limit_by_load(limits) == left()));
+        assert_eq!(LOAD.limit_by_memory(limits), limits);
+        assert_eq!(MEMORY.limit_by_load(limits), limits);
+        if machine::available_memory().is_some() {
+            assert_eq!(MEMORY.limit_by_memory(limits).workers, 1);
+        }
     }
 }

@@ -69,6 +69,8 @@ pub enum Bound {
         /// What all tasks together may take, in bytes.
         usable_bytes: u64,
     },
+    /// Other work that the machine is busy with, by the option `respect_load` of the attribute.
+    Load,
 }
 
 /// The share of the available memory that tasks may take together, in thousandths: the rest is for everything else.
@@ -105,6 +107,14 @@ impl Limits {
             return self;
         }
         Limits { workers: self.workers.saturating_sub(busy).max(1), bound: Bound::Busy, ..self }
+    }
+
+    /// The limits where other work on the machine leaves only so many workers, at least one.
+    pub fn beside_load(self, workers: usize) -> Self {
+        if workers >= self.workers {
+            return self;
+        }
+        Limits { workers: workers.max(1), bound: Bound::Load, ..self }
     }
 
     /// The limits where each worker's task takes `task_bytes` at its peak and all of them may take
@@ -602,6 +612,14 @@ mod tests {
         assert_eq!(limits.beside(1), Limits { workers: 3, bound: Bound::Busy, ..limits });
         assert_eq!(limits.beside(9).workers, 1);
         assert_eq!(Limits::cores(1).beside(1), Limits::cores(1));
+    }
+
+    #[test]
+    fn other_work_on_the_machine_leaves_fewer_workers_and_always_the_caller() {
+        let limits = Limits::cores(4);
+        assert_eq!([4, 9].map(|workers| limits.beside_load(workers)), [limits; 2]);
+        assert_eq!(limits.beside_load(3), Limits { workers: 3, bound: Bound::Load, ..limits });
+        assert_eq!(limits.beside_load(0).workers, 1);
     }
 
     /// Workers of `cores` for tasks of `task` where `available` is available, all in the same unit.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fact::Fact;
 use super::host::Host;
+use crate::model::Limits;
 
 /// From this share of processor pressure on, in percent, there are fewer workers.
 const CPU_FROM: f64 = 70.0;
@@ -158,6 +159,14 @@ impl Sampler {
 pub fn load() -> Load {
     static SAMPLER: Sampler = Sampler::new();
     SAMPLER.load(crate::pool::now_ns(), super::usable_cores(), &Host::this())
+}
+
+/// Adds the limit of what other work on this machine leaves.
+pub(crate) fn limit_by_load(limits: Limits) -> Limits {
+    if limits.workers == 1 {
+        return limits;
+    }
+    limits.beside_load(load().workers(limits.workers))
 }
 
 #[cfg(test)]

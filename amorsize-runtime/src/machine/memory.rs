@@ -1,19 +1,73 @@
 //! How much memory this process may still take.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use amorsize_profile::{InvalidSize, parse_size};
 
 use super::cgroup;
 use super::fact::{Fact, least};
 use super::host::Host;
+use crate::model::{self, Limits};
+use crate::pool;
 
 /// The variable that wins over all that is read.
 const VARIABLE: &str = "AMORSIZE_MEMORY";
+
+/// Decisions use a reading for so long. One takes 0.2 to 0.4 ms, no more than 2 % of this where one parallel call
+/// follows another; and in this time a thread fills no more than some 100 MB of fresh memory.
+const FRESH: Duration = Duration::from_millis(20);
 
 /// Memory that this process may still take, in bytes, as of now: what `AMORSIZE_MEMORY` says if it is set, else
 /// the least that the control groups, the system and the limits of the process leave. Nothing left is 0 bytes;
 /// `None` is not known.
 pub fn available_memory() -> Option<u64> {
     Memory::read(&Host::this()).available_bytes.map(|fact| fact.value)
+}
+
+/// Adds the limit of the memory that is available now, where a task takes `task_bytes` at its peak and all tasks may
+/// take so many thousandths of it. Memory that is not known limits nothing.
+pub(crate) fn limit_by_memory(limits: Limits, task_bytes: u64, permille: u16) -> Limits {
+    static LAST: Reading = Reading::new();
+    if limits.workers == 1 {
+        return limits;
+    }
+    match LAST.at(pool::now_ns(), available_memory) {
+        Some(available) => {
+            limits.within_memory(task_bytes, model::usable_memory(available, permille))
+        }
+        None => limits,
+    }
+}
+
+/// The available memory as it was read last.
+#[derive(Debug)]
+struct Reading(Mutex<Option<Read>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    /// In nanoseconds since any fixed moment.
+    at_ns: u64,
+    available_bytes: Option<u64>,
+}
+
+impl Reading {
+    const fn new() -> Self {
+        Reading(Mutex::new(None))
+    }
+
+    /// The available memory as of `now_ns`, read anew if the last reading is not fresh. Threads that ask
+    /// meanwhile wait for the answer: without one they would not be limited.
+    fn at(&self, now_ns: u64, read: impl FnOnce() -> Option<u64>) -> Option<u64> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh =
+            |last: &Read| u128::from(now_ns.saturating_sub(last.at_ns)) < FRESH.as_nanos();
+        let last = match last.filter(is_fresh) {
+            Some(last) => last,
+            None => *last.insert(Read { at_ns: now_ns, available_bytes: read() }),
+        };
+        last.available_bytes
+    }
 }
 
 /// The memory for loops, and everything that it follows from.
@@ -175,6 +229,18 @@ mod tests {
 
     fn declared_error(host: &Host<'_>) -> String {
         super::declared(host).expect("it is set").expect_err("it is invalid").to_string()
+    }
+
+    #[test]
+    fn decisions_use_a_reading_for_twenty_milliseconds() {
+        const MS: u64 = 1_000_000;
+        let reading = Reading::new();
+        assert_eq!(reading.at(3 * MS, || Some(7)), Some(7));
+        assert_eq!(reading.at(23 * MS - 1, || panic!("it is fresh")), Some(7));
+        assert_eq!(reading.at(23 * MS, || None), None);
+        // What is not known is not asked for again and again either.
+        assert_eq!(reading.at(24 * MS, || panic!("it is fresh")), None);
+        assert_eq!(reading.at(43 * MS, || Some(8)), Some(8));
     }
 
     #[test]

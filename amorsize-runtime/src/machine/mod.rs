@@ -22,10 +22,12 @@ pub use class::class;
 pub use cores::usable_cores;
 pub(crate) use cores::{limit_by_pool, limits_by_cores};
 pub use host::was_read;
+pub(crate) use load::limit_by_load;
 pub use load::load;
 pub(crate) use measure::measure;
 pub use measure::measure_often;
 pub use memory::available_memory;
+pub(crate) use memory::limit_by_memory;
 
 use std::sync::OnceLock;
 

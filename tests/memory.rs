@@ -1,0 +1,257 @@
+//! The option `memory`. Each test runs itself again in processes of its own, with eight threads.
+
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use amorsize::expansion::{LoopFacts, MachineFacts, Options, Profiled};
+use amorsize::{Loop, Tune};
+use rayon::prelude::*;
+
+const GIB: u64 = 1 << 30;
+
+/// Items in progress, and the most of them at any moment.
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+fn in_progress<R>(item: impl FnOnce() -> R) -> R {
+    MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+    let result = item();
+    NOW.fetch_sub(1, Ordering::SeqCst);
+    result
+}
+
+/// Ends once so many items have been in progress at a time; gives up when the process is half a minute old.
+fn meet(items: usize) {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    while MOST.load(Ordering::SeqCst) < items && start.elapsed() < Duration::from_secs(30) {
+        thread::yield_now();
+    }
+}
+
+/// Dear enough for a parallel plan.
+fn spin() {
+    for x in 0..20_000_u64 {
+        std::hint::black_box(x);
+    }
+}
+
+/// The most items in progress at any moment of a call whose items wait until there are `wanted`.
+fn most_of(wanted: usize, call: impl FnOnce(&(dyn Fn() + Sync))) -> usize {
+    MOST.store(0, Ordering::SeqCst);
+    call(&|| {
+        in_progress(|| {
+            meet(wanted);
+            spin();
+        });
+    });
+    MOST.load(Ordering::SeqCst)
+}
+
+/// Makes loops of which it is known that all workers pay, from the first call on.
+const fn known(options: Options) -> Loop {
+    const MACHINE: MachineFacts = MachineFacts {
+        spawn_ns: 300.0,
+        wake_ns: 2_000.0,
+        cold_spawn_ns: 8_000.0,
+        cold_wake_ns: 20_000.0,
+        hot_for_ns: 50_000.0,
+        claim_ns: 40.0,
+        reference_ns: 3_000.0,
+    };
+    const ITEM: LoopFacts =
+        LoopFacts { item_ns: 1e8, item_cv: 0.0, piece_ns: 0.0, reduce_ns: 50.0, contention: 0.0 };
+    const PROFILE: &[Profiled] = &[Profiled {
+        name: "known",
+        class: "elsewhere",
+        machine: MACHINE,
+        item: ITEM,
+        parallel_from: 2,
+    }];
+    Loop::new("known", options, PROFILE)
+}
+
+const fn of_memory(memory_bytes: u64) -> Options {
+    Options { memory_bytes: Some(memory_bytes), ..Options::NONE }
+}
+
+/// This test again, with eight threads and under the command `under`, if that is not empty.
+fn again(name: &str, under: &[&str], variables: &[(&str, &str)]) -> std::io::Result<Output> {
+    let test = std::env::current_exe().expect("a test has a path");
+    let mut command = match under {
+        [] => Command::new(&test),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(&test);
+            command
+        }
+    };
+    command
+        .args(["--exact", name, "--test-threads", "1"])
+        .env(INSIDE, "1")
+        .env("RAYON_NUM_THREADS", "8")
+        .env_remove("AMORSIZE")
+        .env_remove("AMORSIZE_MEMORY")
+        .envs(variables.iter().copied())
+        .output()
+}
+
+const INSIDE: &str = "AMORSIZE_TEST_INSIDE";
+
+/// Runs this test again; in that process, returns true.
+fn in_a_process_with(name: &str, variables: &[(&str, &str)]) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let output = again(name, &[], variables).expect("a test can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    false
+}
+
+static ROOMY: Loop = known(of_memory(1));
+static THREE_FIT: Loop = known(of_memory(GIB));
+static TWO_FIT: Loop = known(Options { memory_permille: Some(500), ..of_memory(GIB) });
+static ONE_FITS: Loop = known(of_memory(3 * GIB));
+static NONE_FITS: Loop = known(of_memory(9 * GIB));
+static THREE_WAIT: Loop = known(Options { io: true, ..of_memory(GIB) });
+static THREE_IN_ORDER: Loop = known(Options { deterministic: true, ..of_memory(GIB) });
+
+#[test]
+fn so_many_items_run_at_a_time_as_fit_into_the_memory() {
+    let name = "so_many_items_run_at_a_time_as_fit_into_the_memory";
+    if in_a_process_with(name, &[("AMORSIZE_MEMORY", "4GiB")]) {
+        for (target, expected) in [
+            (&ROOMY, 8),
+            (&THREE_FIT, 3),
+            (&TWO_FIT, 2),
+            (&ONE_FITS, 1),
+            (&NONE_FITS, 1),
+            (&THREE_WAIT, 3),
+            (&THREE_IN_ORDER, 3),
+        ] {
+            assert_eq!(target.plan(64).workers(), expected);
+            let items = || (0..64_u32).into_par_iter();
+            let most =
+                most_of(expected, |item| items().tuned(target).map(|_| item()).for_each(drop));
+            assert_eq!(most, expected);
+        }
+    }
+}
+
+static UNSEEN: Loop = amorsize::tuned_loop!("unseen", memory = "1GiB");
+
+#[amorsize::tune(memory = "1GiB")]
+fn unseen(item: &(dyn Fn() + Sync)) {
+    (0..500_u32).into_par_iter().for_each(|_| item());
+}
+
+#[amorsize::tune(memory = "1GiB", deterministic)]
+fn unseen_in_order(item: &(dyn Fn() + Sync)) {
+    (0..500_u32).into_par_iter().for_each(|_| item());
+}
+
+#[amorsize::tune(memory = "1GiB", io)]
+fn unseen_waiting(item: &(dyn Fn() + Sync)) {
+    (0..500_u32).into_par_iter().for_each(|_| item());
+}
+
+#[amorsize::tune(memory = "1GiB")]
+fn unseen_within_another(item: &(dyn Fn() + Sync)) {
+    (0..2_u32)
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|_| (0..100_u32).into_par_iter().for_each(|_| item()));
+}
+
+#[test]
+fn a_loop_that_was_never_seen_keeps_to_the_memory_too() {
+    let name = "a_loop_that_was_never_seen_keeps_to_the_memory_too";
+    if in_a_process_with(name, &[("AMORSIZE_MEMORY", "4GiB")]) {
+        assert_eq!(UNSEEN.plan(64).workers(), 3);
+        for call in [unseen, unseen_in_order, unseen_waiting] {
+            for _ in 0..3 {
+                let most = most_of(1, call);
+                assert!((1..=3).contains(&most), "{most}");
+            }
+        }
+        // The bound is one for each call.
+        assert!(most_of(1, unseen_within_another) <= 3 * 2);
+    }
+}
+
+static HIDDEN: Loop = known(of_memory(GIB));
+static HIDDEN_UNSEEN: Loop = amorsize::tuned_loop!("hidden", memory = "1GiB");
+
+/// Nobody can see here that the iterator is a tuned one: rayon runs the loop.
+fn numbered(items: impl IndexedParallelIterator, item: &(dyn Fn() + Sync)) {
+    items.enumerate().for_each(|_| item());
+}
+
+#[test]
+fn where_rayon_runs_the_loop_it_cuts_no_more_pieces_than_fit_into_the_memory() {
+    let name = "where_rayon_runs_the_loop_it_cuts_no_more_pieces_than_fit_into_the_memory";
+    if in_a_process_with(name, &[("AMORSIZE_MEMORY", "4GiB")]) {
+        for target in [&HIDDEN, &HIDDEN_UNSEEN] {
+            let most =
+                most_of(2, |item| numbered((0..500_u32).into_par_iter().tuned(target), item));
+            assert!((2..=3).contains(&most), "{most}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_is_imposed_wins_over_the_memory() {
+    let variables = [("AMORSIZE", "workers=8,chunk=1"), ("AMORSIZE_MEMORY", "4GiB")];
+    if in_a_process_with("a_plan_that_is_imposed_wins_over_the_memory", &variables) {
+        assert_eq!(most_of(8, unseen), 8);
+    }
+}
+
+/// What an item of the loops below really takes.
+const LARGE_BYTES: usize = 160 << 20;
+
+static LARGE: Loop = known(of_memory(LARGE_BYTES as u64));
+
+#[amorsize::tune(memory = "160MiB")]
+fn unseen_large(items: usize) -> usize {
+    (0..items).into_par_iter().map(|_| large(1)).sum()
+}
+
+/// Fills its memory and keeps it until so many items are in progress.
+fn large(wanted: usize) -> usize {
+    in_progress(|| {
+        let memory = std::hint::black_box(vec![1_u8; LARGE_BYTES]);
+        meet(wanted);
+        memory.len()
+    })
+}
+
+#[test]
+fn a_call_whose_items_do_not_all_fit_into_the_memory_ends_well_and_does_not_with_stock_rayon() {
+    let name =
+        "a_call_whose_items_do_not_all_fit_into_the_memory_ends_well_and_does_not_with_stock_rayon";
+    if std::env::var_os(INSIDE).is_some() {
+        let wanted = if std::env::var_os("AMORSIZE").is_some() { 8 } else { 2 };
+        let sum: usize = (0..24_usize).into_par_iter().tuned(&LARGE).map(|_| large(wanted)).sum();
+        assert_eq!(sum, 24 * LARGE_BYTES);
+        assert_eq!(unseen_large(24), 24 * LARGE_BYTES);
+        // Five take 800 of 1,024 MiB.
+        let most = MOST.load(Ordering::SeqCst);
+        return assert!((2..=5).contains(&most), "{most}");
+    }
+    let under_limit = |plan: &[(&str, &str)]| {
+        // The C library would reserve addresses for each thread.
+        let variables = [&[("MALLOC_ARENA_MAX", "1")], plan].concat();
+        again(name, &["prlimit", "--as=1073741824"], &variables)
+    };
+    // Not every system has the program.
+    let Ok(tuned) = under_limit(&[]) else { return };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(tuned.status.success(), "{}{}", text(&tuned.stdout), text(&tuned.stderr));
+    let stock = under_limit(&[("AMORSIZE", "rayon")]).expect("it ran before");
+    assert!(!stock.status.success());
+    assert!(text(&stock.stderr).contains("memory allocation of"), "{}", text(&stock.stderr));
+}
