@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use amorsize::Tune;
 use rayon::prelude::*;
@@ -23,6 +24,8 @@ fn recorded(test: &str) -> Option<String> {
     let status = Command::new(std::env::current_exe().expect("a test has a path"))
         .args(["--exact", test])
         .env(FOLDER, &folder)
+        .env("RAYON_NUM_THREADS", "8")
+        .env("AMORSIZE_MEMORY", "4GiB")
         .status();
     let text: String = std::fs::read_dir(&folder)
         .expect("the folder")
@@ -87,4 +90,28 @@ fn calls_of_a_kernel_are_sampled_until_a_loop_makes_them() {
         })
         .collect();
     assert_eq!(items, ["1", "1", "1", "1", "1", "5"], "{text}");
+}
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+#[amorsize::tune(memory = "1GiB")]
+fn large_items(n: u32) {
+    (0..n).into_par_iter().for_each(|_| {
+        MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        for x in 0..20_000_u64 {
+            std::hint::black_box(x);
+        }
+        NOW.fetch_sub(1, Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn under_every_setting_only_so_many_items_run_at_a_time_as_fit_into_the_memory() {
+    let name = "under_every_setting_only_so_many_items_run_at_a_time_as_fit_into_the_memory";
+    let Some(text) = recorded(name) else {
+        (0..60).for_each(|_| large_items(64));
+        return assert!(MOST.load(Ordering::SeqCst) <= 3);
+    };
+    assert!(text.contains("rayon") && text.contains("serial"), "{text}");
 }

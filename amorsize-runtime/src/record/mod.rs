@@ -5,6 +5,7 @@
 //! own in that folder, each line with one system call outside the timed region, so that a process
 //! that is killed loses at most the line it was writing.
 
+mod coarse;
 mod experiment;
 mod serial;
 
@@ -18,13 +19,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use amorsize_profile::{Call, Profile, Record, Setting};
 use rayon::iter::plumbing::Consumer;
 
-use crate::drive::{Context, run_as_rayon, run_timed};
+use crate::drive::{Context, run_as_rayon, run_timed, smallest_piece_in_memory};
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Plan};
 use crate::pieces::Pieces;
 use crate::pool;
 use crate::run::{Run, fold_at_once};
+use coarse::Coarse;
 use experiment::{Assignment, Experiment};
 use serial::Blocks;
 
@@ -219,7 +221,10 @@ impl Recorder {
         let result = match setting {
             Setting::Serial => context.run_serial(None, run).close(),
             Setting::Rayon => {
-                let result = run_as_rayon(run);
+                let piece = smallest_piece_in_memory(context.target, run.len).unwrap_or(1);
+                let Run { producer, consumer, len } = run;
+                let producer = Coarse { producer, piece };
+                let result = run_as_rayon(Run { producer, consumer, len });
                 pool::note_use(rayon::current_num_threads());
                 result
             }
@@ -248,7 +253,7 @@ impl Recorder {
         let (Setting::Tuned { .. }, Some(facts)) = (setting, context.facts(n)) else {
             return setting;
         };
-        let limits = context.target.limit_by_pool(context.limits);
+        let limits = context.target.limits_of_crew(context.limits);
         let limits = context.target.limits_with(limits, n, &facts);
         let machine = machine::facts();
         let hot = pool::helpers_counted_hot(&machine);
@@ -279,7 +284,7 @@ impl Recorder {
         let mut experiments = self.experiments.lock().unwrap_or_else(PoisonError::into_inner);
         let number = experiments.len() as u64;
         let experiment = experiments.entry(key).or_insert_with(|| {
-            let limits = context.target.limit_by_pool(context.limits);
+            let limits = context.target.limits_of_crew(context.limits);
             let seed = self.seed.wrapping_add(number);
             match self.mode {
                 Mode::Explore => Experiment::explore(items, limits, seed),

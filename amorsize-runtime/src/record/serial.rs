@@ -102,7 +102,7 @@ impl Blocks {
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        let workers = context.target.limit_by_pool(context.limits).workers;
+        let workers = context.target.limits_of_crew(context.limits).workers;
         self.run_blocks(context, None, run, (workers > 1).then_some(workers))
     }
 
