@@ -1,5 +1,6 @@
 //! Reads attributes: `#[tune]` under any path or rename, its options, `#[cfg]` and `#[path]`.
 
+use amorsize_profile::{parse_size, permille};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token};
@@ -18,6 +19,12 @@ pub(crate) struct Options {
     pub(crate) deterministic: bool,
     /// `io`
     pub(crate) io: bool,
+    /// `memory = "…"`
+    pub(crate) memory_bytes: Option<u64>,
+    /// `memory_fraction = F`
+    pub(crate) memory_permille: Option<u16>,
+    /// `respect_load`
+    pub(crate) respect_load: bool,
 }
 
 /// The options of the first `#[tune]` among the attributes, `cfg_attr` included.
@@ -94,6 +101,7 @@ pub(crate) fn options(stream: TokenStream) -> Options {
         if let [TokenTree::Ident(key)] = part {
             options.deterministic |= key == "deterministic";
             options.io |= key == "io";
+            options.respect_load |= key == "respect_load";
         }
     }
     for window in tokens.windows(3) {
@@ -109,7 +117,18 @@ pub(crate) fn options(stream: TokenStream) -> Options {
             syn::Lit::Int(number) => number.base10_parse().ok(),
             _ => None,
         };
+        let fraction = || match &value {
+            syn::Lit::Float(number) => number.base10_parse().ok(),
+            syn::Lit::Int(number) => number.base10_parse().ok(),
+            _ => None,
+        };
         match key.to_string().as_str() {
+            "memory" => {
+                if let syn::Lit::Str(text) = &value {
+                    options.memory_bytes = parse_size(&text.value()).ok();
+                }
+            }
+            "memory_fraction" => options.memory_permille = fraction().and_then(permille),
             "name" => {
                 if let syn::Lit::Str(text) = &value {
                     options.name = Some(text.value());
@@ -154,8 +173,17 @@ mod tests {
             name: Some("x".into()),
             max_workers: Some(1_000),
             chunk: Some(64),
-            deterministic: false,
             io: true,
+            ..Options::default()
+        };
+        assert_eq!(options, Some(expected));
+        let options =
+            of("#[tune(memory = \"2GiB\", memory_fraction = 0.5, respect_load)] fn f() {}");
+        let expected = Options {
+            memory_bytes: Some(2 << 30),
+            memory_permille: Some(500),
+            respect_load: true,
+            ..Options::default()
         };
         assert_eq!(options, Some(expected));
     }

@@ -49,7 +49,8 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     let workers = options.workers.map_or_else(amorsize_runtime::usable_cores, usize::from);
     let len = options.len.unwrap_or(entry.plan.items as usize);
     let cost = options.cost.unwrap_or(entry.plan.cost);
-    let call = Call { len, cost, workers, options: &attribute };
+    let available_bytes = attribute.memory_bytes.and_then(|_| amorsize_runtime::available_memory());
+    let call = Call { len, cost, workers, available_bytes, options: &attribute };
     let explanation = Explanation::new(&name, class, &entry.facts, &section.facts, call);
     for line in explanation.lines() {
         term::result(&line);

@@ -31,6 +31,8 @@ pub(crate) struct Call<'o> {
     /// Units of work per item.
     pub(crate) cost: f64,
     pub(crate) workers: usize,
+    /// The memory that is available where it runs, as far as that is known.
+    pub(crate) available_bytes: Option<u64>,
     pub(crate) options: &'o Options,
 }
 
@@ -42,8 +44,12 @@ impl<'a> Explanation<'a> {
         machine: &'a MachineFacts,
         call: Call<'_>,
     ) -> Self {
-        let Call { len, cost, workers, options } = call;
-        let limits = limits_for(len, workers, options);
+        let Call { len, cost, workers, available_bytes, options } = call;
+        let mut limits = limits_for(len, workers, options);
+        if let (Some(task), Some(available)) = (options.memory_bytes, available_bytes) {
+            let permille = options.memory_permille.unwrap_or(model::MEMORY_PERMILLE);
+            limits = limits.within_memory(task, model::usable_memory(available, permille));
+        }
         let facts = facts.at_cost(cost);
         let decide = |hot| model::decide(len, &facts, machine, &limits, hot);
         let (decision, cold) = (decide(HOT), decide(0));
@@ -75,7 +81,7 @@ impl<'a> Explanation<'a> {
         let total = decision.terms.total();
         let plan = self.plan_text(decision.plan);
         let mut lines = vec![format!("{} {plan}", term::heading("decision   "))];
-        if decision.plan != Plan::Serial {
+        if decision.plan != Plan::Serial || decision.limited_by.is_some() {
             lines.push(format!("            {}", bound_text(decision.limited_by, &self.limits)));
         }
         lines.push(match decision.plan {
@@ -315,6 +321,7 @@ fn bound_text(bound: Option<Bound>, limits: &Limits) -> String {
         Some(Bound::MaxWorkers) => "limited by `max_workers` of the attribute",
         Some(Bound::Environment) => "limited by AMORSIZE_MAX_WORKERS",
         Some(Bound::Items) => "limited by the number of items",
+        Some(Bound::Load) => "limited by other work on the machine",
         Some(Bound::Busy) => "limited by what other loops keep busy",
         None if limits.workers > 1 => "more workers would not pay",
         None => "",
@@ -350,8 +357,29 @@ mod tests {
     }
 
     fn text(facts: &LoopFacts, workers: usize, len: usize) -> String {
-        let call = Call { len, cost: 1.0, workers, options: &Options::default() };
+        text_within(facts, workers, len, &Options::default())
+    }
+
+    /// The same where 4 GB of memory are available.
+    fn text_within(facts: &LoopFacts, workers: usize, len: usize, options: &Options) -> String {
+        let available_bytes = Some(4_000_000_000);
+        let call = Call { len, cost: 1.0, workers, available_bytes, options };
         Explanation::new("demo::f", "test", facts, &MACHINE, call).lines().join("\n")
+    }
+
+    #[test]
+    fn declared_memory_bounds_the_workers_and_is_named_even_where_it_leaves_one() {
+        let of = |memory_bytes, memory_permille| {
+            let options =
+                Options { memory_bytes: Some(memory_bytes), memory_permille, ..Options::default() };
+            text_within(&facts(1e6), 8, 100, &options)
+        };
+        let text = of(500_000_000, None);
+        assert!(text.contains("up to 6 workers") && text.contains("limited by memory"), "{text}");
+        assert!(of(500_000_000, Some(250)).contains("up to 2 workers"));
+        assert!(!of(1, None).contains("memory:"));
+        let text = of(4_000_000_000, None);
+        assert!(text.contains("serial") && text.contains("limited by memory"), "{text}");
     }
 
     #[test]
@@ -374,7 +402,8 @@ mod tests {
     fn rejected_plans_are_never_the_chosen_one_and_respect_the_limits() {
         let facts = facts(1_000.0);
         let options = Options { max_workers: Some(3), ..Options::default() };
-        let call = Call { len: 10_000, cost: 1.0, workers: 8, options: &options };
+        let available_bytes = None;
+        let call = Call { len: 10_000, cost: 1.0, workers: 8, available_bytes, options: &options };
         let explanation = Explanation::new("f", "m", &facts, &MACHINE, call);
         let plans = explanation.alternatives();
         assert!(!plans.contains(&explanation.decision.plan));

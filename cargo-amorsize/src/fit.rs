@@ -109,7 +109,8 @@ impl Measurement {
     }
 }
 
-/// What bounds the plans of a loop.
+/// What bounds the plans of a loop. The memory that an item takes does not: how much is available is a fact of this
+/// host at this moment, which a profile must not depend on.
 pub(crate) fn limits(workers: usize, options: &Options) -> Limits {
     let mut limits = Limits::cores(workers);
     if options.io {
