@@ -79,8 +79,8 @@
 //!
 //! The recursion needs no threshold. What a unit takes is measured from the first call on; a branch that is
 //! not worth a fork is called like any function, after one comparison. There is nothing to record: the profile
-//! has no entry for it. `max_workers`, `on_pool`, `skip` and `name` apply; the attribute looks for the path
-//! `amorsize::join`, with the crate's other name if it is renamed.
+//! has no entry for it. `max_workers`, `respect_load`, `on_pool`, `skip` and `name` apply; the attribute looks for
+//! the path `amorsize::join`, with the crate's other name if it is renamed.
 //!
 //! # Options
 //!
@@ -90,6 +90,9 @@
 //! | `chunk = 64` | the number of items a worker takes at a time, instead of the measured choice |
 //! | `chunk_time = "500us"` | the time of one chunk, from which its size follows |
 //! | `cost = xs[0].len()` | how many units of work one item of this call is: any expression of the function's arguments with a number as its value, evaluated once, when the function is called. What is measured is then the time of a unit, so that calls with cheap and with dear items are decided from one entry. A value that is not positive counts as 1 |
+//! | `memory = "500MB"` | the memory that one item takes at its peak while it is processed: a parallel call has no more workers than such items fit into 80 % of what is available when it starts, and at least one |
+//! | `memory_fraction = 0.5` | the share of the available memory for that, instead of 80 % |
+//! | `respect_load` | fewer workers while the machine is busy with other work: from 70 % pressure on the processors or 75 % on the memory on, in proportion to what is left, and at least the caller |
 //! | `deterministic` | where pieces begin and end, and so the order of reductions, depends on the number of items alone, in serial runs too: floating-point sums are equal bit by bit on every machine and under every plan but `AMORSIZE=rayon`. A call is cut into 64 pieces |
 //! | `on_pool` | items run on threads of the pool only, as with stock rayon; a call from outside the pool then costs what entering it costs, even if it is short |
 //! | `io` | items wait (for files, for the network) more than they compute: they run on a pool of their own with 8 threads for each core, at least 32 |
@@ -117,6 +120,7 @@
 //! | `AMORSIZE=rayon` | every tuned loop runs as stock rayon would run it |
 //! | `AMORSIZE=workers=N,chunk=M` | every tuned loop runs on `N` workers with chunks of `M` items, and a [`join`] forks where both branches have `M` units of work; `chunk` may be left out |
 //! | `AMORSIZE_MAX_WORKERS=N` | an upper limit for all loops |
+//! | `AMORSIZE_MEMORY=8GiB` | the available memory for loops with the option `memory`, instead of what the system tells |
 //! | `RAYON_NUM_THREADS=N` | as in rayon; counts as the number of usable cores |
 //! | `AMORSIZE_RECORD=DIR` | record into this folder; only in builds with the feature `record` |
 //!
