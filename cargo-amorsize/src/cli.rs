@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use amorsize_profile::parse_size;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::term::Color;
@@ -119,21 +120,46 @@ pub(crate) struct Explain {
     pub(crate) name: String,
 
     /// Number of items in the call; by default what the recording saw most of.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "The call")]
     pub(crate) len: Option<usize>,
 
     /// Units of work per item, for a loop with the option `cost`; by default those at which it was
     /// measured.
-    #[arg(long, value_name = "UNITS", value_parser = positive)]
+    #[arg(long, value_name = "UNITS", value_parser = positive, help_heading = "The call")]
     pub(crate) cost: Option<f64>,
 
-    /// Workers that the call may use; by default this machine's cores.
-    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) workers: Option<u16>,
+    /// Memory that a worker's task takes at its peak, such as 500MB; bounds the workers.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "The call")]
+    pub(crate) memory: Option<u64>,
+
+    /// Helpers that are hot when the call begins; by default all.
+    #[arg(long, value_name = "H", help_heading = "The call")]
+    pub(crate) hot: Option<usize>,
+
+    /// Most workers that the call may use, in place of AMORSIZE_MAX_WORKERS: an upper limit,
+    /// whatever the machine has.
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..), help_heading = "The call")]
+    pub(crate) workers: Option<u32>,
+
+    /// Usable cores of a machine that need not be here, and threads of its pool; by default this
+    /// machine's. Without --workers, all of them may be used.
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(1..), help_heading = "The machine")]
+    pub(crate) cores: Option<u32>,
+
+    /// Memory that the machine has available, such as 560GB; by default this machine's.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "The machine")]
+    pub(crate) available_memory: Option<u64>,
+
+    /// The share of the available memory that tasks may take together; by default 0.8.
+    #[arg(long, value_name = "F", value_parser = permille, help_heading = "The machine")]
+    pub(crate) memory_fraction: Option<u16>,
 
     /// The section of this machine class; by default this machine's.
-    #[arg(long, value_name = "CLASS")]
+    #[arg(long, value_name = "CLASS", help_heading = "The machine")]
     pub(crate) machine: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -175,6 +201,13 @@ fn positive(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a number above 0".to_owned())
 }
 
+/// A share between 0.001 and 1, in thousandths.
+fn permille(text: &str) -> Result<u16, String> {
+    let share: Option<f64> = text.parse().ok().filter(|share| (0.001..=1.0).contains(share));
+    let permille = share.map(|share| (share * 1_000.0).round() as u16);
+    permille.ok_or_else(|| "expected a number from 0.001 to 1".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -184,5 +217,13 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_memory_fraction_is_a_share_in_thousandths() {
+        assert_eq!(["1", "0.8", "0.333", "0.001"].map(permille), [1_000, 800, 333, 1].map(Ok));
+        for text in ["0", "-0.5", "1.1", "80%", "NaN", "inf", ""] {
+            assert!(permille(text).is_err(), "{text}");
+        }
     }
 }

@@ -2,9 +2,12 @@
 //! keep their names and meanings within one `format`, and new ones may come.
 
 use amorsize_profile::MachineFacts;
+use amorsize_runtime::model::{Bound, Plan};
 use amorsize_runtime::survey::{CgroupLevel, Doubt, Fact, Memory, Survey, Topology};
 use serde_json::{Map, Value, json};
 
+use crate::explanation::{Explanation, Rejected, System, TERMS, Why, term_values};
+use crate::fit::HOT;
 use crate::info::{Findings, Profiled};
 
 /// Raised when a field changes its meaning or goes away.
@@ -34,6 +37,140 @@ pub(crate) fn info(findings: &Findings) -> String {
         object.extend(rest);
     }
     format!("{:#}", Value::Object(object))
+}
+
+/// The explanation of a loop's call; none of a loop that is not tuned.
+pub(crate) fn explain(
+    name: &str,
+    explanation: Option<&Explanation<'_>>,
+    edited: Option<&str>,
+) -> String {
+    let rejected = explanation.map(Explanation::rejected).unwrap_or_default();
+    let advice = explanation.map(Explanation::advice).unwrap_or_default();
+    let warnings = edited.map(|message| {
+        json!({ "name": "edited", "message": message, "hint": "run `cargo amorsize tune`" })
+    });
+    let object = json!({
+        "document": "explain",
+        "format": FORMAT,
+        "version": env!("CARGO_PKG_VERSION"),
+        "loop": name,
+        "is_tuned": explanation.is_some(),
+        "workload": explanation.map(workload),
+        "system": explanation.map(|explanation| system(explanation, &explanation.system)),
+        "decision": explanation.map(decision),
+        "prediction": explanation.map(prediction),
+        "rejected": list(&rejected, |rejected| self::rejected(rejected, explanation)),
+        "advice": list(&advice, |advice| json!({ "name": advice.name(), "message": advice.to_string() })),
+        "warnings": Vec::from_iter(warnings),
+    });
+    format!("{object:#}")
+}
+
+fn workload(explanation: &Explanation<'_>) -> Value {
+    let (call, facts) = (&explanation.call, &explanation.facts);
+    json!({
+        "items": call.len,
+        "cost_per_item": call.cost,
+        "item_ns": facts.item_ns,
+        "item_cv": facts.item_cv,
+        "variation": explanation.variation().name(),
+        "serial_ns": explanation.decision.serial_ns,
+        "contention": facts.contention,
+        "piece_ns": facts.piece_ns,
+        "reduce_ns": facts.reduce_ns,
+        "task_memory_bytes": call.task_bytes.as_ref().map(|task| task.value),
+        "max_workers": call.options.max_workers,
+    })
+}
+
+fn system(explanation: &Explanation<'_>, system: &System) -> Value {
+    let mut facts = Facts::default();
+    facts.add("machine_class", Some(&system.class));
+    facts.add("usable_cores", Some(&system.cores));
+    facts.add("pool_threads", Some(&system.pool_threads));
+    facts.add("most_workers", system.most_workers.as_ref());
+    facts.add("available_memory_bytes", system.available_bytes.as_ref());
+    facts.add("memory_permille", Some(&system.memory_permille));
+    let hot = explanation.call.hot;
+    let mut object = facts.finish();
+    object.insert("usable_memory_bytes".to_owned(), system.usable_bytes().into());
+    object.insert("hot_helpers".to_owned(), Some(hot).filter(|hot| *hot != HOT).into());
+    object.insert("measured".to_owned(), machine_facts(&system.costs));
+    object.into()
+}
+
+fn decision(explanation: &Explanation<'_>) -> Value {
+    let (decision, cold) = (&explanation.decision, &explanation.cold);
+    json!({
+        "plan": plan(decision.plan, explanation.call.len),
+        "limited_by": decision.limited_by.map(bound_name),
+        "worker_limit": explanation.limits.workers,
+        "break_even_items": explanation.break_even(explanation.call.hot),
+        "cold_plan": plan(cold.plan, explanation.call.len),
+        "cold_predicted_ns": cold.terms.total(),
+        "cold_break_even_items": explanation.break_even(0),
+    })
+}
+
+fn prediction(explanation: &Explanation<'_>) -> Value {
+    let values = term_values(&explanation.decision.terms);
+    let terms: Vec<Value> = TERMS
+        .iter()
+        .zip(values)
+        .map(|(name, ns)| json!({ "name": name, "time_ns": ns, "share": explanation.share(ns) }))
+        .collect();
+    let overhead_ns = explanation.overhead_ns();
+    json!({
+        "predicted_ns": explanation.predicted_ns(),
+        "speedup": explanation.speedup(),
+        "efficiency": explanation.efficiency(),
+        "terms": terms,
+        "overhead_ns": overhead_ns,
+        "overhead_share": explanation.share(overhead_ns),
+    })
+}
+
+fn rejected(rejected: &Rejected, explanation: Option<&Explanation<'_>>) -> Value {
+    let len = explanation.map_or(0, |explanation| explanation.call.len);
+    let (reason, by, mostly, limit) = match rejected.why {
+        Why::Slower { by, mostly } => ("slower", Some(by), Some(mostly), None),
+        Why::GainsLittle { gain } => ("gains-little", Some(-gain), None, None),
+        Why::Forbidden(bound) => ("not-allowed", None, None, Some(bound_name(bound))),
+    };
+    json!({
+        "plan": plan(rejected.plan, len),
+        "predicted_ns": rejected.predicted_ns,
+        "reason": reason,
+        "slower_by_share": by,
+        "mostly": mostly,
+        "not_allowed_by": limit,
+    })
+}
+
+fn plan(plan: Plan, len: usize) -> Value {
+    let (workers, chunk, chunks) = match plan {
+        Plan::Serial => (1, len, 1.min(len)),
+        Plan::Parallel { workers, chunk } => (workers, chunk, len.div_ceil(chunk)),
+    };
+    json!({
+        "is_serial": plan == Plan::Serial,
+        "workers": workers,
+        "chunk_items": chunk,
+        "chunks": chunks,
+    })
+}
+
+fn bound_name(bound: Bound) -> &'static str {
+    match bound {
+        Bound::Cores => "cores",
+        Bound::Pool => "pool",
+        Bound::MaxWorkers => "max-workers",
+        Bound::Environment => "most-workers",
+        Bound::Items => "items",
+        Bound::Busy => "busy",
+        Bound::Memory { .. } => "memory",
+    }
 }
 
 /// Fields with facts, and a field `sources` that says where those that are known are from.

@@ -1,16 +1,20 @@
 //! `cargo amorsize explain`: how a call of a loop is decided, with every term, because a number that
 //! nobody explains is not trusted.
 
-use amorsize_profile::without_type;
+use amorsize_profile::{MachineFacts, without_type};
+use amorsize_runtime::model::MEMORY_PERMILLE;
+use amorsize_runtime::survey::Fact;
 use cargo_metadata::Package;
 
-use crate::cli::Explain;
+use crate::annotation::Options as Attribute;
+use crate::cli::{Explain, MessageFormat};
 use crate::error::{Error, Result, nearest};
-use crate::explanation::{Call, Explanation};
+use crate::explanation::{Call, Explanation, System};
+use crate::fit::HOT;
 use crate::list::section;
 use crate::project::{Project, profile_path};
 use crate::scan::Scan;
-use crate::{profile, term};
+use crate::{document, profile, term};
 
 pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     let (package, name) = find(project, &options.name)?;
@@ -21,20 +25,14 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     // command to complain; here they only leave the options unknown.
     let scan = Scan::of(package).unwrap_or_default();
     let functions = scan.function_of(&name).unwrap_or_default();
-    let warn_if_edited = |tokens: &str| {
-        if let Some(function) = functions.first()
-            && functions.iter().all(|function| function.tokens != tokens)
-        {
-            term::warning(&format!("{} was edited after it was measured", function.place()));
-        }
+    let edited = |tokens: &str| {
+        let function = functions.first()?;
+        let is_edited = functions.iter().all(|function| function.tokens != tokens);
+        is_edited.then(|| format!("{} was edited after it was measured", function.place()))
     };
+    let format = options.output.message_format;
     if let Some(tokens) = section.untuned.get(&name) {
-        warn_if_edited(tokens);
-        term::result(&term::heading(&name));
-        term::result(
-            "no plan: a join learns what a unit of work takes while the program runs; what",
-        );
-        term::result("cannot be indexed cannot be cut into planned chunks, so that rayon runs it");
+        show(None, &name, edited(tokens), format);
         return Ok(());
     }
     let Some(entry) = section.loops.get(&name) else {
@@ -44,18 +42,99 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
             near: None,
         });
     };
-    warn_if_edited(&entry.tokens);
     let attribute = functions.first().map(|function| function.options.clone()).unwrap_or_default();
-    let workers = options.workers.map_or_else(amorsize_runtime::usable_cores, usize::from);
-    let len = options.len.unwrap_or(entry.plan.items as usize);
-    let cost = options.cost.unwrap_or(entry.plan.cost);
-    let available_bytes = attribute.memory_bytes.and_then(|_| amorsize_runtime::available_memory());
-    let call = Call { len, cost, workers, available_bytes, options: &attribute };
-    let explanation = Explanation::new(&name, class, &entry.facts, &section.facts, call);
-    for line in explanation.lines() {
+    let call = Call {
+        len: options.len.unwrap_or(entry.plan.items as usize),
+        cost: options.cost.unwrap_or(entry.plan.cost),
+        task_bytes: flag(options.memory, "--memory"),
+        hot: options.hot.unwrap_or(HOT),
+        options: &attribute,
+    };
+    let system = system(options, class, section.facts, &attribute);
+    let explanation = Explanation::new(&name, &entry.facts, system, call);
+    show(Some(&explanation), &name, edited(&entry.tokens), format);
+    Ok(())
+}
+
+/// Shows the explanation of a loop, or that there is none.
+fn show(
+    explanation: Option<&Explanation<'_>>,
+    name: &str,
+    edited: Option<String>,
+    format: MessageFormat,
+) {
+    if format == MessageFormat::Json {
+        term::result(&document::explain(name, explanation, edited.as_deref()));
+        return;
+    }
+    if let Some(edited) = edited {
+        term::warning(&edited);
+    }
+    let lines = explanation.map_or_else(
+        || {
+            vec![
+                term::heading(name),
+                "no plan: a join learns what a unit of work takes while the program runs; what"
+                    .to_owned(),
+                "cannot be indexed cannot be cut into planned chunks, so that rayon runs it"
+                    .to_owned(),
+            ]
+        },
+        |explanation| explanation.lines(term::columns()),
+    );
+    for line in lines {
         term::result(&line);
     }
-    Ok(())
+}
+
+/// The machine that is meant: this one, except where flags say otherwise.
+fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attribute) -> System {
+    let survey = amorsize_runtime::machine_survey();
+    let cores = flag(options.cores.map(|cores| cores as usize), "--cores");
+    let asked = flag(options.workers.map(|workers| workers as usize), "--workers");
+    let (here, memory) = (survey.cores, survey.memory);
+    let class_source = match () {
+        () if options.machine.is_some() => "--machine".to_owned(),
+        () if class == survey.class.value => HERE.to_owned(),
+        () => format!("the nearest in the profile; this machine is {}", survey.class.value),
+    };
+    let pool_threads = match (&cores, here.rayon_threads) {
+        // Threads for items that wait are no cores: a pool of another machine is not known.
+        _ if attribute.io => Fact {
+            value: amorsize_runtime::io_limits(None).workers,
+            source: format!("{HERE}, for the option `io`"),
+        },
+        (Some(cores), _) => cores.clone(),
+        (None, Some(threads)) => on_this(threads),
+        (None, None) => Fact {
+            value: std::thread::available_parallelism().map_or(1, usize::from),
+            source: format!("{HERE}, rayon's default"),
+        },
+    };
+    let permille = flag(options.memory_fraction, "--memory-fraction");
+    System {
+        class: Fact { value: class.to_owned(), source: class_source },
+        costs,
+        pool_threads,
+        // Variables of this machine say nothing of another one.
+        most_workers: asked.or_else(|| here.max_workers.filter(|_| cores.is_none())),
+        cores: cores.unwrap_or_else(|| on_this(here.usable)),
+        available_bytes: flag(options.available_memory, "--available-memory")
+            .or_else(|| memory.available_bytes.map(on_this)),
+        memory_permille: permille
+            .unwrap_or_else(|| Fact { value: MEMORY_PERMILLE, source: "by default".to_owned() }),
+    }
+}
+
+const HERE: &str = "this machine";
+
+fn on_this<T>(fact: Fact<T>) -> Fact<T> {
+    Fact { source: format!("{HERE}, {}", fact.source), ..fact }
+}
+
+/// What a flag says, if it was given.
+fn flag<T>(value: Option<T>, name: &str) -> Option<Fact<T>> {
+    value.map(|value| Fact { value, source: name.to_owned() })
 }
 
 fn no_section(package: &Package, profile: &amorsize_profile::Profile, options: &Explain) -> Error {

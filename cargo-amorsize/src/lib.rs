@@ -35,6 +35,7 @@ mod profile;
 mod progress;
 mod project;
 mod recording;
+mod row;
 mod run;
 mod scan;
 mod session;

@@ -14,13 +14,14 @@ pub(crate) fn time(ns: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
-/// Three significant digits, no exponent.
+/// Three significant digits; an exponent only where nobody would count the digits.
 pub(crate) fn significant(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         size if size < 9.995 => format!("{value:.2}"),
         size if size < 99.95 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
+        size if size < 1e15 => format!("{value:.0}"),
+        _ => format!("{value:.2e}"),
     }
 }
 
@@ -37,8 +38,18 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// A size with three significant digits, in powers of 1024: `512 B`, `13.2 GiB`.
+/// So many of something: `1 worker`, `1,024 workers`.
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number as u64))
+}
+
+/// A size: with three significant digits in powers of 1024, as machines have them (`13.2 GiB`); exactly in powers of
+/// 1000 if it is a multiple of 1000 with at most four digits, as people write them (`560 GB`).
 pub(crate) fn bytes(number: u64) -> String {
+    if let Some(text) = decimal_bytes(number) {
+        return text;
+    }
     // Rounded first, as times are.
     let (value, unit) =
         [(1.0, "B"), (1024.0, "KiB"), (1_048_576.0, "MiB"), (1_073_741_824.0, "GiB")]
@@ -50,6 +61,27 @@ pub(crate) fn bytes(number: u64) -> String {
         "B" => format!("{number} B"),
         _ => format!("{} {unit}", significant(value)),
     }
+}
+
+/// A size as a person has written it, if one did.
+fn decimal_bytes(number: u64) -> Option<String> {
+    const UNITS: [(u64, &str); 4] =
+        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
+    if !number.is_multiple_of(1_000) {
+        return None;
+    }
+    let (scale, unit) = UNITS.into_iter().find(|(scale, _)| number >= *scale)?;
+    let mut digits = number;
+    while digits.is_multiple_of(10) {
+        digits /= 10;
+    }
+    // With so few digits the shortest text of the quotient is exact.
+    (digits < 10_000).then(|| format!("{} {unit}", number as f64 / scale as f64))
+}
+
+/// A share of a whole: `12.3 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
 }
 
 /// A plan: `serial`, or workers and chunk size as `2 × 128`.
@@ -76,6 +108,7 @@ mod tests {
             (123_456.0, "123 µs"),
             (2.5e9, "2.50 s"),
             (5e12, "5000 s"),
+            (5e30, "5.00e21 s"),
             (f64::NAN, "?"),
         ] {
             assert_eq!(time(ns), text);
@@ -90,10 +123,21 @@ mod tests {
             (1_024, "1.00 KiB"),
             (49_152, "48.0 KiB"),
             (1_073_217_536, "1.00 GiB"),
-            (14_000_000_000, "13.0 GiB"),
+            (14_000_000_001, "13.0 GiB"),
             (1 << 50, "1024 TiB"),
+            (u64::MAX, "16777216 TiB"),
         ] {
             assert_eq!(bytes(number), text);
+        }
+    }
+
+    #[test]
+    fn sizes_as_people_write_them_read_back_as_written() {
+        for text in [
+            "560 GB", "12 GB", "5.83 GB", "233.1 GB", "3.2 GB", "500 MB", "64 KB", "18 TB",
+            "1.50 GiB", "4.00 KiB", "512 MiB", "999 B",
+        ] {
+            assert_eq!(amorsize_profile::parse_size(text).map(bytes).as_deref(), Ok(text));
         }
     }
 
@@ -102,6 +146,7 @@ mod tests {
         assert_eq!(count(7), "7");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(123_456), "123,456");
+        assert_eq!([counted(1, "worker"), counted(1_024, "worker")], ["1 worker", "1,024 workers"]);
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn variables_that_users_set_stand_beside_what_they_decide() {
     assert_eq!(document["sources"]["usable_cores"], "RAYON_NUM_THREADS");
     assert_eq!(document["max_workers"], 2);
     let ran = info(&outside(), "", &variables).expect_code(exit_codes::OK);
-    assert!(ran.stdout.contains("3 usable cores, 522 GiB of memory available"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("3 usable cores, 560 GB of memory available"), "{}", ran.stdout);
 }
 
 /// The fields that the guide lists, of the object with this heading.

@@ -1,0 +1,141 @@
+//! What to do about a decision, where there is something to do.
+
+use std::fmt;
+
+use amorsize_runtime::model::{Bound, Plan, Terms};
+
+use super::{Explanation, Variation};
+use crate::units::{self, percent};
+
+/// A piece of advice, with the numbers that it follows from. Shares are of the predicted time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Advice {
+    /// The workers gain less than half of what they could.
+    LowSpeedup { speedup: f64, workers: usize },
+    /// Handing helpers to the pool and waiting for them takes more than 20 %.
+    Starting { share: f64 },
+    /// Taking chunks takes more than 10 %. Their size may be fixed by the attribute.
+    Chunks { share: f64, is_fixed: bool },
+    /// A folder for every chunk takes more than 15 %.
+    Pieces { share: f64 },
+    /// Reducing takes more than 15 %.
+    Reducing { share: f64 },
+    /// Sharing caches and memory takes more than 20 %.
+    Slowdown { share: f64 },
+    /// Waiting for the last chunk takes more than 10 %.
+    Tail { share: f64 },
+    /// Items vary by more than 0.7.
+    Uneven { cv: f64 },
+    /// Memory allows fewer workers than the machine has room for.
+    Memory { workers: usize, room: usize },
+    /// Not even one task fits.
+    TaskTooLarge { task_bytes: u64, usable_bytes: u64 },
+}
+
+impl Advice {
+    /// Never changes.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Advice::LowSpeedup { .. } => "low-speedup",
+            Advice::Starting { .. } => "starting-helpers",
+            Advice::Chunks { .. } => "taking-chunks",
+            Advice::Pieces { .. } => "starting-chunks",
+            Advice::Reducing { .. } => "reducing",
+            Advice::Slowdown { .. } => "slowdown",
+            Advice::Tail { .. } => "tail",
+            Advice::Uneven { .. } => "uneven-items",
+            Advice::Memory { .. } => "memory",
+            Advice::TaskTooLarge { .. } => "task-too-large",
+        }
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Advice::LowSpeedup { speedup, workers } => {
+                let (speedup, workers) =
+                    (units::factor(speedup), units::counted(workers, "worker"));
+                write!(f, "only {speedup} with {workers}: cut the largest overhead first")
+            }
+            Advice::Starting { share } => {
+                write!(f, "starting helpers takes {}: give one call more items", percent(share))
+            }
+            Advice::Chunks { share, is_fixed } => {
+                let what = if is_fixed { "raise `chunk`" } else { "make one item of several" };
+                write!(f, "taking chunks takes {}: {what}", percent(share))
+            }
+            Advice::Pieces { share } => {
+                write!(f, "starting chunks takes {}: make `init` cheaper", percent(share))
+            }
+            Advice::Reducing { share } => {
+                write!(f, "reducing takes {}: make smaller results, or one for all", percent(share))
+            }
+            Advice::Slowdown { share } => {
+                let share = percent(share);
+                write!(f, "workers hold each other up for {share}: touch less memory, lock less")
+            }
+            Advice::Tail { share } => {
+                let share = percent(share);
+                write!(f, "waiting for the last chunk takes {share}: make items smaller")
+            }
+            Advice::Uneven { cv } => {
+                let cv = units::significant(cv);
+                write!(f, "items vary a lot ({cv}): put the dearest first, or split them")
+            }
+            Advice::Memory { workers, room } => {
+                let (workers, room) =
+                    (units::count(workers as u64), units::counted(room, "worker"));
+                write!(f, "memory is enough for {workers} of {room}: make tasks smaller")
+            }
+            Advice::TaskTooLarge { task_bytes, usable_bytes } => {
+                let (task, usable) = (units::bytes(task_bytes), units::bytes(usable_bytes));
+                write!(f, "one task takes {task} of {usable} usable: make it smaller")
+            }
+        }
+    }
+}
+
+impl Explanation<'_> {
+    pub(crate) fn advice(&self) -> Vec<Advice> {
+        let mut advice = Vec::new();
+        if self.decision.plan != Plan::Serial {
+            self.advise_on_time(&mut advice);
+        }
+        if self.facts.item_cv > Variation::UNEVEN {
+            advice.push(Advice::Uneven { cv: self.facts.item_cv });
+        }
+        let usable = self.system.usable_bytes();
+        match (&self.call.task_bytes, usable, self.decision.limited_by) {
+            (Some(task), Some(usable_bytes), _) if task.value > usable_bytes => {
+                advice.push(Advice::TaskTooLarge { task_bytes: task.value, usable_bytes });
+            }
+            (_, _, Some(Bound::Memory { .. })) => {
+                advice.push(Advice::Memory { workers: self.limits.workers, room: self.room() });
+            }
+            _ => {}
+        }
+        advice
+    }
+
+    /// What is there to say about the time of a parallel run.
+    fn advise_on_time(&self, advice: &mut Vec<Advice>) {
+        let Terms { slowdown, spawn, wake, claim, pieces, reduce, tail, .. } = self.decision.terms;
+        let (speedup, workers) = (self.speedup().unwrap_or(1.0), self.workers());
+        if speedup < 0.5 * workers as f64 {
+            advice.push(Advice::LowSpeedup { speedup, workers });
+        }
+        let is_fixed = self.call.options.chunk.is_some();
+        let rules: [(f64, f64, &dyn Fn(f64) -> Advice); 6] = [
+            (spawn + wake, 0.2, &|share| Advice::Starting { share }),
+            (claim, 0.1, &|share| Advice::Chunks { share, is_fixed }),
+            (pieces, 0.15, &|share| Advice::Pieces { share }),
+            (reduce, 0.15, &|share| Advice::Reducing { share }),
+            (slowdown, 0.2, &|share| Advice::Slowdown { share }),
+            (tail, 0.1, &|share| Advice::Tail { share }),
+        ];
+        for (ns, most, make) in rules {
+            advice.extend(self.share(ns).filter(|share| *share > most).map(make));
+        }
+    }
+}
