@@ -6,6 +6,7 @@ use amorsize_runtime::model::{Bound, Plan};
 use amorsize_runtime::survey::{CgroupLevel, Doubt, Fact, Memory, Survey, Topology};
 use serde_json::{Map, Value, json};
 
+use crate::explain::Edited;
 use crate::explanation::{Explanation, Rejected, System, TERMS, Why, term_values};
 use crate::fit::HOT;
 use crate::info::{Findings, Profiled};
@@ -43,13 +44,13 @@ pub(crate) fn info(findings: &Findings) -> String {
 pub(crate) fn explain(
     name: &str,
     explanation: Option<&Explanation<'_>>,
-    edited: Option<&str>,
+    edited: Option<&Edited>,
 ) -> String {
     let rejected = explanation.map(Explanation::rejected).unwrap_or_default();
     let advice = explanation.map(Explanation::advice).unwrap_or_default();
-    let warnings = edited.map(|message| {
-        json!({ "name": "edited", "message": message, "hint": "run `cargo amorsize tune`" })
-    });
+    let warnings = edited.map(
+        |edited| json!({ "name": "edited", "message": edited.to_string(), "hint": edited.hint() }),
+    );
     let object = json!({
         "document": "explain",
         "format": FORMAT,
@@ -80,7 +81,7 @@ fn workload(explanation: &Explanation<'_>) -> Value {
         "piece_ns": facts.piece_ns,
         "reduce_ns": facts.reduce_ns,
         "task_memory_bytes": call.task_bytes.as_ref().map(|task| task.value),
-        "max_workers": call.options.max_workers,
+        "max_workers_of_attribute": call.options.max_workers,
     })
 }
 

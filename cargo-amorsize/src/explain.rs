@@ -1,6 +1,8 @@
 //! `cargo amorsize explain`: how a call of a loop is decided, with every term, because a number that
 //! nobody explains is not trusted.
 
+use std::fmt;
+
 use amorsize_profile::{MachineFacts, without_type};
 use amorsize_runtime::model::MEMORY_PERMILLE;
 use amorsize_runtime::survey::Fact;
@@ -28,11 +30,11 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     let edited = |tokens: &str| {
         let function = functions.first()?;
         let is_edited = functions.iter().all(|function| function.tokens != tokens);
-        is_edited.then(|| format!("{} was edited after it was measured", function.place()))
+        is_edited.then(|| Edited { place: function.place(), package: package.name.to_string() })
     };
     let format = options.output.message_format;
     if let Some(tokens) = section.untuned.get(&name) {
-        show(None, &name, edited(tokens), format);
+        show(None, &name, edited(tokens).as_ref(), format);
         return Ok(());
     }
     let Some(entry) = section.loops.get(&name) else {
@@ -52,37 +54,52 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     };
     let system = system(options, class, section.facts, &attribute);
     let explanation = Explanation::new(&name, &entry.facts, system, call);
-    show(Some(&explanation), &name, edited(&entry.tokens), format);
+    show(Some(&explanation), &name, edited(&entry.tokens).as_ref(), format);
     Ok(())
+}
+
+/// A function that is no longer what was measured.
+pub(crate) struct Edited {
+    place: String,
+    package: String,
+}
+
+impl Edited {
+    pub(crate) fn hint(&self) -> String {
+        format!("cargo amorsize tune -p {}", self.package)
+    }
+}
+
+impl fmt::Display for Edited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was edited after it was measured", self.place)
+    }
 }
 
 /// Shows the explanation of a loop, or that there is none.
 fn show(
     explanation: Option<&Explanation<'_>>,
     name: &str,
-    edited: Option<String>,
+    edited: Option<&Edited>,
     format: MessageFormat,
 ) {
     if format == MessageFormat::Json {
-        term::result(&document::explain(name, explanation, edited.as_deref()));
+        term::result(&document::explain(name, explanation, edited));
         return;
     }
     if let Some(edited) = edited {
-        term::warning(&edited);
+        term::warning(&edited.to_string());
+        term::note(&edited.hint());
     }
-    let lines = explanation.map_or_else(
-        || {
-            vec![
-                term::heading(name),
-                "no plan: a join learns what a unit of work takes while the program runs; what"
-                    .to_owned(),
-                "cannot be indexed cannot be cut into planned chunks, so that rayon runs it"
-                    .to_owned(),
-            ]
-        },
-        |explanation| explanation.lines(term::columns()),
-    );
-    for line in lines {
+    let Some(explanation) = explanation else {
+        term::result(&term::heading(name));
+        term::result(
+            "no plan: a join learns what a unit of work takes while the program runs; what",
+        );
+        term::result("cannot be indexed cannot be cut into planned chunks, so that rayon runs it");
+        return;
+    };
+    for line in explanation.lines(term::columns()) {
         term::result(&line);
     }
 }
@@ -93,22 +110,24 @@ fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attri
     let cores = flag(options.cores.map(|cores| cores as usize), "--cores");
     let asked = flag(options.workers.map(|workers| workers as usize), "--workers");
     let (here, memory) = (survey.cores, survey.memory);
-    let class_source = match () {
-        () if options.machine.is_some() => "--machine".to_owned(),
-        () if class == survey.class.value => HERE.to_owned(),
-        () => format!("the nearest in the profile; this machine is {}", survey.class.value),
+    let class_source = if options.machine.is_some() {
+        "--machine".to_owned()
+    } else if class == survey.class.value {
+        "this machine".to_owned()
+    } else {
+        format!("not this machine, which is {}", survey.class.value)
     };
     let pool_threads = match (&cores, here.rayon_threads) {
         // Threads for items that wait are no cores: a pool of another machine is not known.
         _ if attribute.io => Fact {
             value: amorsize_runtime::io_limits(None).workers,
-            source: format!("{HERE}, for the option `io`"),
+            source: "here: for the option `io`".to_owned(),
         },
         (Some(cores), _) => cores.clone(),
         (None, Some(threads)) => on_this(threads),
         (None, None) => Fact {
             value: std::thread::available_parallelism().map_or(1, usize::from),
-            source: format!("{HERE}, rayon's default"),
+            source: "here: rayon's default".to_owned(),
         },
     };
     let permille = flag(options.memory_fraction, "--memory-fraction");
@@ -116,8 +135,9 @@ fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attri
         class: Fact { value: class.to_owned(), source: class_source },
         costs,
         pool_threads,
-        // Variables of this machine say nothing of another one.
-        most_workers: asked.or_else(|| here.max_workers.filter(|_| cores.is_none())),
+        // The variable says nothing of another machine, and does not bound loops whose items wait.
+        most_workers: asked
+            .or_else(|| here.max_workers.filter(|_| cores.is_none() && !attribute.io)),
         cores: cores.unwrap_or_else(|| on_this(here.usable)),
         available_bytes: flag(options.available_memory, "--available-memory")
             .or_else(|| memory.available_bytes.map(on_this)),
@@ -126,10 +146,9 @@ fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attri
     }
 }
 
-const HERE: &str = "this machine";
-
+/// A fact that was read here, which the machine that is meant need not be.
 fn on_this<T>(fact: Fact<T>) -> Fact<T> {
-    Fact { source: format!("{HERE}, {}", fact.source), ..fact }
+    Fact { source: format!("here: {}", fact.source), ..fact }
 }
 
 /// What a flag says, if it was given.

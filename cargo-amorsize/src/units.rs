@@ -91,7 +91,11 @@ pub(crate) fn plan(workers: u32, chunk: u64) -> String {
 
 /// A factor: `1.85×`.
 pub(crate) fn factor(value: f64) -> String {
-    if value.is_finite() { format!("{value:.2}×") } else { "?".to_owned() }
+    match value {
+        _ if !value.is_finite() => "?".to_owned(),
+        _ if value.abs() < 1e6 => format!("{value:.2}×"),
+        _ => format!("{}×", significant(value)),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod support;
 
 use cargo_amorsize::exit_codes;
 use serde_json::Value;
-use support::{Fixture, LIBRARY, Ran, manifest};
+use support::{Fixture, LIBRARY, Ran, documented, fields, manifest};
 #[cfg(target_os = "linux")]
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
@@ -76,27 +76,6 @@ fn variables_that_users_set_stand_beside_what_they_decide() {
     assert!(ran.stdout.contains("3 usable cores, 560 GB of memory available"), "{}", ran.stdout);
 }
 
-/// The fields that the guide lists, of the object with this heading.
-fn documented(heading: &str) -> Vec<String> {
-    let guide = support::repository().join("docs/guide.md");
-    let guide = std::fs::read_to_string(guide).expect("the guide");
-    let (_, part) = guide.split_once(heading).expect("the heading");
-    let rows = part.lines().skip(1).skip_while(|line| !line.starts_with('|'));
-    let rows = rows.take_while(|line| line.starts_with('|')).skip(2);
-    // Fields stand in the first column, each in back quotes.
-    rows.flat_map(|row| {
-        let cell = row.split('|').nth(1).unwrap_or_default();
-        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
-    })
-    .collect()
-}
-
-fn fields(value: &Value) -> Vec<String> {
-    let mut fields: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
-    fields.sort();
-    fields
-}
-
 #[test]
 fn programs_get_one_object_with_the_fields_that_the_guide_lists() {
     let document = document(&outside(), &[]);
@@ -106,14 +85,10 @@ fn programs_get_one_object_with_the_fields_that_the_guide_lists() {
         (&document["topology"], "Fields of `topology`:"),
         (&document["measured"], "Fields of `measured`:"),
     ] {
-        let mut listed = documented(heading);
-        listed.sort();
-        assert_eq!(fields(value), listed, "{heading}");
+        assert_eq!(fields(value), documented(heading), "{heading}");
     }
     for level in document["cgroup_levels"].as_array().expect("a list") {
-        let mut listed = documented("Fields of each of `cgroup_levels`:");
-        listed.sort();
-        assert_eq!(fields(level), listed);
+        assert_eq!(fields(level), documented("Fields of each of `cgroup_levels`:"));
     }
     // Whatever is known has a source.
     for (value, sources) in [

@@ -5,7 +5,8 @@ mod support;
 
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Profile, ReviewedPlan, Section};
 use cargo_amorsize::exit_codes;
-use support::{Fixture, LIBRARY, manifest};
+use serde_json::Value;
+use support::{Fixture, LIBRARY, documented, fields, manifest};
 
 /// A profile with one loop.
 fn profile(name: &str, tokens: &str) -> String {
@@ -126,7 +127,112 @@ fn a_decision_is_explained_by_any_end_of_the_loop_s_name() {
     }
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     let ran = fixture.run("explain demo::squares --len 3").expect_code(exit_codes::OK);
-    assert!(ran.stdout.contains("serial: the caller runs all items"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("the caller runs all items"), "{}", ran.stdout);
+}
+
+/// The document that `explain squares` writes for programs.
+fn explained(fixture: &Fixture, arguments: &str) -> Value {
+    let arguments = format!("explain squares --message-format json {arguments}");
+    let ran = fixture.run(&arguments).expect_code(exit_codes::OK);
+    assert_eq!(ran.stderr, "");
+    serde_json::from_str(&ran.stdout).expect("JSON")
+}
+
+#[test]
+fn memory_bounds_the_workers_of_a_machine_that_is_not_here() {
+    let fixture = measured();
+    let machine = "--cores 96 --available-memory 700GB --len 100000 --cost 100000";
+    for (task, workers) in [(6, 93), (12, 46), (24, 23), (48, 11), (800, 1)] {
+        let document = explained(&fixture, &format!("{machine} --memory {task}GB"));
+        assert_eq!(document["system"]["usable_memory_bytes"], 560_000_000_000_u64);
+        assert_eq!(document["decision"]["worker_limit"], workers);
+        // Of plans that are equal within 2 %, the one with fewer workers is taken.
+        let decision = &document["decision"];
+        if task > 6 {
+            assert_eq!(
+                (&decision["limited_by"], &decision["plan"]["workers"]),
+                (&"memory".into(), &workers.into())
+            );
+        }
+        let ran = fixture.run(&format!("explain squares {machine} --memory {task}GB"));
+        assert!(
+            ran.stdout.contains(&format!("{task} GB per task, 560 GB usable")),
+            "{}",
+            ran.stdout
+        );
+    }
+    let arguments = format!("explain squares {machine} --memory 12GB");
+    let ran = fixture.run(&arguments).expect_code(exit_codes::OK);
+    let limit = ran.stdout.lines().find(|line| line.contains("limited by")).expect("the limit");
+    let words: Vec<&str> = limit.split_whitespace().collect();
+    assert_eq!(words.join(" "), "limited by memory 12 GB per task, 560 GB usable");
+    let half = explained(&fixture, &format!("{machine} --memory 12GB --memory-fraction 0.5"));
+    assert_eq!(half["decision"]["worker_limit"], 29);
+    fixture.run("explain squares --memory 4GBs").expect_code(exit_codes::USAGE);
+}
+
+#[test]
+fn programs_and_people_get_the_same_numbers_of_an_explanation() {
+    let fixture = measured();
+    let arguments = "--len 20000 --cores 4 --workers 3 --hot 1 --memory 1GB --available-memory 8GB";
+    let document = explained(&fixture, arguments);
+    assert_eq!((&document["document"], &document["format"]), (&"explain".into(), &1.into()));
+    for (value, heading) in [
+        (&document, "Fields of the document `explain`:"),
+        (&document["workload"], "Fields of `workload`:"),
+        (&document["system"], "Fields of `system`:"),
+        (&document["system"]["measured"], "Fields of `measured`:"),
+        (&document["decision"], "Fields of `decision`:"),
+        (&document["decision"]["plan"], "Fields of each plan:"),
+        (&document["prediction"], "Fields of `prediction`:"),
+        (&document["rejected"][0], "Fields of each of `rejected`:"),
+    ] {
+        assert_eq!(fields(value), documented(heading), "{heading}");
+    }
+    for name in fields(&document["system"]["sources"]) {
+        assert!(!document["system"][&name].is_null(), "{name}");
+    }
+    let prediction = &document["prediction"];
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let predicted = number(&prediction["predicted_ns"]);
+    let terms = prediction["terms"].as_array().expect("a list");
+    let sum: f64 = terms.iter().map(|term| number(&term["time_ns"])).sum();
+    assert!((sum / predicted - 1.0).abs() < 1e-9, "{sum} {predicted}");
+
+    let ran = fixture.run(&format!("explain squares {arguments}")).expect_code(exit_codes::OK);
+    let plan = &document["decision"]["plan"];
+    for shown in [
+        format!("{} workers", plan["workers"]),
+        format!("{} chunks of {} items", plan["chunks"], plan["chunk_items"]),
+        format!("{:.0} µs", predicted / 1e3),
+        format!("{:.2}×", number(&prediction["speedup"])),
+        format!("{:.1} %", 100.0 * number(&prediction["efficiency"])),
+        format!("{:.1} %", 100.0 * number(&prediction["overhead_share"])),
+        format!("{} items", document["decision"]["break_even_items"]),
+        format!("when cold {}", document["decision"]["cold_break_even_items"]),
+    ] {
+        assert!(ran.stdout.contains(&shown), "{shown} in {}", ran.stdout);
+    }
+}
+
+#[test]
+fn calls_of_any_size_on_machines_of_any_size_are_explained() {
+    let fixture = measured();
+    for arguments in [
+        "--len 0",
+        "--len 1 --cores 1 --hot 0",
+        "--len 18446744073709551615 --cores 100000",
+        "--len 18446744073709551615 --cores 4294967295 --hot 18446744073709551615",
+        "--len 18446744073709551615 --cost 1e300",
+        "--len 7 --cost 1e-300 --workers 4294967295",
+        "--memory 16777215TiB --available-memory 1B",
+        "--memory 1B --available-memory 16777215TiB --memory-fraction 0.001",
+    ] {
+        let ran = fixture.run(&format!("explain squares {arguments}")).expect_code(exit_codes::OK);
+        assert!(!ran.stdout.contains("NaN") && !ran.stdout.contains("inf "), "{}", ran.stdout);
+        assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
+        explained(&fixture, arguments);
+    }
 }
 
 #[test]
@@ -148,6 +254,8 @@ fn a_loop_that_cannot_be_tuned_is_fresh_listed_and_explained_until_it_is_edited(
     assert!(ran.stdout.contains("demo::squares\nno plan: "), "{}", ran.stdout);
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     assert!(!ran.stderr.contains("edited"), "{}", ran.stderr);
+    let document = explained(&fixture, "");
+    assert_eq!((&document["is_tuned"], &document["decision"]), (&false.into(), &Value::Null));
 
     fixture.write("src/lib.rs", &LIBRARY.replace("mul(n)", "add(n)"));
     let ran = fixture.run("check").expect_code(exit_codes::PROFILE_STALE);
@@ -156,16 +264,22 @@ fn a_loop_that_cannot_be_tuned_is_fresh_listed_and_explained_until_it_is_edited(
     assert!(ran.stdout.contains("edited"), "{}", ran.stdout);
     let ran = fixture.run("explain squares").expect_code(exit_codes::OK);
     assert!(ran.stderr.contains("src/lib.rs:5 was edited"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: cargo amorsize tune -p demo"), "{}", ran.stderr);
+    assert_eq!(explained(&fixture, "")["warnings"][0]["name"], "edited");
 }
 
 #[test]
 fn a_typo_in_a_loop_s_name_is_met_with_the_right_one() {
     let fixture = measured();
-    fixture.run("explain sqares").expect_error(
-        exit_codes::SETUP_ERROR,
-        "no loop `sqares`",
-        "cargo amorsize explain demo::squares",
-    );
+    for format in ["human", "json"] {
+        let ran = fixture.run(&format!("explain sqares --message-format {format}"));
+        assert_eq!(ran.stdout, "");
+        ran.expect_error(
+            exit_codes::SETUP_ERROR,
+            "no loop `sqares`",
+            "cargo amorsize explain demo::squares",
+        );
+    }
 }
 
 #[test]

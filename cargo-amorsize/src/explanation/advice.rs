@@ -126,16 +126,12 @@ impl Explanation<'_> {
             advice.push(Advice::LowSpeedup { speedup, workers });
         }
         let is_fixed = self.call.options.chunk.is_some();
-        let rules: [(f64, f64, &dyn Fn(f64) -> Advice); 6] = [
-            (spawn + wake, 0.2, &|share| Advice::Starting { share }),
-            (claim, 0.1, &|share| Advice::Chunks { share, is_fixed }),
-            (pieces, 0.15, &|share| Advice::Pieces { share }),
-            (reduce, 0.15, &|share| Advice::Reducing { share }),
-            (slowdown, 0.2, &|share| Advice::Slowdown { share }),
-            (tail, 0.1, &|share| Advice::Tail { share }),
-        ];
-        for (ns, most, make) in rules {
-            advice.extend(self.share(ns).filter(|share| *share > most).map(make));
-        }
+        let above = |ns: f64, most: f64| self.share(ns).filter(|share| *share > most);
+        advice.extend(above(spawn + wake, 0.2).map(|share| Advice::Starting { share }));
+        advice.extend(above(claim, 0.1).map(|share| Advice::Chunks { share, is_fixed }));
+        advice.extend(above(pieces, 0.15).map(|share| Advice::Pieces { share }));
+        advice.extend(above(reduce, 0.15).map(|share| Advice::Reducing { share }));
+        advice.extend(above(slowdown, 0.2).map(|share| Advice::Slowdown { share }));
+        advice.extend(above(tail, 0.1).map(|share| Advice::Tail { share }));
     }
 }

@@ -1,1 +1,208 @@
+use super::advice::Advice;
+use super::*;
 
+const MACHINE: MachineFacts = MachineFacts {
+    spawn_ns: 300.0,
+    wake_ns: 4_000.0,
+    cold_spawn_ns: 3_000.0,
+    cold_wake_ns: 20_000.0,
+    hot_for_ns: 50_000.0,
+    claim_ns: 60.0,
+    reference_ns: 1_000.0,
+};
+
+const GB: u64 = 1_000_000_000;
+
+/// A loop that could not be better.
+const EVEN: LoopFacts =
+    LoopFacts { item_ns: 1e6, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 20.0, contention: 0.0 };
+
+fn fact<T>(value: T) -> Fact<T> {
+    Fact { value, source: "a flag".to_owned() }
+}
+
+fn system(cores: usize) -> System {
+    System {
+        class: fact("x86_64-linux-test".to_owned()),
+        costs: MACHINE,
+        cores: fact(cores),
+        pool_threads: fact(cores),
+        most_workers: None,
+        available_bytes: Some(fact(700 * GB)),
+        memory_permille: fact(model::MEMORY_PERMILLE),
+    }
+}
+
+fn call(len: usize, options: &Options) -> Call<'_> {
+    Call { len, cost: 1.0, task_bytes: None, hot: usize::MAX, options }
+}
+
+/// The explanation of a call without options.
+fn explanation(facts: LoopFacts, cores: usize, len: usize) -> Explanation<'static> {
+    static OPTIONS: std::sync::LazyLock<Options> = std::sync::LazyLock::new(Options::default);
+    Explanation::new("demo::f", &facts, system(cores), call(len, &OPTIONS))
+}
+
+/// The explanation of a dear call on a machine with 700 GB available.
+fn with_task(gigabytes: u64, cores: usize) -> Explanation<'static> {
+    let plain = explanation(EVEN, cores, 100_000);
+    let call = Call { task_bytes: Some(fact(gigabytes * GB)), ..plain.call };
+    Explanation::new("demo::f", &EVEN, system(cores), call)
+}
+
+fn text(explanation: &Explanation<'_>) -> String {
+    explanation.lines(80).join("\n")
+}
+
+fn advice(explanation: &Explanation<'_>) -> Vec<&'static str> {
+    explanation.advice().iter().map(Advice::name).collect()
+}
+
+#[test]
+fn every_term_is_shown_and_lines_fit_eighty_columns() {
+    let mut facts = EVEN;
+    for (item_ns, cores, len) in [
+        (100.0, 2, 1_000),
+        (1.0, 8, 50),
+        (1e6, 64, 1 << 40),
+        (5.0, 4, 0),
+        (1e-9, 1, 1),
+        (1e6, 100_000, usize::MAX),
+        (1e300, 1_024, usize::MAX),
+        (1e300, 1, 1 << 62),
+    ] {
+        for item_cv in [0.0, 0.5, 9.0] {
+            (facts.item_ns, facts.item_cv) = (item_ns, item_cv);
+            let text = text(&explanation(facts, cores, len));
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+            assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+            for part in ["workload", "system", "decision", "prediction", "break-even", "speed-up"] {
+                assert!(text.contains(part), "{part} in {text}");
+            }
+        }
+    }
+    let text = text(&explanation(EVEN, 2, 1_000));
+    for term in TERMS.iter().chain(&["in all", "overhead", "rejected", "serial"]) {
+        assert!(
+            text.contains(&format!("\n  {term} ")) || text.contains(&format!("{term} ")),
+            "{term}"
+        );
+    }
+    assert!(!text.contains("advice"), "{text}");
+}
+
+#[test]
+fn memory_leaves_as_many_workers_as_tasks_fit_into_what_is_usable() {
+    for (task, workers) in [(6, 93), (12, 46), (24, 23), (48, 11)] {
+        let explanation = with_task(task, 96);
+        assert_eq!((explanation.limits.workers, explanation.workers()), (workers, workers));
+        let text = text(&explanation);
+        assert!(text.contains("usable memory     560 GB"), "{text}");
+        assert!(text.contains(&format!("{task} GB per task, 560 GB usable")), "{text}");
+        assert!(text.contains("does not fit memory"), "{text}");
+        assert_eq!(advice(&explanation), ["memory"]);
+    }
+    let roomy = with_task(5, 96);
+    assert_eq!((roomy.workers(), roomy.decision.limited_by), (96, Some(Bound::Cores)));
+    assert!(!text(&roomy).contains("does not fit"), "{}", text(&roomy));
+}
+
+#[test]
+fn a_task_that_does_not_fit_at_all_runs_alone_and_the_explanation_says_so() {
+    let explanation = with_task(800, 96);
+    assert_eq!((explanation.limits.workers, explanation.workers()), (1, 1));
+    assert_eq!(advice(&explanation), ["task-too-large"]);
+    let text = text(&explanation);
+    assert!(text.contains("800 GB per task, 560 GB usable"), "{text}");
+    assert!(text.contains("one task takes 800 GB of 560 GB usable"), "{text}");
+}
+
+#[test]
+fn the_strictest_limit_is_named_with_its_number() {
+    let options = Options { max_workers: Some(3), ..Options::default() };
+    let by_attribute = Explanation::new("f", &EVEN, system(8), call(10_000, &options));
+    assert_eq!(by_attribute.decision.limited_by, Some(Bound::MaxWorkers));
+    let most_workers = Some(Fact { value: 2, source: "--workers".to_owned() });
+    let asked = System { most_workers, ..system(8) };
+    let by_flag = Explanation::new("f", &EVEN, asked, call(10_000, &options));
+    assert_eq!((by_flag.workers(), by_flag.limits.bound), (2, Bound::Environment));
+    assert!(text(&by_flag).contains("--workers does not allow it"), "{}", text(&by_flag));
+    let small_pool = System { pool_threads: fact(2), ..system(8) };
+    let by_pool = Explanation::new("f", &EVEN, small_pool, call(10_000, &options));
+    assert!(text(&by_pool).contains("2 threads"), "{}", text(&by_pool));
+}
+
+#[test]
+fn rejected_plans_are_never_the_chosen_one_and_respect_the_limits() {
+    let options = Options { max_workers: Some(3), ..Options::default() };
+    let facts = LoopFacts { item_ns: 1_000.0, item_cv: 0.9, contention: 0.02, ..EVEN };
+    let explanation = Explanation::new("f", &facts, system(8), call(10_000, &options));
+    let rejected = explanation.rejected();
+    assert!(rejected.iter().any(|rejected| rejected.plan == Plan::Serial));
+    assert!(rejected.iter().all(|rejected| rejected.plan != explanation.decision.plan));
+    assert!(rejected.is_sorted_by(|a, b| a.predicted_ns <= b.predicted_ns));
+    for Rejected { plan, why, predicted_ns } in rejected {
+        let workers = if let Plan::Parallel { workers, .. } = plan { workers } else { 1 };
+        assert_eq!(workers > 3, matches!(why, Why::Forbidden(Bound::MaxWorkers)));
+        let is_slower = predicted_ns > explanation.predicted_ns();
+        assert!(workers > 3 || is_slower == matches!(why, Why::Slower { .. }), "{plan:?} {why:?}");
+    }
+}
+
+#[test]
+fn advice_is_given_exactly_when_its_rule_holds() {
+    let facts = |change: fn(&mut LoopFacts)| {
+        let mut facts = LoopFacts { item_ns: 1_000.0, ..EVEN };
+        change(&mut facts);
+        facts
+    };
+    let cases = [
+        (facts(|_| {}), 4, 1 << 20),
+        (facts(|_| {}), 4, 24),
+        (facts(|facts| facts.item_cv = 0.71), 4, 1 << 20),
+        (facts(|facts| facts.item_cv = 0.7), 4, 1 << 20),
+        (facts(|facts| facts.item_cv = 5.0), 8, 64),
+        (facts(|facts| facts.contention = 0.3), 8, 1 << 20),
+        (facts(|facts| facts.reduce_ns = 40_000.0), 4, 1_000),
+        (facts(|facts| facts.piece_ns = 200_000.0), 2, 1_000),
+        (facts(|facts| facts.item_ns = 1.0), 8, 1 << 20),
+        (facts(|_| {}), 1, 1 << 20),
+    ];
+    let mut seen = Vec::new();
+    for (facts, cores, len) in cases {
+        let explanation = explanation(facts, cores, len);
+        let given = advice(&explanation);
+        let terms = &explanation.decision.terms;
+        let above = |ns: f64, share: f64| ns > share * terms.total();
+        let is_parallel = explanation.decision.plan != Plan::Serial;
+        let speedup = explanation.decision.serial_ns / terms.total();
+        for (name, holds) in [
+            ("low-speedup", is_parallel && speedup < 0.5 * explanation.workers() as f64),
+            ("starting-helpers", is_parallel && above(terms.spawn + terms.wake, 0.2)),
+            ("taking-chunks", is_parallel && above(terms.claim, 0.1)),
+            ("starting-chunks", is_parallel && above(terms.pieces, 0.15)),
+            ("reducing", is_parallel && above(terms.reduce, 0.15)),
+            ("slowdown", is_parallel && above(terms.slowdown, 0.2)),
+            ("tail", is_parallel && above(terms.tail, 0.1)),
+            ("uneven-items", facts.item_cv > 0.7),
+        ] {
+            assert_eq!(given.contains(&name), holds, "{name}: {}", text(&explanation));
+            seen.extend(holds.then_some(name));
+        }
+        assert_eq!(text(&explanation).contains("\nadvice\n"), !given.is_empty());
+    }
+    let options = Options { chunk: Some(1), ..Options::default() };
+    let tiny = LoopFacts { item_ns: 200.0, ..EVEN };
+    let fixed = Explanation::new("f", &tiny, system(2), call(1 << 20, &options));
+    assert!(text(&fixed).contains("raise `chunk`"), "{}", text(&fixed));
+    for name in ["low-speedup", "starting-helpers", "starting-chunks", "reducing", "slowdown"] {
+        assert!(seen.contains(&name), "{name} was never given: {seen:?}");
+    }
+    assert!(seen.contains(&"tail") && seen.contains(&"uneven-items"), "{seen:?}");
+}
+
+#[test]
+fn the_words_for_variation_have_the_documented_limits() {
+    let words = [0.0, 0.29, 0.3, 0.7, 0.71].map(|cv| Variation::of(cv).name());
+    assert_eq!(words, ["even", "even", "moderate", "moderate", "uneven"]);
+}

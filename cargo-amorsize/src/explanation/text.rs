@@ -44,7 +44,7 @@ impl Explanation<'_> {
         };
         let (even, uneven) = (Variation::EVEN, Variation::UNEVEN);
         let variation = self.variation().name();
-        let variation = format!("{variation} (even below {even}, uneven above {uneven})");
+        let variation = format!("{variation}: even < {even}, uneven > {uneven}");
         let mut rows = vec![
             Row::new("items", units::count(call.len as u64), &cost),
             Row::new("time per item", units::time(facts.item_ns), ""),
@@ -70,7 +70,7 @@ impl Explanation<'_> {
             Row::new("usable memory", bytes(&usable), &source)
         });
         rows.extend(Row::of("usable cores", Some(&system.cores), count));
-        rows.extend(Row::of("threads of the pool", Some(&system.pool_threads), count));
+        rows.extend(Row::of("pool threads", Some(&system.pool_threads), count));
         rows.extend(Row::of("most workers", system.most_workers.as_ref(), count));
         rows.extend(attribute);
         rows.extend(Row::of("available memory", system.available_bytes.as_ref(), bytes));
@@ -93,52 +93,67 @@ impl Explanation<'_> {
     }
 
     fn decision_rows(&self) -> Vec<Row> {
-        let cold = format!(", {}", units::time(self.cold.terms.total()));
-        let (by, numbers) = self.limit_text();
-        vec![
-            self.plan_row("plan", self.decision.plan, ""),
-            Row::new("limited by", by, &numbers),
-            self.break_even_row(),
-            self.plan_row("when cold", self.cold.plan, &cold),
-        ]
+        let cold = units::time(self.cold.terms.total());
+        let limits = &self.limits;
+        let mut rows = vec![self.plan_row("plan", self.decision.plan, None)];
+        if self.decision.limited_by != Some(limits.bound) {
+            let (by, numbers) = self.bound_text(limits.bound);
+            let most = units::counted(limits.workers, "worker");
+            rows.push(Row::new("at most", most, &format!("by {by}: {numbers}")));
+        }
+        let (by, numbers) = match self.decision.limited_by {
+            Some(bound) => self.bound_text(bound),
+            None => ("nothing", self.unlimited_text().to_owned()),
+        };
+        rows.push(Row::new("limited by", by, &numbers));
+        rows.push(self.break_even_row());
+        rows.push(self.plan_row("when cold", self.cold.plan, Some(&cold)));
+        rows
     }
 
-    fn plan_row(&self, name: &str, plan: Plan, more: &str) -> Row {
-        match plan {
-            Plan::Serial => {
-                let what = format!("the caller runs all items, no pool is entered{more}");
-                Row::new(name, "serial", &what)
-            }
+    /// A plan, and its predicted time if that is shown nowhere else.
+    fn plan_row(&self, name: &str, plan: Plan, time: Option<&str>) -> Row {
+        let (value, what) = match plan {
+            Plan::Serial => ("serial".to_owned(), "the caller runs all items".to_owned()),
             Plan::Parallel { workers, chunk } => {
                 let chunks = units::counted(self.call.len.div_ceil(chunk), "chunk");
-                let what = format!("{chunks} of {}{more}", units::counted(chunk, "item"));
-                Row::new(name, units::counted(workers, "worker"), &what)
+                let what = format!("{chunks} of {}", units::counted(chunk, "item"));
+                (units::counted(workers, "worker"), what)
             }
+        };
+        match time {
+            Some(time) => Row::new(name, value, &format!("{time}: {what}")),
+            None => Row::new(name, value, &what),
         }
     }
 
-    /// What kept the plan from using more workers, and its numbers.
-    fn limit_text(&self) -> (&str, String) {
-        let most = count(&self.limits.workers);
-        match self.decision.limited_by {
-            Some(Bound::Memory { task_bytes, usable_bytes }) => {
+    /// What keeps plans from having more workers, and its numbers.
+    fn bound_text(&self, bound: Bound) -> (&str, String) {
+        let workers = self.limits.workers;
+        match bound {
+            Bound::Memory { task_bytes, usable_bytes } => {
                 let (task, usable) = (units::bytes(task_bytes), units::bytes(usable_bytes));
                 ("memory", format!("{task} per task, {usable} usable"))
             }
-            Some(Bound::Cores) => ("the cores", format!("{most} usable")),
-            Some(Bound::Pool) => ("the pool", units::counted(self.limits.workers, "thread")),
-            Some(Bound::MaxWorkers) => ("max_workers", format!("{most}, attribute")),
-            Some(Bound::Environment) => {
+            Bound::Cores => ("the cores", format!("{} usable", count(&workers))),
+            Bound::Pool => ("the pool", units::counted(workers, "thread")),
+            Bound::MaxWorkers => ("max_workers", format!("{}, attribute", count(&workers))),
+            Bound::Environment => {
                 let source = self.system.most_workers.as_ref().map(|most| most.source.as_str());
-                (source.unwrap_or("AMORSIZE_MAX_WORKERS"), format!("{most} at most"))
+                (source.unwrap_or("AMORSIZE_MAX_WORKERS"), format!("{} at most", count(&workers)))
             }
-            Some(Bound::Items) => ("the items", "there are no more chunks to take".to_owned()),
-            Some(Bound::Busy) => ("other loops", "they keep helpers busy".to_owned()),
-            None if self.decision.plan != Plan::Serial => {
-                ("nothing", "more workers would not pay".to_owned())
-            }
-            None if self.call.len < 2 => ("the items", "there is nothing to share".to_owned()),
-            None => ("nothing", "helpers would cost more than they save".to_owned()),
+            Bound::Items => ("the items", "there are no more chunks to take".to_owned()),
+            Bound::Busy => ("other loops", "they keep helpers busy".to_owned()),
+        }
+    }
+
+    /// Why nothing had to keep the plan from having more workers.
+    fn unlimited_text(&self) -> &'static str {
+        match self.decision.plan {
+            Plan::Parallel { .. } => "more workers would not pay",
+            Plan::Serial if self.call.len < 2 => "there is nothing to share",
+            Plan::Serial if !self.decision.serial_ns.is_finite() => "such times cannot be compared",
+            Plan::Serial => "helpers would cost more than they save",
         }
     }
 
@@ -206,7 +221,7 @@ impl Explanation<'_> {
             Why::GainsLittle { gain: 0.0 } => "no gain".to_owned(),
             Why::GainsLittle { gain } => format!("gains only {}", units::percent(gain)),
             Why::Forbidden(Bound::Memory { .. }) => "does not fit memory".to_owned(),
-            Why::Forbidden(_) => format!("{} does not allow it", self.limit_text().0),
+            Why::Forbidden(bound) => format!("{} does not allow it", self.bound_text(bound).0),
         }
     }
 

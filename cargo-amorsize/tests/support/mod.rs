@@ -75,6 +75,33 @@ impl Fixture {
     }
 }
 
+/// The fields that the guide lists, of the object with this heading, sorted.
+#[allow(dead_code, reason = "not every test file reads documents")]
+pub(crate) fn documented(heading: &str) -> Vec<String> {
+    let guide = repository().join("docs/guide.md");
+    let guide = fs::read_to_string(guide).expect("the guide");
+    let (_, part) = guide.split_once(heading).expect("the heading");
+    let rows = part.lines().skip(1).skip_while(|line| !line.starts_with('|'));
+    let rows = rows.take_while(|line| line.starts_with('|')).skip(2);
+    // Fields stand in the first column, each in back quotes.
+    let mut fields: Vec<String> = rows
+        .flat_map(|row| {
+            let cell = row.split('|').nth(1).unwrap_or_default();
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    fields.sort();
+    fields
+}
+
+/// The fields of an object, sorted.
+#[allow(dead_code, reason = "not every test file reads documents")]
+pub(crate) fn fields(value: &serde_json::Value) -> Vec<String> {
+    let mut fields: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
+    fields.sort();
+    fields
+}
+
 /// One target folder for all fixtures, so that the facade is built once; kept between runs.
 fn target_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures")
