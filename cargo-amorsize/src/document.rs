@@ -107,6 +107,7 @@ fn decision(explanation: &Explanation<'_>) -> Value {
         "plan": plan(decision.plan, explanation.call.len),
         "limited_by": decision.limited_by.map(bound_name),
         "worker_limit": explanation.limits.workers,
+        "worker_limit_by": bound_name(explanation.limits.bound),
         "break_even_items": explanation.break_even(explanation.call.hot),
         "cold_plan": plan(cold.plan, explanation.call.len),
         "cold_predicted_ns": cold.terms.total(),

@@ -146,6 +146,7 @@ fn memory_bounds_the_workers_of_a_machine_that_is_not_here() {
         let document = explained(&fixture, &format!("{machine} --memory {task}GB"));
         assert_eq!(document["system"]["usable_memory_bytes"], 560_000_000_000_u64);
         assert_eq!(document["decision"]["worker_limit"], workers);
+        assert_eq!(document["decision"]["worker_limit_by"], "memory");
         // Of plans that are equal within 2 %, the one with fewer workers is taken.
         let decision = &document["decision"];
         if task > 6 {
