@@ -62,8 +62,14 @@ const fn known(options: Options) -> Loop {
         claim_ns: 40.0,
         reference_ns: 3_000.0,
     };
-    const ITEM: LoopFacts =
-        LoopFacts { item_ns: 1e8, item_cv: 0.0, piece_ns: 0.0, reduce_ns: 50.0, contention: 0.0 };
+    const ITEM: LoopFacts = LoopFacts {
+        item_ns: 1e8,
+        item_cv: 0.0,
+        piece_ns: 0.0,
+        reduce_ns: 50.0,
+        contention: 0.0,
+        coherency: 0.0,
+    };
     const PROFILE: &[Profiled] = &[Profiled {
         name: "known",
         class: "elsewhere",

@@ -78,6 +78,7 @@ fn workload(explanation: &Explanation<'_>) -> Value {
         "variation": explanation.variation().name(),
         "serial_ns": explanation.decision.serial_ns,
         "contention": facts.contention,
+        "coherency": facts.coherency,
         "piece_ns": facts.piece_ns,
         "reduce_ns": facts.reduce_ns,
         "task_memory_bytes": call.task_bytes.as_ref().map(|task| task.value),
@@ -171,6 +172,7 @@ fn bound_name(bound: Bound) -> &'static str {
         Bound::Environment => "most-workers",
         Bound::Items => "items",
         Bound::Busy => "busy",
+        Bound::Load => "load",
         Bound::Memory { .. } => "memory",
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     let call = Call {
         len: options.len.unwrap_or(entry.plan.items as usize),
         cost: options.cost.unwrap_or(entry.plan.cost),
-        task_bytes: flag(options.memory, "--memory"),
+        task_bytes: flag(options.memory, "--memory")
+            .or_else(|| flag(attribute.memory_bytes, "the attribute")),
         hot: options.hot.unwrap_or(HOT),
         options: &attribute,
     };
@@ -130,7 +131,8 @@ fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attri
             source: "here: rayon's default".to_owned(),
         },
     };
-    let permille = flag(options.memory_fraction, "--memory-fraction");
+    let permille = flag(options.memory_fraction, "--memory-fraction")
+        .or_else(|| flag(attribute.memory_permille, "the attribute"));
     System {
         class: Fact { value: class.to_owned(), source: class_source },
         costs,

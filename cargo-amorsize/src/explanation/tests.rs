@@ -14,8 +14,14 @@ const MACHINE: MachineFacts = MachineFacts {
 const GB: u64 = 1_000_000_000;
 
 /// A loop that could not be better.
-const EVEN: LoopFacts =
-    LoopFacts { item_ns: 1e6, item_cv: 0.1, piece_ns: 0.0, reduce_ns: 20.0, contention: 0.0 };
+const EVEN: LoopFacts = LoopFacts {
+    item_ns: 1e6,
+    item_cv: 0.1,
+    piece_ns: 0.0,
+    reduce_ns: 20.0,
+    contention: 0.0,
+    coherency: 0.0,
+};
 
 fn fact<T>(value: T) -> Fact<T> {
     Fact { value, source: "a flag".to_owned() }

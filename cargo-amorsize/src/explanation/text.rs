@@ -54,6 +54,10 @@ impl Explanation<'_> {
             Row::new("one piece", units::time(facts.piece_ns), "beyond its claim"),
             Row::new("one reduction", units::time(facts.reduce_ns), ""),
         ];
+        if facts.coherency > 0.0 {
+            let percent = units::percent(facts.coherency);
+            rows.push(Row::new("coherency", percent, "longer per pair of workers, twice"));
+        }
         rows.extend(Row::of("memory per task", call.task_bytes.as_ref(), bytes));
         rows
     }
@@ -144,6 +148,7 @@ impl Explanation<'_> {
             }
             Bound::Items => ("the items", "there are no more chunks to take".to_owned()),
             Bound::Busy => ("other loops", "they keep helpers busy".to_owned()),
+            Bound::Load => ("the load", "other work keeps the machine busy".to_owned()),
         }
     }
 
