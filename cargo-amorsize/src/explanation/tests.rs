@@ -94,7 +94,9 @@ fn every_term_is_shown_and_lines_fit_eighty_columns() {
             "{term}"
         );
     }
-    assert!(!text.contains("advice"), "{text}");
+    assert!(!text.contains("advice") && !text.contains("coherency"), "{text}");
+    let facts = LoopFacts { coherency: 0.000_1, ..EVEN };
+    assert!(self::text(&explanation(facts, 2, 1_000)).contains("0.0100 %"));
 }
 
 #[test]
@@ -169,6 +171,7 @@ fn advice_is_given_exactly_when_its_rule_holds() {
         (facts(|facts| facts.item_cv = 0.7), 4, 1 << 20),
         (facts(|facts| facts.item_cv = 5.0), 8, 64),
         (facts(|facts| facts.contention = 0.3), 8, 1 << 20),
+        (facts(|facts| facts.coherency = 0.003), 16, 1 << 20),
         (facts(|facts| facts.reduce_ns = 40_000.0), 4, 1_000),
         (facts(|facts| facts.piece_ns = 200_000.0), 2, 1_000),
         (facts(|facts| facts.item_ns = 1.0), 8, 1 << 20),

@@ -50,13 +50,17 @@ impl Explanation<'_> {
             Row::new("time per item", units::time(facts.item_ns), ""),
             Row::new("variation", units::significant(facts.item_cv), &variation),
             Row::new("serial time", units::time(self.decision.serial_ns), ""),
-            Row::new("contention", units::percent(facts.contention), "longer per further worker"),
+            Row::new(
+                "contention",
+                units::percent(facts.contention),
+                "longer, times w − 1 for w workers",
+            ),
             Row::new("one piece", units::time(facts.piece_ns), "beyond its claim"),
             Row::new("one reduction", units::time(facts.reduce_ns), ""),
         ];
         if facts.coherency > 0.0 {
-            let percent = units::percent(facts.coherency);
-            rows.push(Row::new("coherency", percent, "longer per pair of workers, twice"));
+            let coherency = format!("{:.4} %", 100.0 * facts.coherency);
+            rows.insert(5, Row::new("coherency", coherency, "longer, times w·(w − 1)"));
         }
         rows.extend(Row::of("memory per task", call.task_bytes.as_ref(), bytes));
         rows
