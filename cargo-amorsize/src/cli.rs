@@ -128,7 +128,8 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "UNITS", value_parser = positive, help_heading = "The call")]
     pub(crate) cost: Option<f64>,
 
-    /// Memory that a worker's task takes at its peak, such as 500MB; bounds the workers.
+    /// Memory that a worker's task takes at its peak, such as 500MB; bounds the workers. By
+    /// default what the option `memory` of the attribute says.
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "The call")]
     pub(crate) memory: Option<u64>,
 
@@ -150,7 +151,8 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "The machine")]
     pub(crate) available_memory: Option<u64>,
 
-    /// The share of the available memory that tasks may take together; by default 0.8.
+    /// The share of the available memory that tasks may take together; by default
+    /// what the option `memory_fraction` of the attribute says, else 0.8.
     #[arg(long, value_name = "F", value_parser = permille, help_heading = "The machine")]
     pub(crate) memory_fraction: Option<u16>,
 

@@ -169,6 +169,12 @@ fn memory_bounds_the_workers_of_a_machine_that_is_not_here() {
     assert_eq!(words.join(" "), "limited by memory 12 GB per task, 560 GB usable");
     let half = explained(&fixture, &format!("{machine} --memory 12GB --memory-fraction 0.5"));
     assert_eq!(half["decision"]["worker_limit"], 29);
+    let options = "tune(memory = \"12GB\", memory_fraction = 0.5)]";
+    fixture.write("src/lib.rs", &LIBRARY.replace("tune]", options));
+    let ran = fixture.run(&format!("explain squares {machine} --message-format json"));
+    let declared: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(declared["decision"]["worker_limit"], 29);
+    assert_eq!(declared["system"]["sources"]["memory_permille"], "the attribute");
     fixture.run("explain squares --memory 4GBs").expect_code(exit_codes::USAGE);
 }
 
