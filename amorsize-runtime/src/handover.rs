@@ -46,7 +46,7 @@ const NAP: Duration = Duration::from_micros(200);
 /// Borrowed work with its type erased.
 #[derive(Clone, Copy)]
 struct Errand {
-    /// Points to the `H` of [`Desk::share`], which outlives the open gate.
+    /// Points to the `H` of [`Desk::lend`], which outlives the open gate.
     helper: *const (),
     /// Calls that `H`.
     call: unsafe fn(*const (), usize),
@@ -99,12 +99,8 @@ impl Desk {
         })
     }
 
-    /// Runs `caller` here while up to `helpers` pool threads run `helper`, each with its own seat
-    /// number from 1 on. Returns when `caller` has returned and no helper is inside.
-    ///
-    /// # Panics
-    ///
-    /// Resumes the panic of `caller`, else the first panic of a helper, after all have left.
+    /// [`Desk::lend`], with all helpers summoned at once.
+    #[cfg(test)]
     pub(crate) fn share<H, R>(
         desk: &Arc<Self>,
         helpers: usize,
@@ -121,8 +117,13 @@ impl Desk {
         })
     }
 
-    /// Like [`Desk::share`], but helpers come only as `caller`, or what it calls on this thread, summons
-    /// them.
+    /// Runs `caller` here while up to `helpers` pool threads run `helper`, each with its own seat
+    /// number from 1 on. Returns when `caller` has returned and no helper is inside. Helpers come as `caller`,
+    /// what it calls on this thread, or helpers inside summon them.
+    ///
+    /// # Panics
+    ///
+    /// Resumes the panic of `caller`, else the first panic of a helper, after all have left.
     fn lend<H, R>(
         desk: &Arc<Self>,
         helpers: usize,
@@ -320,8 +321,8 @@ pub(crate) fn at_desk<R>(work: impl FnOnce(&SharedDesk) -> R) -> R {
     work(own.desk())
 }
 
-/// [`Desk::share`] at a desk of the calling thread. Without type parameters: one copy serves all loops of
-/// a program.
+/// [`Desk::share`] at a desk of the calling thread.
+#[cfg(all(test, not(loom)))]
 pub(crate) fn share(
     helpers: usize,
     spawner: &dyn Spawner,
@@ -331,7 +332,7 @@ pub(crate) fn share(
     at_desk(|desk| Desk::share(desk, helpers, spawner, &helper, caller));
 }
 
-/// [`Desk::lend`], without type parameters.
+/// [`Desk::lend`], without type parameters: one copy serves all loops of a program.
 pub(crate) fn lend(
     desk: &SharedDesk,
     helpers: usize,

@@ -8,7 +8,7 @@ use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
 use crate::clock::{self, Instant};
 use crate::crew::{self, Division};
-use crate::handover::{self, Spawner};
+use crate::handover::{self, Desk, Spawner};
 use crate::machine::ASSUMED;
 use crate::pieces::AtOnce;
 use crate::pool::{self, Pool};
@@ -18,6 +18,10 @@ use crate::run::{Lengths, Run};
 const HOT_ROUNDS: usize = 24;
 /// How long one round waits for its helper.
 const PATIENCE: Duration = Duration::from_micros(200);
+/// A helper that takes so long was not hot.
+const HOT_WITHIN: Duration = Duration::from_micros(50);
+/// A helper that takes so long may be waiting for the caller's core: another one is summoned, as a crew does.
+const LATE: Duration = Duration::from_micros(100);
 /// When to stop starting rounds.
 const BUDGET: Duration = Duration::from_micros(700);
 /// Pauses after which a helper is started, in microseconds, until it turns out to have been cold.
@@ -105,6 +109,7 @@ fn start_hot() -> Option<Start> {
     let starts: Vec<Start> = (0..HOT_ROUNDS)
         .take_while(|_| begin.elapsed() < BUDGET)
         .filter_map(|_| start_one())
+        .filter(|start| start.total_ns() < HOT_WITHIN.as_nanos() as f64)
         .collect();
     let middle = |cost: fn(&Start) -> f64| median(starts.iter().map(cost).collect());
     (!starts.is_empty()).then(|| Start {
@@ -141,11 +146,21 @@ fn start_one() -> Option<Start> {
         started_at.store(origin.elapsed().as_nanos() as u64, Ordering::Release);
     };
     let mut spawned_at = 0.0;
-    handover::share(1, &Pool::Rayon, &helper, &mut || {
-        spawned_at = origin.elapsed().as_nanos() as f64;
-        while started_at.load(Ordering::Acquire) == 0 && origin.elapsed() < PATIENCE {
-            std::hint::spin_loop();
-        }
+    handover::at_desk(|desk| {
+        handover::lend(desk, 1, &Pool::Rayon, &helper, &mut || {
+            Desk::summon(desk, 1, &Pool::Rayon);
+            spawned_at = origin.elapsed().as_nanos() as f64;
+            let waits = |patience| {
+                while started_at.load(Ordering::Acquire) == 0 && origin.elapsed() < patience {
+                    std::hint::spin_loop();
+                }
+                started_at.load(Ordering::Acquire) == 0
+            };
+            if waits(LATE) {
+                Desk::summon_one(desk, &Pool::Rayon);
+                waits(PATIENCE);
+            }
+        });
     });
     match started_at.into_inner() {
         0 => None,
