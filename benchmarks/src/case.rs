@@ -7,12 +7,14 @@ use amorsize::expansion::{LoopFacts, MachineFacts};
 use amorsize_runtime::model::Plan;
 use serde::Serialize;
 
+use crate::cli::Effort;
 use crate::cpu;
 use crate::estimate::{Estimate, median};
 use crate::executor::Executor;
-use crate::fit::{Facts, Sweep};
+use crate::fit::{Facts, Sweep, fit};
 use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls};
 use crate::load::{self, Load};
+use crate::output;
 use crate::peer::{Peer, others, planned, profiled, unseen};
 use crate::workload::Workload;
 
@@ -71,6 +73,34 @@ pub(crate) struct Comparison {
 pub(crate) struct Other {
     pub(crate) name: String,
     pub(crate) time: Estimate,
+}
+
+/// A workload at all its sizes that the filter lets pass, swept, with the one profile that a loop has for all of
+/// them.
+pub(crate) struct Swept<W: Workload> {
+    pub(crate) cases: Vec<Case<W>>,
+    pub(crate) sweeps: Vec<Sweep>,
+    pub(crate) facts: LoopFacts,
+}
+
+impl<W: Workload> Swept<W> {
+    /// Sweeps each size for about `budget`; `None` where the filter leaves none.
+    pub(crate) fn new(
+        effort: &Effort,
+        machine: &MachineFacts,
+        budget: Duration,
+    ) -> Result<Option<Self>, String> {
+        let included = |n: &usize| effort.includes(&format!("{}/{n}", W::NAME));
+        let sizes: Vec<usize> = W::SIZES.iter().copied().filter(included).collect();
+        if sizes.is_empty() {
+            return Ok(None);
+        }
+        output::status(&format!("{:>16}  {}", W::NAME, W::ORIGIN));
+        let mut cases = sizes.into_iter().map(Case::<W>::prepare).collect::<Result<Vec<_>, _>>()?;
+        let sweeps: Vec<_> = cases.iter_mut().map(|case| case.sweep(budget)).collect();
+        let facts = fit(&sweeps, machine);
+        Ok(Some(Swept { cases, sweeps, facts }))
+    }
 }
 
 impl<W: Workload> Case<W> {

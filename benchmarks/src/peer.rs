@@ -131,7 +131,12 @@ pub(crate) fn profiled(item: LoopFacts, machine: MachineFacts) -> &'static Loop 
 /// The plan that a profile with these facts leads to, as tables show it.
 pub(crate) fn planned(n: usize, item: &LoopFacts, machine: &MachineFacts) -> String {
     let limits = Limits::cores(rayon::current_num_threads());
-    match model::decide(n, item, machine, &limits, HOT).plan {
+    plan_text(model::decide(n, item, machine, &limits, HOT).plan)
+}
+
+/// A plan, as tables show it.
+pub(crate) fn plan_text(plan: model::Plan) -> String {
+    match plan {
         model::Plan::Serial => "serial".to_owned(),
         model::Plan::Parallel { workers, chunk } => format!("{workers}×{chunk}"),
     }

@@ -7,20 +7,17 @@ use amorsize::expansion::{LoopFacts, MachineFacts};
 use amorsize_runtime::model::{self, Limits, Plan};
 use serde::Serialize;
 
-use crate::case::Case;
+use crate::case::{Case, Swept};
 use crate::cli::Effort;
 use crate::estimate::median;
-use crate::fit::{Sweep, fit};
+use crate::fit::Sweep;
 use crate::host::Host;
-use crate::output;
-use crate::peer::HOT;
-use crate::score::quantile;
+use crate::peer::{HOT, plan_text};
+use crate::score::{gate_right, quantile, right_percent};
 use crate::table::{Table, time};
 use crate::workload::Workload;
 use crate::workloads::{Visit, visit_all};
 
-/// Where serial and parallel are so close, either is right.
-const CLOSE: f64 = 1.2;
 /// Of shorter calls the clock and the call itself make up too much.
 const SHORTEST_NS: f64 = 1_000.0;
 
@@ -53,9 +50,7 @@ impl Prediction {
 
     /// Whether serial or parallel is right; `None` where the two are close.
     fn gate_right(&self) -> Option<bool> {
-        let gain = self.serial_ns / self.parallel_ns;
-        let is_close = (1.0 / CLOSE..CLOSE).contains(&gain);
-        (!is_close).then_some(self.is_parallel == (gain > 1.0))
+        gate_right(self.is_parallel, self.serial_ns, self.parallel_ns)
     }
 }
 
@@ -77,17 +72,15 @@ struct Predicting<'a> {
 
 impl Visit for Predicting<'_> {
     fn visit<W: Workload>(&mut self) -> Result<(), String> {
-        let included = |n: &usize| self.effort.includes(&format!("{}/{n}", W::NAME));
-        let sizes: Vec<usize> = W::SIZES.iter().copied().filter(included).collect();
         // A fork has no facts to predict from.
-        if sizes.is_empty() || W::FORKS {
+        if W::FORKS {
             return Ok(());
         }
-        output::status(W::NAME);
-        let mut cases = sizes.into_iter().map(Case::<W>::prepare).collect::<Result<Vec<_>, _>>()?;
         let budget = Duration::from_millis(self.effort.pick(900, 3_000));
-        let sweeps: Vec<_> = cases.iter_mut().map(|case| case.sweep(budget)).collect();
-        let facts = fit(&sweeps, &self.machine);
+        let Some(swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
+            return Ok(());
+        };
+        let Swept { mut cases, sweeps, facts } = swept;
         for (case, sweep) in cases.iter_mut().zip(&sweeps) {
             if sweep.serial_ns() >= SHORTEST_NS {
                 self.predictions.push(self.prediction(case, sweep, facts, budget));
@@ -114,10 +107,7 @@ impl Predicting<'_> {
         Prediction {
             workload: W::NAME,
             n,
-            plan: match decision.plan {
-                Plan::Serial => "serial".to_owned(),
-                Plan::Parallel { workers, chunk } => format!("{workers}×{chunk}"),
-            },
+            plan: plan_text(decision.plan),
             predicted_ns: decision.terms.total(),
             measured_ns,
             serial_ns,
@@ -147,11 +137,10 @@ impl fmt::Display for Results {
             ]);
         }
         let errors: Vec<f64> = self.predictions.iter().map(Prediction::error_percent).collect();
-        let gates: Vec<bool> = self.predictions.iter().filter_map(Prediction::gate_right).collect();
-        let right = gates.iter().filter(|right| **right).count();
+        let right = right_percent(self.predictions.iter().map(Prediction::gate_right));
         write!(f, "{}\n{table}\n", self.host)?;
         writeln!(f, "predict_error_median_percent: {:.2}", median(&errors))?;
         writeln!(f, "predict_error_p90_percent: {:.2}", quantile(errors, 0.9))?;
-        writeln!(f, "gate_right_percent: {:.1}", 100.0 * right as f64 / gates.len() as f64)
+        writeln!(f, "gate_right_percent: {right:.1}")
     }
 }

@@ -57,6 +57,22 @@ impl Score {
     }
 }
 
+/// Where serial and parallel are so close, either is right.
+const CLOSE: f64 = 1.2;
+
+/// Whether running in parallel, or not, was right; `None` where the two are close.
+pub(crate) fn gate_right(is_parallel: bool, serial_ns: f64, parallel_ns: f64) -> Option<bool> {
+    let gain = serial_ns / parallel_ns;
+    let is_close = (1.0 / CLOSE..CLOSE).contains(&gain);
+    (!is_close).then_some(is_parallel == (gain > 1.0))
+}
+
+/// The percentage of gates that were right.
+pub(crate) fn right_percent(gates: impl IntoIterator<Item = Option<bool>>) -> f64 {
+    let gates: Vec<bool> = gates.into_iter().flatten().collect();
+    100.0 * gates.iter().filter(|right| **right).count() as f64 / gates.len() as f64
+}
+
 /// The smallest of the values that this share of them does not exceed; not a number if there are none.
 pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);

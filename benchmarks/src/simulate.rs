@@ -18,13 +18,13 @@ use serde::Serialize;
 
 use crate::cli::Effort;
 use crate::estimate::geometric_mean;
+use crate::peer::plan_text;
+use crate::score::{gate_right, quantile, right_percent};
 use crate::table::{Table, count, time};
 use scenario::Scenario;
 
 /// Scenarios; quick and thorough.
 const SCENARIOS: (u64, u64) = (400, 2_000);
-/// Where serial and parallel are so close, either is right.
-const CLOSE: f64 = 1.2;
 /// The worst ones are shown.
 const SHOWN: usize = 12;
 
@@ -89,31 +89,22 @@ fn outcome(seed: u64) -> Outcome {
     let parallel_ns = parallel.map_or(f64::INFINITY, |(_, ns)| ns);
     let pays = parallel_ns < serial_ns;
     let best = match parallel {
-        Some((plan, _)) if pays => text(plan),
-        _ => "serial".to_owned(),
+        Some(((workers, chunk), _)) if pays => Plan::Parallel { workers, chunk },
+        _ => Plan::Serial,
     };
-    let gain = serial_ns / parallel_ns;
-    let is_close = (1.0 / CLOSE..CLOSE).contains(&gain);
     Outcome {
         seed,
         cores: host.workers,
         items: n,
         kind: scenario.kind(),
         serial_ns,
-        chosen: match chosen {
-            Plan::Serial => "serial".to_owned(),
-            Plan::Parallel { workers, chunk } => text((workers, chunk)),
-        },
+        chosen: plan_text(chosen),
         chosen_ns,
         predicted_ns: decision.map_or(f64::NAN, |decision| decision.terms.total()),
-        best,
+        best: plan_text(best),
         best_ns: serial_ns.min(parallel_ns).min(chosen_ns),
-        gate_right: (!is_close).then_some((chosen != Plan::Serial) == pays),
+        gate_right: gate_right(chosen != Plan::Serial, serial_ns, parallel_ns),
     }
-}
-
-fn text((workers, chunk): (usize, usize)) -> String {
-    format!("{workers}×{chunk}")
 }
 
 impl fmt::Display for Results {
@@ -136,15 +127,14 @@ impl fmt::Display for Results {
             ]);
         }
         let regrets: Vec<f64> = self.outcomes.iter().map(Outcome::regret).collect();
-        let gates: Vec<bool> = self.outcomes.iter().filter_map(|o| o.gate_right).collect();
-        let right = gates.iter().filter(|right| **right).count();
+        let gates = self.outcomes.iter().map(|outcome| outcome.gate_right);
         writeln!(formatter, "{table}")?;
         writeln!(formatter, "sim_scenarios: {}", regrets.len())?;
         let numbers = [
             ("sim_regret_geomean", geometric_mean(regrets.iter().copied())),
-            ("sim_regret_p95", regrets[regrets.len() / 20]),
+            ("sim_regret_p95", quantile(regrets.clone(), 0.95)),
             ("sim_regret_max", regrets[0]),
-            ("sim_gate_right_percent", 100.0 * right as f64 / gates.len() as f64),
+            ("sim_gate_right_percent", right_percent(gates)),
         ];
         numbers.into_iter().try_for_each(|(name, value)| writeln!(formatter, "{name}: {value:.3}"))
     }

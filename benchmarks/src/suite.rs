@@ -6,10 +6,9 @@ use std::time::Duration;
 use amorsize::expansion::MachineFacts;
 use serde::Serialize;
 
-use crate::case::{Case, Comparison};
+use crate::case::{Comparison, Swept};
 use crate::cli::Effort;
 use crate::estimate::Estimate;
-use crate::fit::fit;
 use crate::fork_join::{ForkJoin, fork_join};
 use crate::host::Host;
 use crate::output;
@@ -63,18 +62,12 @@ struct Comparing<'a> {
 }
 
 impl Visit for Comparing<'_> {
-    /// All sizes are swept before the first one is compared: a loop has one profile for all of them.
     fn visit<W: Workload>(&mut self) -> Result<(), String> {
-        let included = |n: &usize| self.effort.includes(&format!("{}/{n}", W::NAME));
-        let sizes: Vec<usize> = W::SIZES.iter().copied().filter(included).collect();
-        if sizes.is_empty() {
-            return Ok(());
-        }
-        output::status(&format!("{:>16}  {}", W::NAME, W::ORIGIN));
-        let mut cases = sizes.into_iter().map(Case::<W>::prepare).collect::<Result<Vec<_>, _>>()?;
         let budget = Duration::from_millis(self.effort.pick(900, 5_000));
-        let sweeps: Vec<_> = cases.iter_mut().map(|case| case.sweep(budget)).collect();
-        let facts = fit(&sweeps, &self.machine);
+        let Some(swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
+            return Ok(());
+        };
+        let Swept { mut cases, sweeps, facts } = swept;
         for (case, sweep) in cases.iter_mut().zip(&sweeps) {
             let comparison = case.compare(sweep, facts, self.machine, budget);
             self.results.push(comparison);
