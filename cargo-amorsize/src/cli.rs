@@ -203,11 +203,10 @@ fn positive(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a number above 0".to_owned())
 }
 
-/// A share between 0.001 and 1, in thousandths.
+/// A share above 0 and at most 1, in thousandths, as the attribute reads it.
 fn permille(text: &str) -> Result<u16, String> {
-    let share: Option<f64> = text.parse().ok().filter(|share| (0.001..=1.0).contains(share));
-    let permille = share.map(|share| (share * 1_000.0).round() as u16);
-    permille.ok_or_else(|| "expected a number from 0.001 to 1".to_owned())
+    let permille = text.parse().ok().and_then(amorsize_profile::permille);
+    permille.ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
 }
 
 #[cfg(test)]
