@@ -597,13 +597,26 @@ fn on_this_machine(entries: impl Iterator<Item = &'static Profiled>) -> Option<L
     let nearest = nearest.unwrap_or(first);
     let ratio = machine::measured().reference_ns / nearest.machine.reference_ns;
     let ratio = if ratio.is_finite() && ratio > 0.0 { ratio } else { 1.0 };
-    let item = nearest.item;
-    Some(LoopFacts {
+    Some(ported(nearest.item, ratio))
+}
+
+/// What a profile of another machine says of a loop here, where the reference loop takes `ratio` times as long.
+///
+/// Contention belongs to that machine's caches and memory, and more than is assumed of an unknown loop is not
+/// believed. Below 1, where any number of workers is faster than one, that costs processor time at most; from 1
+/// on, as under a lock, workers would make the loop slower than it is serially, and it is kept.
+fn ported(item: LoopFacts, ratio: f64) -> LoopFacts {
+    let contention = match item.contention {
+        shared if shared < 1.0 => shared.min(UNRECORDED.contention),
+        locked => locked,
+    };
+    LoopFacts {
         item_ns: item.item_ns * ratio,
         piece_ns: item.piece_ns * ratio,
         reduce_ns: item.reduce_ns * ratio,
+        contention,
         ..item
-    })
+    }
 }
 
 fn recording() -> bool {
@@ -711,6 +724,15 @@ mod tests {
             [LOOP.for_items::<(u8, &str)>(), LOOP.for_items::<u8>(), LOOP.for_items::<String>()];
         assert!(std::ptr::eq(loops[0], &LOOP) && std::ptr::eq(loops[1], LOOP.for_items::<u8>()));
         assert_eq!(loops.map(|each| item_times(each.entries())), [[3.0], [2.0], [1.0]]);
+    }
+
+    #[test]
+    fn times_of_another_machine_are_scaled_and_its_contention_is_believed_where_it_must_be() {
+        let item = LoopFacts { item_ns: 10.0, piece_ns: 20.0, reduce_ns: 30.0, ..UNRECORDED };
+        let times = |facts: LoopFacts| [facts.item_ns, facts.piece_ns, facts.reduce_ns];
+        assert_eq!(times(ported(item, 0.5)), [5.0, 10.0, 15.0]);
+        let contention = |contention| ported(LoopFacts { contention, ..item }, 1.0).contention;
+        assert_eq!([0.0, 0.01, 0.8, 1.0, 2.5].map(contention), [0.0, 0.01, 0.05, 1.0, 2.5]);
     }
 
     #[test]

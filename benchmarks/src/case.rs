@@ -161,11 +161,20 @@ impl<W: Workload> Case<W> {
             Plan::Parallel { workers, chunk } => Peer::Plan { workers, chunk: Some(chunk), target },
         };
         let best = sweep.best_plans(1).next().unwrap_or(Peer::Serial);
-        let peers = [Peer::Serial, best, measured];
-        load::wait_for_quiet(PATIENCE);
-        let rounds = rounds_within(budget, &peers, sweep.serial_ns());
-        let samples = interleave(&peers, rounds, |peer| self.time(peer));
+        let samples = self.samples(&[Peer::Serial, best, measured], sweep.serial_ns(), budget);
         [0, 1, 2].map(|peer| median(&samples[peer]))
+    }
+
+    /// The times of these peers in interleaved rounds, where a serial call takes `serial_ns`.
+    pub(crate) fn samples(
+        &mut self,
+        peers: &[Peer],
+        serial_ns: f64,
+        budget: Duration,
+    ) -> Vec<Vec<f64>> {
+        load::wait_for_quiet(PATIENCE);
+        let rounds = rounds_within(budget, peers, serial_ns);
+        interleave(peers, rounds, |peer| self.time(peer))
     }
 
     /// Measures all peers.

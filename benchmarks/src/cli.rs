@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use regex::Regex;
 
-use crate::{blocking, build_cost, nine_loops, output, pauses, predict, report, simulate, suite};
+use crate::{
+    blocking, build_cost, facts, nine_loops, output, pauses, portability, predict, report,
+    simulate, suite,
+};
 
 /// Measures Amorsize against its peers, interleaved in one run.
 #[derive(Debug, Parser)]
@@ -45,6 +48,14 @@ enum Command {
     Pauses,
     /// What the model predicts for its plans, and what they take
     Predict,
+    /// What a profile would hold of every workload, for `portability` on another machine
+    Facts,
+    /// What the profile of another machine costs here
+    Portability {
+        /// What `facts --json` wrote on the other machine
+        #[arg(value_name = "FILE")]
+        foreign: PathBuf,
+    },
     /// Random loops on machines of up to 1,024 cores: the model's plans against the best ones
     Simulate,
     /// What a user's clean build pays for depending on Amorsize
@@ -106,6 +117,16 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         }
         Some(Command::Predict) => {
             let results = predict::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::Facts) => {
+            let results = facts::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::Portability { foreign }) => {
+            let results = portability::run(&effort, &foreign)?;
             output::result(&results.to_string());
             output::json(json, &results)?;
         }

@@ -2,7 +2,7 @@
 
 use amorsize::expansion::{LoopFacts, MachineFacts};
 use amorsize_runtime::model::{Plan, predict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::estimate::median;
 use crate::interleave::interleave;
@@ -70,19 +70,32 @@ impl Sweep {
 }
 
 /// Facts, as JSON shows them.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Facts {
     pub(crate) item_ns: f64,
-    item_cv: f64,
-    piece_ns: f64,
-    reduce_ns: f64,
-    contention: f64,
+    pub(crate) item_cv: f64,
+    pub(crate) piece_ns: f64,
+    pub(crate) reduce_ns: f64,
+    pub(crate) contention: f64,
     coherency: f64,
 }
 
 impl From<LoopFacts> for Facts {
     fn from(facts: LoopFacts) -> Self {
         Facts {
+            item_ns: facts.item_ns,
+            item_cv: facts.item_cv,
+            piece_ns: facts.piece_ns,
+            reduce_ns: facts.reduce_ns,
+            contention: facts.contention,
+            coherency: facts.coherency,
+        }
+    }
+}
+
+impl From<Facts> for LoopFacts {
+    fn from(facts: Facts) -> Self {
+        LoopFacts {
             item_ns: facts.item_ns,
             item_cv: facts.item_cv,
             piece_ns: facts.piece_ns,

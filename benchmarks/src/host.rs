@@ -4,14 +4,14 @@ use std::fmt;
 
 use amorsize::expansion::MachineFacts;
 use amorsize_runtime::{machine_class, measure_machine};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::table::time;
 
 /// The machine.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Host {
-    class: &'static str,
+    class: String,
     /// Of rayon's pool.
     threads: usize,
     spawn_ns: f64,
@@ -20,13 +20,14 @@ pub(crate) struct Host {
     cold_wake_ns: f64,
     hot_for_ns: f64,
     claim_ns: f64,
+    reference_ns: f64,
 }
 
 impl Host {
     /// The machine with its measured costs.
     pub(crate) fn new(machine: MachineFacts) -> Self {
         Host {
-            class: machine_class(),
+            class: machine_class().to_owned(),
             threads: rayon::current_num_threads(),
             spawn_ns: machine.spawn_ns,
             wake_ns: machine.wake_ns,
@@ -34,6 +35,24 @@ impl Host {
             cold_wake_ns: machine.cold_wake_ns,
             hot_for_ns: machine.hot_for_ns,
             claim_ns: machine.claim_ns,
+            reference_ns: machine.reference_ns,
+        }
+    }
+
+    pub(crate) fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// The costs that were measured.
+    pub(crate) fn costs(&self) -> MachineFacts {
+        MachineFacts {
+            spawn_ns: self.spawn_ns,
+            wake_ns: self.wake_ns,
+            cold_spawn_ns: self.cold_spawn_ns,
+            cold_wake_ns: self.cold_wake_ns,
+            hot_for_ns: self.hot_for_ns,
+            claim_ns: self.claim_ns,
+            reference_ns: self.reference_ns,
         }
     }
 

@@ -114,12 +114,21 @@ pub(crate) fn unseen() -> &'static Loop {
     Box::leak(Box::new(Loop::new("unseen", Options::NONE, &[])))
 }
 
-/// A loop with a profile, as the attribute embeds it.
+/// A loop with a profile of this machine, as the attribute embeds it.
 pub(crate) fn profiled(item: LoopFacts, machine: MachineFacts) -> &'static Loop {
+    profiled_on(machine_class(), item, machine)
+}
+
+/// A loop with a profile of a machine of any class, as the attribute embeds it.
+pub(crate) fn profiled_on(
+    class: &'static str,
+    item: LoopFacts,
+    machine: MachineFacts,
+) -> &'static Loop {
     let limits = Limits::cores(rayon::current_num_threads());
     let entry = Profiled {
         name: "profiled",
-        class: machine_class(),
+        class,
         machine,
         item,
         parallel_from: model::break_even(&item, &machine, &limits, HOT).unwrap_or(usize::MAX),

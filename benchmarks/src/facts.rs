@@ -1,0 +1,121 @@
+//! What a profile would hold of every workload, to be taken to another machine.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use amorsize::expansion::MachineFacts;
+use serde::{Deserialize, Serialize};
+
+use crate::case::Swept;
+use crate::cli::Effort;
+use crate::fit::Facts;
+use crate::host::Host;
+use crate::table::{Table, time};
+use crate::workload::Workload;
+use crate::workloads::{Visit, visit_all};
+
+/// Everything measured.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Results {
+    pub(crate) host: Host,
+    loops: Vec<Entry>,
+}
+
+/// One workload, for all its sizes.
+#[derive(Debug, Deserialize, Serialize)]
+struct Entry {
+    workload: String,
+    facts: Facts,
+}
+
+impl Results {
+    /// What `--json` wrote to `file`.
+    pub(crate) fn read(file: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+        serde_json::from_str(&text).map_err(|error| {
+            let hint = "make such a file with `benchmarks facts --json FILE`";
+            format!("{}: {error}; {hint}", file.display())
+        })
+    }
+
+    /// Of the workload of this name.
+    pub(crate) fn facts(&self, workload: &str) -> Option<Facts> {
+        self.loops.iter().find(|entry| entry.workload == workload).map(|entry| entry.facts)
+    }
+}
+
+pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
+    let machine = Host::machine();
+    let mut fitting = Fitting { effort, machine, loops: Vec::new() };
+    visit_all(&mut fitting)?;
+    if fitting.loops.is_empty() {
+        return Err("the filter leaves no workload".to_owned());
+    }
+    Ok(Results { host: Host::new(machine), loops: fitting.loops })
+}
+
+struct Fitting<'a> {
+    effort: &'a Effort,
+    machine: MachineFacts,
+    loops: Vec<Entry>,
+}
+
+impl Visit for Fitting<'_> {
+    fn visit<W: Workload>(&mut self) -> Result<(), String> {
+        // A fork has no facts.
+        if W::FORKS {
+            return Ok(());
+        }
+        let budget = Duration::from_millis(self.effort.pick(900, 3_000));
+        if let Some(swept) = Swept::<W>::new(self.effort, &self.machine, budget)? {
+            let entry = Entry { workload: W::NAME.to_owned(), facts: swept.facts.into() };
+            self.loops.push(entry);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table =
+            Table::new(["workload", "item", "variation", "piece", "reduce", "contention"]);
+        for Entry { workload, facts } in &self.loops {
+            table.row([
+                workload.clone(),
+                time(facts.item_ns),
+                format!("{:.1}", facts.item_cv),
+                time(facts.piece_ns),
+                time(facts.reduce_ns),
+                format!("{:.2}", facts.contention),
+            ]);
+        }
+        write!(f, "{}\n{table}", self.host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_again_and_anything_else_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("facts.json");
+        let machine = MachineFacts::from_array([200.0, 3e3, 2e3, 2e4, 5e4, 50.0, 1e3]);
+        let facts = Facts { item_ns: 12.5, ..Facts::default() };
+        let entry = Entry { workload: "axpy".to_owned(), facts };
+        let written = Results { host: Host::new(machine), loops: vec![entry] };
+        crate::output::json(Some(&file), &written).unwrap();
+
+        let read = Results::read(&file).unwrap();
+        assert_eq!(read.host.costs(), machine);
+        assert_eq!(read.facts("axpy").unwrap().item_ns, 12.5);
+        assert!(read.facts("noop").is_none());
+
+        fs::write(&file, "{}").unwrap();
+        let error = Results::read(&file).unwrap_err();
+        assert!(error.contains("facts.json") && error.contains("facts --json"), "{error}");
+    }
+}
