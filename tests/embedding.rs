@@ -80,6 +80,7 @@ fn profile(loops: &[(&str, f64)]) -> Profile {
             coherency: 0.0,
         },
         parallel_from: Some(500),
+        memory: None,
         plan: ReviewedPlan { items: 1_000, cost: 1.0, workers: 2, chunk: 100, speedup: 1.5 },
     };
     let loops = loops.iter().map(|&(name, item_ns)| (name.to_owned(), entry(item_ns))).collect();

@@ -28,11 +28,12 @@ mod write_error;
 pub use checksum::checksum;
 pub use fraction::permille;
 pub use profile::{
-    FILE_NAME, LoopEntry, LoopFacts, MachineFacts, Profile, ReviewedPlan, Section, without_type,
+    FILE_NAME, LoopEntry, LoopFacts, MachineFacts, MemorySource, Profile, ReviewedPlan, Section,
+    TaskMemory, without_type,
 };
 #[cfg(feature = "toml")]
 pub use read_error::ReadError;
-pub use record::{Call, Record, Setting, read_records};
+pub use record::{Call, Memory, MemoryEvidence, Record, Setting, read_records};
 pub use size::{InvalidSize, parse_size};
 #[cfg(feature = "write")]
 pub use write::update;

@@ -151,8 +151,43 @@ pub struct LoopEntry {
     /// The smallest number of items from which parallel beats serial on the machine that was
     /// measured; `None` when it never does.
     pub parallel_from: Option<u64>,
+    /// What one worker's task takes at its peak; `None` where that was not measured.
+    pub memory: Option<TaskMemory>,
     /// The plan and its gain at the number of items that the recording saw most of.
     pub plan: ReviewedPlan,
+}
+
+/// Measured memory of one worker's task: how much the bytes in use grow, at most, while one item is processed, its
+/// result included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskMemory {
+    /// Bytes at the peak. 0 was measured like any other number: items that allocate nothing.
+    pub bytes: u64,
+    /// What measured it.
+    pub source: MemorySource,
+}
+
+/// What measured the memory of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemorySource {
+    /// The tracking allocator: exact, of what is allocated on the worker's own thread.
+    Allocator,
+    /// The slope of the peak resident memory of fresh processes over their workers.
+    PeakRss,
+}
+
+impl MemorySource {
+    /// All of them.
+    pub const ALL: [MemorySource; 2] = [MemorySource::Allocator, MemorySource::PeakRss];
+
+    /// The word that stands for it in files: `allocator` or `peak-rss`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            MemorySource::Allocator => "allocator",
+            MemorySource::PeakRss => "peak-rss",
+        }
+    }
 }
 
 /// What the plan of a loop looked like when it was measured. For the reader only: the runtime

@@ -11,7 +11,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::render::{END, FORMAT, NEVER, quoted, section_checksum};
-use crate::{LoopEntry, LoopFacts, MachineFacts, Profile, ReadError, ReviewedPlan, Section};
+use crate::{
+    LoopEntry, LoopFacts, MachineFacts, MemorySource, Profile, ReadError, ReviewedPlan, Section,
+    TaskMemory,
+};
 
 impl Profile {
     /// Reads the profile at `path`; `None` when there is no such file.
@@ -182,6 +185,7 @@ impl<'t> Table<'t> {
             "reduce_ns",
             "contention",
             "coherency",
+            "memory",
         ])?;
         Ok(LoopEntry {
             tokens: self.token_hash("tokens")?,
@@ -201,8 +205,22 @@ impl<'t> Table<'t> {
                 DeValue::String(word) if word == NEVER => None,
                 _ => Some(self.whole_number("parallel_from")?),
             },
+            memory: self.entries.get("memory").map(|value| self.memory(value)).transpose()?,
             plan: self.plan("plan")?,
         })
+    }
+
+    /// Measured memory of a task.
+    fn memory(&self, value: &'t Spanned<DeValue<'t>>) -> Result<TaskMemory, ReadError> {
+        let memory = self.child(value, self.titled("`memory`"))?;
+        memory.only(&["task_bytes", "by"])?;
+        let by = memory.string("by")?;
+        let source = MemorySource::ALL.into_iter().find(|source| source.name() == by);
+        let source = source.ok_or_else(|| {
+            let known = MemorySource::ALL.map(|source| quoted(source.name())).join(" nor ");
+            self.damaged(value.span(), &format!("`by` of `memory` is neither {known}"))
+        })?;
+        Ok(TaskMemory { bytes: memory.whole_number("task_bytes")?, source })
     }
 
     fn plan(&self, key: &str) -> Result<ReviewedPlan, ReadError> {

@@ -54,6 +54,33 @@ pub struct Call {
     pub reduce_ns: Option<f64>,
 }
 
+/// What was seen of the memory that a loop's items take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The loop's name.
+    pub name: String,
+    /// The name of the items' type, as in [`Call`].
+    pub item_type: String,
+    /// What was seen.
+    pub evidence: MemoryEvidence,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// What a number of bytes says about the memory of a loop's items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryEvidence {
+    /// By the tracking allocator: the most that one item has taken so far at its peak.
+    Task,
+    /// How far the resident memory of the process grew at its peak in the first serial call.
+    Growth,
+    /// How far it grew at its peak since the first of some calls with so many workers.
+    Peak {
+        /// Workers, the caller included.
+        workers: u32,
+    },
+}
+
 /// One line of a record file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
@@ -68,6 +95,8 @@ pub enum Record {
     },
     /// An observed call.
     Call(Call),
+    /// Memory of a loop's items.
+    Memory(Memory),
     /// A loop that was reached and cannot be tuned, because what it iterates over cannot be indexed.
     Untuned {
         /// The loop's name.
@@ -90,17 +119,20 @@ impl Record {
     /// ```text
     /// machine  workers  NUMBERS  class
     /// call  setting  items  cost  hot  wall_ns  item_sd_ns  reduce_ns  item_type  name
+    /// memory  evidence  bytes  item_type  name
     /// untuned  name
     /// ```
     ///
     /// The numbers of a machine are those of [`MachineFacts::NAMES`]. The setting is `serial`, `rayon`, `parallel:WORKERS:CHUNK` or
     /// `tuned:WORKERS:CHUNK:PREDICTED_NS`; `-` stands for what was not
-    /// measured.
+    /// measured. The evidence is `task`, `growth` or `peak:WORKERS`.
     #[must_use]
     pub fn to_line(&self) -> String {
         let name = match self {
             Record::Machine { class, .. } => class,
-            Record::Call(Call { name, .. }) | Record::Untuned { name } => name,
+            Record::Call(Call { name, .. })
+            | Record::Memory(Memory { name, .. })
+            | Record::Untuned { name } => name,
         };
         // Room for what the other fields usually take, so that the line rarely moves.
         let mut line = String::with_capacity(name.len() + 96);
@@ -117,6 +149,7 @@ impl Record {
         match kind {
             "machine" => machine_from(fields),
             "call" => Call::from_fields(fields).map(Record::Call),
+            "memory" => Memory::from_fields(fields).map(Record::Memory),
             "untuned" => unescape(fields).map(|name| Record::Untuned { name }),
             _ => None,
         }
@@ -140,6 +173,11 @@ impl Record {
                     }
                 }
                 escape_into(line, &call.item_type);
+                line.write_char(SEPARATOR)
+            }
+            Record::Memory(Memory { evidence, bytes, item_type, .. }) => {
+                write!(line, "memory\t{evidence}\t{bytes}\t")?;
+                escape_into(line, item_type);
                 line.write_char(SEPARATOR)
             }
             Record::Untuned { .. } => line.write_str("untuned\t"),
@@ -195,6 +233,42 @@ impl Call {
             item_type: unescape(fields.next()?)?,
             name: unescape(fields.next()?)?,
         })
+    }
+}
+
+impl Memory {
+    fn from_fields(fields: &str) -> Option<Self> {
+        let mut fields = fields.splitn(4, SEPARATOR);
+        Some(Self {
+            evidence: MemoryEvidence::from_field(fields.next()?)?,
+            bytes: fields.next()?.parse().ok()?,
+            item_type: unescape(fields.next()?)?,
+            name: unescape(fields.next()?)?,
+        })
+    }
+}
+
+/// As in a line of a record file.
+impl fmt::Display for MemoryEvidence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MemoryEvidence::Task => formatter.write_str("task"),
+            MemoryEvidence::Growth => formatter.write_str("growth"),
+            MemoryEvidence::Peak { workers } => write!(formatter, "peak:{workers}"),
+        }
+    }
+}
+
+impl MemoryEvidence {
+    fn from_field(field: &str) -> Option<Self> {
+        match field.split_once(':') {
+            None if field == "task" => Some(MemoryEvidence::Task),
+            None if field == "growth" => Some(MemoryEvidence::Growth),
+            Some(("peak", workers)) => {
+                Some(MemoryEvidence::Peak { workers: workers.parse().ok()? })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -381,6 +455,12 @@ mod tests {
                 reduce_ns,
             }));
             assert_round_trip(&Record::Machine { class: "b".to_owned(), workers, facts });
+            let peak = MemoryEvidence::Peak { workers };
+            for evidence in [MemoryEvidence::Task, MemoryEvidence::Growth, peak] {
+                let (name, item_type) = ("d\t".to_owned(), "(u8, &str)".to_owned());
+                let bytes = any();
+                assert_round_trip(&Record::Memory(Memory { name, item_type, evidence, bytes }));
+            }
             assert_round_trip(&Record::Untuned { name: "c".to_owned() });
         }
     }
@@ -406,6 +486,11 @@ mod tests {
             "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tname\twith a tab",
             "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tunknown \\escape",
             "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tunfinished \\",
+            "memory\tgrowth\t-1\tu8\tname",
+            "memory\tpeak\t1\tu8\tname",
+            "memory\tpeak:x\t1\tu8\tname",
+            "memory\ttask:1\t1\tu8\tname",
+            "memory\ttask\t1\tname",
             "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\tNaN\t1.0\t1.0\t1.0\t1.0\tclass",
             "machine\t4\t1.0\t1.0\t1.0\t1.0\tclass",

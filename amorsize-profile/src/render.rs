@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{LoopEntry, MachineFacts, Profile, Section, checksum};
+use crate::{LoopEntry, MachineFacts, Profile, Section, TaskMemory, checksum};
 
 /// The only format that this version reads and writes.
 pub(crate) const FORMAT: u64 = 1;
@@ -129,7 +129,7 @@ fn write_body(text: &mut String, machine: &str, section: &Section) -> fmt::Resul
 }
 
 fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
-    let LoopEntry { tokens, facts, parallel_from, plan } = entry;
+    let LoopEntry { tokens, facts, parallel_from, memory, plan } = entry;
     writeln!(text, "tokens = {}", quoted(tokens))?;
     match parallel_from {
         Some(items) => writeln!(text, "parallel_from = {items}")?,
@@ -148,6 +148,10 @@ fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
     writeln!(text, "contention = {}", Exact(facts.contention))?;
     if facts.coherency != 0.0 {
         writeln!(text, "coherency = {}", Exact(facts.coherency))?;
+    }
+    if let Some(TaskMemory { bytes, source }) = memory {
+        let by = quoted(source.name());
+        writeln!(text, "memory = {{ task_bytes = {bytes}, by = {by} }}")?;
     }
     Ok(())
 }
@@ -186,7 +190,7 @@ fn rounded(number: f64) -> f64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{LoopFacts, ReviewedPlan};
+    use crate::{LoopFacts, MemorySource, ReviewedPlan};
 
     /// A profile of two machines with odd names in it.
     pub(crate) fn two_sections() -> Profile {
@@ -201,6 +205,7 @@ pub(crate) mod tests {
                 coherency: 0.0002,
             },
             parallel_from: Some(12),
+            memory: None,
             plan: ReviewedPlan { items: 1480, cost: 1.0, workers: 2, chunk: 24, speedup: 1.93 },
         };
         let never = LoopEntry { parallel_from: None, ..entry.clone() };
@@ -279,6 +284,23 @@ coherency = 0.0002
         let text = profile.render("tune");
         assert!(text.contains("plan = { items = 1480, cost = 64.5, workers = 2,"), "{text}");
         assert_eq!(Profile::parse(&text).unwrap(), profile);
+    }
+
+    #[test]
+    fn measured_memory_is_written_to_the_byte_with_its_source() {
+        let mut profile = two_sections();
+        let section = profile.machines.get_mut("aarch64-macos-apple").unwrap();
+        for (bytes, source, line) in [
+            (8_388_609, MemorySource::PeakRss, "task_bytes = 8388609, by = \"peak-rss\""),
+            (0, MemorySource::Allocator, "task_bytes = 0, by = \"allocator\""),
+        ] {
+            let memory = Some(TaskMemory { bytes, source });
+            section.loops.values_mut().for_each(|entry| entry.memory = memory);
+            let profile = Profile { machines: [("m".to_owned(), section.clone())].into() };
+            let text = profile.render("tune");
+            assert!(text.contains(&format!("\nmemory = {{ {line} }}\n")), "{text}");
+            assert_eq!(Profile::parse(&text).unwrap(), profile);
+        }
     }
 
     #[test]

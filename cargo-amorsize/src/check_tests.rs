@@ -31,6 +31,7 @@ fn profile(sections: &[(&str, &[(&str, &str)])]) -> Profile {
         tokens: tokens.into(),
         facts: LoopFacts { item_ns: 1.0, ..LoopFacts::default() },
         parallel_from: None,
+        memory: None,
         plan: ReviewedPlan { items: 1, cost: 1.0, workers: 1, chunk: 1, speedup: 1.0 },
     };
     let facts = MachineFacts::from_array([1.0; 7]);

@@ -82,6 +82,7 @@ fn workload(explanation: &Explanation<'_>) -> Value {
         "piece_ns": facts.piece_ns,
         "reduce_ns": facts.reduce_ns,
         "task_memory_bytes": call.task_bytes.as_ref().map(|task| task.value),
+        "task_memory_source": call.task_bytes.as_ref().map(|task| task.source.clone()),
         "max_workers_of_attribute": call.options.max_workers,
     })
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use amorsize_profile::{MachineFacts, without_type};
+use amorsize_profile::{MachineFacts, MemorySource, TaskMemory, without_type};
 use amorsize_runtime::model::MEMORY_PERMILLE;
 use amorsize_runtime::survey::Fact;
 use cargo_metadata::Package;
@@ -49,7 +49,8 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
         len: options.len.unwrap_or(entry.plan.items as usize),
         cost: options.cost.unwrap_or(entry.plan.cost),
         task_bytes: flag(options.memory, "--memory")
-            .or_else(|| flag(attribute.memory_bytes, "the attribute")),
+            .or_else(|| flag(attribute.memory_bytes, "the attribute"))
+            .or_else(|| entry.memory.map(measured)),
         hot: options.hot.unwrap_or(HOT),
         options: &attribute,
     };
@@ -151,6 +152,15 @@ fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attri
 /// A fact that was read here, which the machine that is meant need not be.
 fn on_this<T>(fact: Fact<T>) -> Fact<T> {
     Fact { source: format!("here: {}", fact.source), ..fact }
+}
+
+/// Memory as the profile knows it.
+fn measured(TaskMemory { bytes, source }: TaskMemory) -> Fact<u64> {
+    let by = match source {
+        MemorySource::Allocator => "allocator",
+        MemorySource::PeakRss => "peak RSS",
+    };
+    Fact { value: bytes, source: format!("measured by {by}") }
 }
 
 /// What a flag says, if it was given.

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, ReviewedPlan, Section};
+use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, ReviewedPlan, Section, TaskMemory};
 use amorsize_runtime::model::{self, Limits, Plan};
 use amorsize_runtime::{deterministic_chunk, io_limits};
 
 use crate::annotation::Options;
-use crate::observations::{Cost, Machine, Observations, SizeClass, dominant, size_classes};
+use crate::observations::{
+    Cost, LoopMemory, Machine, Observations, SizeClass, dominant, size_classes,
+};
 use crate::stats::{median, quantile, trimmed_mean};
 
 /// Settings with fewer calls than this say more about chance than about the setting, as long as
@@ -37,6 +39,7 @@ pub(crate) struct Source {
 pub(crate) struct Measured {
     pub(crate) source: Source,
     pub(crate) classes: Vec<SizeClass>,
+    pub(crate) memory: Option<TaskMemory>,
 }
 
 /// Everything that a fit starts from.
@@ -61,7 +64,8 @@ impl Measurement {
                 let classes = size_classes(calls);
                 let serial = classes.iter().any(|class| !class.serial.is_empty());
                 let source = source(name).filter(|_| serial)?;
-                Some((name.clone(), Measured { source, classes }))
+                let memory = seen.memory.get(name).and_then(LoopMemory::measured);
+                Some((name.clone(), Measured { source, classes, memory }))
             })
             .collect();
         Some(Measurement { machine: seen.machine()?, loops })
@@ -98,6 +102,7 @@ impl Measurement {
             tokens: measured.source.tokens.clone(),
             facts: item,
             parallel_from: model::break_even(&at_cost, facts, &limits, HOT).map(|n| n as u64),
+            memory: measured.memory,
             plan: ReviewedPlan {
                 items: class.items,
                 cost: class.cost.0,

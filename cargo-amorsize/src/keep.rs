@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
+use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, MemorySource, Section, TaskMemory};
 use amorsize_runtime::model::{self, Plan};
 
 use crate::fit::{Measured, Measurement, limits};
@@ -26,6 +26,11 @@ const MISFITS: f64 = 0.25;
 
 /// However noisy a measurement was, a plan this much slower is replaced.
 const MOST_TOLERANCE: f64 = 0.25;
+
+/// Memory that differs by no more is the same: the largest items need not be met in every run, and how far the
+/// workers overlap is a matter of chance.
+const ALLOCATOR_NOISE: f64 = 0.05;
+const PEAK_RSS_NOISE: f64 = 0.2;
 
 /// Fits `measurement`, keeping of `old` what still decides well, or everything that is not stale when
 /// the measurement cannot be `trusted`. Entries of loops that were not reached stay; entries for
@@ -91,6 +96,7 @@ pub(crate) fn restore(
         else {
             continue;
         };
+        let memory = kept_memory(before, &entry.tokens, measured.memory);
         let (was, is) = ((&before.facts, &facts), (&entry.facts, &facts));
         if before.tokens == entry.tokens
             && !lost(name, &before.facts)
@@ -98,7 +104,23 @@ pub(crate) fn restore(
         {
             *entry = before.clone();
         }
+        entry.memory = memory;
     }
+}
+
+/// The memory of a task: as it was `before`, if the function is the same and what was measured `now` differs by no more
+/// than the noise, is less exact, or is nothing.
+fn kept_memory(before: &LoopEntry, tokens: &str, now: Option<TaskMemory>) -> Option<TaskMemory> {
+    let before = before.memory.filter(|_| before.tokens == tokens);
+    let (Some(old), Some(new)) = (before, now) else { return now.or(before) };
+    let noise = match (old.source, new.source) {
+        (MemorySource::Allocator, MemorySource::PeakRss) => return before,
+        (MemorySource::PeakRss, MemorySource::Allocator) => return now,
+        (MemorySource::Allocator, MemorySource::Allocator) => ALLOCATOR_NOISE,
+        (MemorySource::PeakRss, MemorySource::PeakRss) => PEAK_RSS_NOISE,
+    };
+    let differs = old.bytes.abs_diff(new.bytes) as f64 > noise * old.bytes as f64;
+    if differs { now } else { before }
 }
 
 /// Whether plans made from the `old` facts are about as fast as plans made from the `new` ones, at
@@ -213,9 +235,10 @@ mod tests {
             ..SizeClass::default()
         };
         let source = Source { tokens: tokens.repeat(16), ..Source::default() };
+        let measured = Measured { source, classes: vec![class], memory: None };
         Measurement {
             machine: Machine { class: "test".into(), workers: 4, facts: machine },
-            loops: BTreeMap::from([("demo::f".into(), Measured { source, classes: vec![class] })]),
+            loops: BTreeMap::from([("demo::f".into(), measured)]),
         }
     }
 
@@ -263,6 +286,38 @@ mod tests {
         let new = merged(Some(&old), &measurement(104.0, machine, "b"), |_| true, true);
         assert_eq!(new.loops["demo::f"].tokens, "b".repeat(16));
         assert_eq!(new.facts, old.facts);
+    }
+
+    #[test]
+    fn memory_stays_as_it_was_within_the_noise_and_is_never_replaced_by_less_exact_numbers() {
+        let memory = |bytes, source| Some(TaskMemory { bytes, source });
+        let with = |memory, tokens| {
+            let mut measurement = measurement(100.0, MACHINE, tokens);
+            measurement.loops.values_mut().for_each(|measured| measured.memory = memory);
+            measurement
+        };
+        let after = |old, new, tokens| {
+            let old = merged(None, &with(old, "a"), |_| true, true);
+            merged(Some(&old), &with(new, tokens), |_| true, true).loops["demo::f"].memory
+        };
+        let exact = |bytes| memory(bytes, MemorySource::Allocator);
+        let slope = |bytes| memory(bytes, MemorySource::PeakRss);
+        for (old, new, expected) in [
+            (None, slope(100), slope(100)),
+            (None, None, None),
+            (slope(100), None, slope(100)),
+            (slope(100), slope(119), slope(100)),
+            (slope(100), slope(121), slope(121)),
+            (slope(100), exact(100), exact(100)),
+            (exact(100), slope(900), exact(100)),
+            (exact(100), exact(104), exact(100)),
+            (exact(100), exact(106), exact(106)),
+            (exact(0), exact(0), exact(0)),
+            (exact(0), exact(1), exact(1)),
+        ] {
+            assert_eq!(after(old, new, "a"), expected, "{old:?} {new:?}");
+            assert_eq!(after(old, new, "b"), new, "{old:?} {new:?}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod inventory;
 mod keep;
 mod list;
 mod manifest;
+mod memory;
 mod noise;
 mod observations;
 mod process;

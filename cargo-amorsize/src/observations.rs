@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amorsize_profile::{Call, LoopFacts, MachineFacts, Record, Setting, without_type};
+use amorsize_profile::{
+    Call, LoopFacts, MachineFacts, Memory, MemoryEvidence, MemorySource, Record, Setting,
+    TaskMemory, without_type,
+};
 
 use crate::scan::base_name;
 use crate::stats::{median, trimmed_mean, uncertainty};
@@ -16,6 +19,8 @@ pub(crate) struct Observations {
     pub(crate) machines: Vec<Machine>,
     /// Calls by the name of the loop; by `name<type>` once there were items of more than one type.
     pub(crate) loops: BTreeMap<String, Vec<Call>>,
+    /// What is known of the memory that items take, by the same names.
+    pub(crate) memory: BTreeMap<String, LoopMemory>,
     /// The items' type by the name of the loop; `None` once there was more than one.
     types: BTreeMap<String, Option<String>>,
     /// Names of loops that were reached and cannot be tuned.
@@ -30,6 +35,28 @@ pub(crate) struct Machine {
     pub(crate) class: String,
     pub(crate) workers: u32,
     pub(crate) facts: MachineFacts,
+}
+
+/// What was seen of the memory that a loop's items take, in bytes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LoopMemory {
+    /// What an item took at its peak, as the tracking allocator counted it.
+    pub(crate) task: Option<u64>,
+    /// How far the process grew in the first serial call.
+    pub(crate) growth: Option<u64>,
+    /// The peaks after each call in a process that was run to watch them.
+    pub(crate) peaks: Vec<u64>,
+    /// What follows from the peaks of several such processes.
+    pub(crate) slope: Option<u64>,
+}
+
+impl LoopMemory {
+    /// The memory of a task, by the best that there is.
+    pub(crate) fn measured(&self) -> Option<TaskMemory> {
+        let by = |source| move |bytes| TaskMemory { bytes, source };
+        let task = self.task.map(by(MemorySource::Allocator));
+        task.or_else(|| self.slope.map(by(MemorySource::PeakRss)))
+    }
 }
 
 impl Observations {
@@ -57,6 +84,9 @@ impl Observations {
                 if let Some(calls) = self.loops.remove(name) {
                     self.loops.insert(typed(&first), calls);
                 }
+                if let Some(memory) = self.memory.remove(name) {
+                    self.memory.insert(typed(&first), memory);
+                }
                 typed(item_type)
             }
             None => typed(item_type),
@@ -67,6 +97,15 @@ impl Observations {
         match record {
             Record::Machine { class, workers, facts } => {
                 self.machines.push(Machine { class, workers, facts });
+            }
+            Record::Memory(Memory { name, item_type, evidence, bytes }) => {
+                let name = self.name_of(&name, &item_type);
+                let memory = self.memory.entry(name).or_default();
+                match evidence {
+                    MemoryEvidence::Task => memory.task = memory.task.max(Some(bytes)),
+                    MemoryEvidence::Growth => memory.growth = memory.growth.max(Some(bytes)),
+                    MemoryEvidence::Peak { .. } => memory.peaks.push(bytes),
+                }
             }
             Record::Untuned { name } => _ = self.untuned.insert(name),
             // A call without items tells nothing about items.

@@ -23,6 +23,9 @@ const SHOWN_LINES: usize = 30;
 const READ_EVERY: Duration = Duration::from_millis(100);
 const JUDGE_EVERY: Duration = Duration::from_millis(400);
 
+/// Bytes from which on freed memory goes back to the system while memory is measured.
+const GIVEN_BACK_FROM: &str = "65536";
+
 /// What a run is for.
 #[derive(Clone, Debug)]
 pub(crate) enum Mode {
@@ -30,6 +33,8 @@ pub(crate) enum Mode {
     Explore,
     /// Serial, stock rayon and the plans of this profile.
     Verify(PathBuf),
+    /// Peaks of the resident memory in calls, of at least so many items, of one loop on so many workers.
+    Memory { workers: u32, items: u64, name: String },
 }
 
 impl Mode {
@@ -37,6 +42,7 @@ impl Mode {
         match self {
             Mode::Explore => "Recording",
             Mode::Verify(_) => "Verifying",
+            Mode::Memory { .. } => "Measuring",
         }
     }
 }
@@ -91,7 +97,8 @@ impl Run<'_> {
             read = Instant::now();
             tail.read(self.records).map_err(|error| self.unreadable(&error))?;
             progress.update(&tail.seen);
-            if judged.elapsed() >= JUDGE_EVERY {
+            // Counting peaks takes no time.
+            if judged.elapsed() >= JUDGE_EVERY || matches!(self.mode, Mode::Memory { .. }) {
                 judged = Instant::now();
                 if enough(tail) {
                     outcome = Outcome::Enough;
@@ -146,6 +153,16 @@ impl Run<'_> {
             Mode::Explore => command.env("AMORSIZE_RECORD_MODE", "explore"),
             Mode::Verify(profile) => {
                 command.env("AMORSIZE_RECORD_MODE", "verify").env("AMORSIZE_PROFILE", profile)
+            }
+            Mode::Memory { workers, items, name } => {
+                // Memory that is kept although it was freed, by each thread that once was a worker, is no
+                // task's: there are no more threads than workers, and the C library (glibc) gives back at once
+                // what is large.
+                command
+                    .env("RAYON_NUM_THREADS", workers.to_string())
+                    .env("MALLOC_MMAP_THRESHOLD_", GIVEN_BACK_FROM)
+                    .env("MALLOC_TRIM_THRESHOLD_", GIVEN_BACK_FROM)
+                    .env("AMORSIZE_RECORD_MODE", format!("memory:{workers}:{items}:{name}"))
             }
         };
         let paths = self.executable.path.ancestors().skip(1).take(2).map(Path::to_owned);

@@ -115,18 +115,8 @@ impl Session<'_> {
         progress: &Progress,
         enough: impl Fn(&Tail) -> bool,
     ) -> Result<Outcome> {
-        let base = self.project.target_folder();
-        let records = records_folder(&base)?;
-        let run = Run {
-            project: self.project,
-            package: self.package,
-            executable,
-            mode: &self.mode,
-            seed: round + 1,
-            records: records.path(),
-            limit,
-        };
-        run.execute(tail, progress, enough)
+        let run = (self.project, self.package, executable);
+        one_run(run, &self.mode, round, limit, tail, progress, enough)
     }
 
     fn note_empty(&self, executable: &Executable, share: Duration) {
@@ -136,6 +126,23 @@ impl Session<'_> {
             share.as_secs_f64()
         ));
     }
+}
+
+/// Runs a program of a package once.
+pub(crate) fn one_run(
+    (project, package, executable): (&Project, &Package, &Executable),
+    mode: &Mode,
+    round: u64,
+    limit: Duration,
+    tail: &mut Tail,
+    progress: &Progress,
+    enough: impl Fn(&Tail) -> bool,
+) -> Result<Outcome> {
+    let base = project.target_folder();
+    let records = records_folder(&base)?;
+    let (seed, records) = (round + 1, records.path());
+    let run = Run { project, package, executable, mode, seed, records, limit };
+    run.execute(tail, progress, enough)
 }
 
 /// Every loop with how often it was called.

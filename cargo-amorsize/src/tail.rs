@@ -64,7 +64,7 @@ impl Tail {
 
     fn note_news(&mut self, record: &Record) {
         let is_new = match record {
-            Record::Machine { .. } => false,
+            Record::Machine { .. } | Record::Memory(_) => false,
             Record::Untuned { name } => !self.seen.untuned.contains(name),
             Record::Call(call) => {
                 self.last_call = Instant::now();

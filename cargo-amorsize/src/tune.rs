@@ -19,7 +19,7 @@ use crate::recording::{self, Recording};
 use crate::scan::Scan;
 use crate::verdict::{self, Verified};
 use crate::verification::Verification;
-use crate::{check, manifest, process, profile, term, tokens};
+use crate::{check, manifest, memory, process, profile, term, tokens};
 
 /// Other programs that take more than this share of the processors distort what is measured.
 const LOADED: f64 = 0.1;
@@ -107,7 +107,8 @@ impl Job<'_> {
         profile::check_writable(folder_of(self.package))?;
 
         let limit = Duration::from_secs(self.options.time_limit);
-        let recording = Recording::of(self, benches, old.as_ref(), limit)?;
+        let mut recording = Recording::of(self, benches, old.as_ref(), limit)?;
+        memory::measure(self, &mut recording, limit)?;
         let seen = &recording.seen;
         let measurement = self.measurement(seen)?;
         self.refuse_noise(&measurement)?;
@@ -250,7 +251,7 @@ impl Job<'_> {
     }
 
     /// What the sources say about a loop; `None` for loops of other packages.
-    fn source(&self, name: &str) -> Option<Source> {
+    pub(crate) fn source(&self, name: &str) -> Option<Source> {
         if let Some(functions) = self.scan.function_of(name) {
             let function = functions.first()?;
             return Some(Source {

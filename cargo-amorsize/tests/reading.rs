@@ -3,7 +3,9 @@
 
 mod support;
 
-use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Profile, ReviewedPlan, Section};
+use amorsize_profile::{
+    LoopEntry, LoopFacts, MachineFacts, MemorySource, Profile, ReviewedPlan, Section, TaskMemory,
+};
 use cargo_amorsize::exit_codes;
 use serde_json::Value;
 use support::{Fixture, LIBRARY, documented, fields, manifest};
@@ -21,6 +23,7 @@ fn profile(name: &str, tokens: &str) -> String {
             coherency: 0.0,
         },
         parallel_from: Some(300),
+        memory: None,
         plan: ReviewedPlan { items: 20_000, cost: 1.0, workers: 2, chunk: 500, speedup: 1.8 },
     };
     let facts =
@@ -136,6 +139,45 @@ fn explained(fixture: &Fixture, arguments: &str) -> Value {
     let ran = fixture.run(&arguments).expect_code(exit_codes::OK);
     assert_eq!(ran.stderr, "");
     serde_json::from_str(&ran.stdout).expect("JSON")
+}
+
+#[test]
+fn measured_memory_bounds_the_workers_with_its_source_until_somebody_says_otherwise() {
+    let fixture = measured();
+    let machine = "--cores 96 --available-memory 700GB --len 100000 --cost 100000";
+    let source_and_limit = |arguments: &str| {
+        let document = explained(&fixture, &format!("{machine} {arguments}"));
+        let source = document["workload"]["task_memory_source"].clone();
+        (source, document["decision"]["worker_limit"].clone())
+    };
+    assert_eq!(source_and_limit(""), (Value::Null, 96.into()));
+    let path = fixture.path("amorsize.toml");
+    let unmeasured = Profile::load(&path).expect("a whole profile").expect("a profile");
+    for (source, said) in [
+        (MemorySource::Allocator, "measured by allocator"),
+        (MemorySource::PeakRss, "measured by peak RSS"),
+    ] {
+        let mut profile = unmeasured.clone();
+        let entries = profile.machines.values_mut().flat_map(|section| section.loops.values_mut());
+        for entry in entries {
+            entry.memory = Some(TaskMemory { bytes: 12_000_000_000, source });
+        }
+        fixture.write("amorsize.toml", &profile.render("cargo amorsize tune"));
+        assert_eq!(source_and_limit(""), (said.into(), 46.into()));
+        assert_eq!(source_and_limit("--memory 24GB"), ("--memory".into(), 23.into()));
+        let ran = fixture.run(&format!("explain squares {machine}")).expect_code(exit_codes::OK);
+        let task =
+            ran.stdout.lines().find(|line| line.contains("memory per task")).expect("a line");
+        let words: Vec<&str> = task.split_whitespace().collect();
+        assert_eq!(words.join(" "), format!("memory per task 12 GB {said}"));
+        fixture.run("check").expect_code(exit_codes::OK);
+        fixture.run("list").expect_code(exit_codes::OK);
+    }
+    fixture.write("src/lib.rs", &LIBRARY.replace("tune]", "tune(memory = \"6GB\")]"));
+    let ran = fixture.run(&format!("explain squares {machine} --message-format json"));
+    let declared: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(declared["workload"]["task_memory_source"], "the attribute");
+    assert_eq!(declared["decision"]["worker_limit"], 93);
 }
 
 #[test]

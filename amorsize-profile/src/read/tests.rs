@@ -332,3 +332,21 @@ fn a_missing_file_is_no_profile_and_an_unreadable_one_is_an_error() {
     assert_eq!(error.line(), None);
     assert!(error.to_string().contains("failed to read"), "{error}");
 }
+
+#[test]
+fn a_source_of_memory_that_nobody_knows_is_refused_with_its_line() {
+    let mut profile = two_sections();
+    let memory = Some(crate::TaskMemory { bytes: 5, source: MemorySource::PeakRss });
+    let sections = profile.machines.values_mut();
+    sections.flat_map(|section| section.loops.values_mut()).for_each(|entry| entry.memory = memory);
+    let text = profile.render("tune");
+    for (changed, says) in [
+        (text.replace("\"peak-rss\"", "\"hearsay\""), "neither \"allocator\" nor \"peak-rss\""),
+        (text.replace("task_bytes = 5", "task_bytes = -5"), "`task_bytes` is negative"),
+        (text.replace("task_bytes = 5", "task_bytes = 6"), "checksum"),
+        (text.replace("task_bytes = 5, ", ""), "`task_bytes` is missing"),
+    ] {
+        let error = Profile::parse(&changed).expect_err("a changed profile is refused").to_string();
+        assert!(error.contains(says) && error.starts_with("amorsize.toml:"), "{error}");
+    }
+}
