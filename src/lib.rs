@@ -90,7 +90,7 @@
 //! | `chunk = 64` | the number of items a worker takes at a time, instead of the measured choice |
 //! | `chunk_time = "500us"` | the time of one chunk, from which its size follows |
 //! | `cost = xs[0].len()` | how many units of work one item of this call is: any expression of the function's arguments with a number as its value, evaluated once, when the function is called. What is measured is then the time of a unit, so that calls with cheap and with dear items are decided from one entry. A value that is not positive counts as 1 |
-//! | `memory = "500MB"` | the memory that one item takes at its peak while it is processed: a parallel call has no more workers than such items fit into 80 % of what is available when it starts, and at least one |
+//! | `memory = "500MB"` | the memory that one item takes at its peak while it is processed: a parallel call has no more workers than such items fit into 80 % of what is available when it starts, and at least one. It wins over what `tune` has measured, see [`TrackingAllocator`] |
 //! | `memory_fraction = 0.5` | the share of the available memory for that, instead of 80 % |
 //! | `respect_load` | fewer workers while the machine is busy with other work: from 70 % pressure on the processors or 75 % on the memory on, in proportion to what is left, and at least the caller |
 //! | `deterministic` | where pieces begin and end, and so the order of reductions, depends on the number of items alone, in serial runs too: floating-point sums are equal bit by bit on every machine and under every plan but `AMORSIZE=rayon`. A call is cut into 64 pieces |
@@ -102,6 +102,21 @@
 //! | `crate = path` | where this crate is, if it was renamed: `#[amorsize_renamed::tune(crate = ::amorsize_renamed)]` |
 //!
 //! `with_min_len` and `with_max_len` in the body are constraints that no plan overrides.
+//!
+//! # Memory per task
+//!
+//! A loop of which it is known what one item takes at its peak has no more workers than such items fit into the available
+//! memory. The option `memory` declares it. Otherwise `cargo amorsize tune` measures it, exactly where the bench allocates
+//! through [`TrackingAllocator`]:
+//!
+//! ```
+//! #[global_allocator]
+//! static ALLOCATOR: amorsize::TrackingAllocator = amorsize::TrackingAllocator::system();
+//! # assert_eq!(std::hint::black_box(vec![1_u8; 100]).len(), 100);
+//! ```
+//!
+//! That counts in recording builds only. Without it, on Linux, `tune` looks at how much more memory the bench takes with
+//! more workers, which tells tasks of several MiB.
 //!
 //! # What is different from rayon
 //!
@@ -120,7 +135,7 @@
 //! | `AMORSIZE=rayon` | every tuned loop runs as stock rayon would run it |
 //! | `AMORSIZE=workers=N,chunk=M` | every tuned loop runs on `N` workers with chunks of `M` items, and a [`join`] forks where both branches have `M` units of work; `chunk` may be left out |
 //! | `AMORSIZE_MAX_WORKERS=N` | an upper limit for all loops |
-//! | `AMORSIZE_MEMORY=8GiB` | the available memory for loops with the option `memory`, instead of what the system tells |
+//! | `AMORSIZE_MEMORY=8GiB` | the available memory for loops whose memory per task is declared or measured, instead of what the system tells |
 //! | `RAYON_NUM_THREADS=N` | as in rayon; counts as the number of usable cores |
 //! | `AMORSIZE_RECORD=DIR` | record into this folder; only in builds with the feature `record` |
 //!
@@ -131,8 +146,8 @@
 
 pub use amorsize_macros::{tune, tuned, tuned_loop};
 pub use amorsize_runtime::{
-    Force, InvalidForce, Loop, LoopStatus, Plan, Tune, Tuned, force, invalid_force, join, loops,
-    warm_up,
+    Force, InvalidForce, Loop, LoopStatus, Plan, TrackingAllocator, Tune, Tuned, force,
+    invalid_force, join, loops, warm_up,
 };
 
 #[doc(hidden)]

@@ -145,6 +145,7 @@ static SHORT: Loop = {
         machine: MACHINE,
         item: ITEM,
         parallel_from: 1_000,
+        task_bytes: None,
     }];
     Loop::new("short", Options::NONE, PROFILE)
 };

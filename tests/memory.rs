@@ -53,6 +53,11 @@ fn most_of(wanted: usize, call: impl FnOnce(&(dyn Fn() + Sync))) -> usize {
 
 /// Makes loops of which it is known that all workers pay, from the first call on.
 const fn known(options: Options) -> Loop {
+    Loop::new("known", options, const { &[known_to_take(None)] })
+}
+
+/// What the profile says of such a loop, the memory of a task included.
+const fn known_to_take(task_bytes: Option<u64>) -> Profiled {
     const MACHINE: MachineFacts = MachineFacts {
         spawn_ns: 300.0,
         wake_ns: 2_000.0,
@@ -70,14 +75,8 @@ const fn known(options: Options) -> Loop {
         contention: 0.0,
         coherency: 0.0,
     };
-    const PROFILE: &[Profiled] = &[Profiled {
-        name: "known",
-        class: "elsewhere",
-        machine: MACHINE,
-        item: ITEM,
-        parallel_from: 2,
-    }];
-    Loop::new("known", options, PROFILE)
+    let (name, class) = ("known", "elsewhere");
+    Profiled { name, class, machine: MACHINE, item: ITEM, parallel_from: 2, task_bytes }
 }
 
 const fn of_memory(memory_bytes: u64) -> Options {
@@ -125,6 +124,17 @@ static NONE_FITS: Loop = known(of_memory(9 * GIB));
 static THREE_WAIT: Loop = known(Options { io: true, ..of_memory(GIB) });
 static THREE_IN_ORDER: Loop = known(Options { deterministic: true, ..of_memory(GIB) });
 
+/// Nobody has declared what these take: it was measured.
+static MEASURED: Loop = Loop::new("known", Options::NONE, MEASURED_GIB);
+static MEASURED_TWO_FIT: Loop =
+    Loop::new("known", Options { memory_permille: Some(500), ..Options::NONE }, MEASURED_GIB);
+static DECLARED_AND_MEASURED: Loop = Loop::new("known", of_memory(3 * GIB), MEASURED_GIB);
+static MEASURED_ELSEWHERE: Loop =
+    Loop::new("known", Options::NONE, const { &[known_to_take(None), known_to_take(Some(GIB))] });
+static MEASURED_NOTHING: Loop =
+    Loop::new("known", Options::NONE, const { &[known_to_take(Some(0))] });
+const MEASURED_GIB: &[Profiled] = &[known_to_take(Some(GIB))];
+
 #[test]
 fn so_many_items_run_at_a_time_as_fit_into_the_memory() {
     let name = "so_many_items_run_at_a_time_as_fit_into_the_memory";
@@ -137,6 +147,11 @@ fn so_many_items_run_at_a_time_as_fit_into_the_memory() {
             (&NONE_FITS, 1),
             (&THREE_WAIT, 3),
             (&THREE_IN_ORDER, 3),
+            (&MEASURED, 3),
+            (&MEASURED_TWO_FIT, 2),
+            (&DECLARED_AND_MEASURED, 1),
+            (&MEASURED_ELSEWHERE, 3),
+            (&MEASURED_NOTHING, 8),
         ] {
             assert_eq!(target.plan(64).workers(), expected);
             let items = || (0..64_u32).into_par_iter();
@@ -216,10 +231,29 @@ fn a_plan_that_is_imposed_wins_over_the_memory() {
     }
 }
 
+static MEASURED_SMALL: Loop =
+    Loop::new("known", Options::NONE, const { &[known_to_take(Some(1 << 20))] });
+static DECLARED_SMALL: Loop = known(of_memory(1 << 20));
+static MEASURED_NOTABLE: Loop =
+    Loop::new("known", Options::NONE, const { &[known_to_take(Some(2 << 20))] });
+
+#[test]
+fn measured_tasks_that_take_little_together_are_not_worth_a_look_and_declared_ones_are() {
+    let name =
+        "measured_tasks_that_take_little_together_are_not_worth_a_look_and_declared_ones_are";
+    if in_a_process_with(name, &[("AMORSIZE_MEMORY", "5MiB")]) {
+        assert_eq!(MEASURED_SMALL.plan(64).workers(), 8);
+        assert_eq!(DECLARED_SMALL.plan(64).workers(), 4);
+        assert_eq!(MEASURED_NOTABLE.plan(64).workers(), 2);
+    }
+}
+
 /// What an item of the loops below really takes.
 const LARGE_BYTES: usize = 160 << 20;
 
 static LARGE: Loop = known(of_memory(LARGE_BYTES as u64));
+static LARGE_MEASURED: Loop =
+    Loop::new("known", Options::NONE, const { &[known_to_take(Some(LARGE_BYTES as u64))] });
 
 #[amorsize::tune(memory = "160MiB")]
 fn unseen_large(items: usize) -> usize {
@@ -241,8 +275,10 @@ fn a_call_whose_items_do_not_all_fit_into_the_memory_ends_well_and_does_not_with
         "a_call_whose_items_do_not_all_fit_into_the_memory_ends_well_and_does_not_with_stock_rayon";
     if std::env::var_os(INSIDE).is_some() {
         let wanted = if std::env::var_os("AMORSIZE").is_some() { 8 } else { 2 };
-        let sum: usize = (0..24_usize).into_par_iter().tuned(&LARGE).map(|_| large(wanted)).sum();
-        assert_eq!(sum, 24 * LARGE_BYTES);
+        for target in [&LARGE, &LARGE_MEASURED] {
+            let items = (0..24_usize).into_par_iter().tuned(target);
+            assert_eq!(items.map(|_| large(wanted)).sum::<usize>(), 24 * LARGE_BYTES);
+        }
         assert_eq!(unseen_large(24), 24 * LARGE_BYTES);
         // Five take 800 of 1,024 MiB.
         let most = MOST.load(Ordering::SeqCst);

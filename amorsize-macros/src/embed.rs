@@ -81,6 +81,13 @@ fn literal(
         }
         None => quote!(usize::MAX),
     };
+    let task_bytes = match entry.memory {
+        Some(memory) => {
+            let bytes = memory.bytes;
+            quote!(::core::option::Option::Some(#bytes))
+        }
+        None => quote!(::core::option::Option::None),
+    };
     quote! {
         #expansion::Profiled {
             name: #name,
@@ -97,6 +104,7 @@ fn literal(
                 coherency: #coherency,
             },
             parallel_from: #parallel_from,
+            task_bytes: #task_bytes,
         }
     }
 }

@@ -410,7 +410,6 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize, cost: f64) -> Op
 /// The smallest piece with which no more pieces of `len` items are cut than fit into the memory: rayon may
 /// run all of them at the same time. `None` where there is room for an item on each of its threads.
 pub(crate) fn smallest_piece_in_memory(target: &Loop, len: usize) -> Option<usize> {
-    target.options().memory_bytes?;
     let limits = target.limit_by_memory(Limits::cores(pool::threads()));
     matches!(limits.bound, Bound::Memory { .. }).then(|| len.div_ceil(limits.workers))
 }

@@ -1,7 +1,7 @@
 //! The hand-over: lends work that lives on the caller's stack to helpers from a pool.
 //!
-//! This is the only module of Amorsize with `unsafe` code. `handover.md` beside this file states the
-//! protocol and why it holds; the comments here refer to its rules by number.
+//! This and the allocator are the only modules of Amorsize with `unsafe` code. `handover.md` beside this file states
+//! the protocol and why it holds; the comments here refer to its rules by number.
 
 #![allow(unsafe_code)]
 #![doc = include_str!("handover.md")]

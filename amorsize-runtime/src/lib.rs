@@ -3,6 +3,7 @@
 //! Programs depend on the facade `amorsize`, not on this crate; its items are documented here and
 //! re-exported there. `ARCHITECTURE.md` in the repository says how the modules fit together.
 
+mod allocator;
 mod clock;
 mod crew;
 mod drive;
@@ -28,6 +29,7 @@ mod split_tests;
 mod stage;
 mod tuned;
 
+pub use allocator::TrackingAllocator;
 pub use force::{Force, InvalidForce};
 pub use fork::join;
 pub use loops::{

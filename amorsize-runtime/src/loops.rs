@@ -47,6 +47,10 @@ const UNRECORDED: LoopFacts = LoopFacts {
     coherency: 0.0,
 };
 
+/// Memory that all workers together may take without a look at how much there is. A look takes a fraction of a
+/// millisecond, and where so little is left the rest of the program will hardly work either.
+const NOTABLE_BYTES: u64 = 16 << 20;
+
 /// Pieces of a deterministic call.
 const DETERMINISTIC_PIECES: usize = 64;
 
@@ -106,6 +110,8 @@ pub struct Profiled {
     pub item: LoopFacts,
     /// The smallest number of items that ran in parallel there; `usize::MAX` for none.
     pub parallel_from: usize,
+    /// What one worker's task takes at its peak, in bytes; `None` where that was not measured.
+    pub task_bytes: Option<u64>,
 }
 
 /// The entries of one loop, for items of any type, in a list in which those of each loop stand together.
@@ -174,6 +180,8 @@ pub struct Loop {
     active: AtomicBool,
     /// What the profile says about the loop on this machine, once that has been asked for.
     facts: OnceLock<Option<LoopFacts>>,
+    /// What it says about the memory of a task, once that has been asked for.
+    measured_task_bytes: OnceLock<Option<u64>>,
     observed: Observed,
 }
 
@@ -261,6 +269,7 @@ impl Loop {
             other: OnceLock::new(),
             active: AtomicBool::new(false),
             facts: OnceLock::new(),
+            measured_task_bytes: OnceLock::new(),
             observed: Observed::new(),
         }
     }
@@ -299,7 +308,7 @@ impl Loop {
     }
 
     /// The entries for items of this type; where there are none, those for items of any type.
-    fn entries(&self) -> impl Iterator<Item = &'static Profiled> {
+    fn entries(&self) -> impl Iterator<Item = &'static Profiled> + Clone + use<> {
         let (name, item_type) = (self.name, self.item_type());
         let is_exact = move |entry: &&Profiled| is_for_items(entry.name, name, item_type);
         let exact = self.profiled.iter().any(|entry| is_exact(&entry));
@@ -507,9 +516,21 @@ impl Loop {
         if self.options.respect_load { machine::limit_by_load(limits) } else { limits }
     }
 
-    /// The limits, as far as the memory that is available now allows, if the options say what an item takes.
+    /// What one worker's task takes at its peak: as declared, else as measured.
+    fn task_bytes(&self) -> Option<u64> {
+        self.options.memory_bytes.or_else(|| {
+            *self.measured_task_bytes.get_or_init(|| measured_task_bytes(self.entries()))
+        })
+    }
+
+    /// The limits, as far as the memory that is available now allows, if it is known what a task takes. What is
+    /// little for all workers together is not worth a look, unless the options say that it matters.
     pub(crate) fn limit_by_memory(&self, limits: Limits) -> Limits {
-        let Some(task_bytes) = self.options.memory_bytes else { return limits };
+        let Some(task_bytes) = self.task_bytes() else { return limits };
+        let in_all = task_bytes.saturating_mul(limits.workers as u64);
+        if self.options.memory_bytes.is_none() && in_all < NOTABLE_BYTES {
+            return limits;
+        }
         let permille = self.options.memory_permille.unwrap_or(model::MEMORY_PERMILLE);
         machine::limit_by_memory(limits, task_bytes, permille)
     }
@@ -562,6 +583,18 @@ impl Loop {
         let adopted = self.facts.set(Some(facts)).is_ok();
         self.apply();
         adopted
+    }
+
+    /// Replaces what the profile says of the memory of a task.
+    #[cfg(feature = "record")]
+    pub(crate) fn adopt_task_bytes(&self, task_bytes: Option<u64>) {
+        let _ = self.measured_task_bytes.set(task_bytes);
+    }
+
+    /// Whether `name` means this loop: its name, or `name<type>` for these items.
+    #[cfg(feature = "record")]
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name == name || is_for_items(name, self.name, self.item_type())
     }
 
     /// The loop as this process knows it by now.
@@ -617,6 +650,16 @@ fn ported(item: LoopFacts, ratio: f64) -> LoopFacts {
         contention,
         ..item
     }
+}
+
+/// What the entry for this machine's class says of the memory of a task; else the first one that says something, as
+/// that depends little on the machine.
+fn measured_task_bytes(entries: impl Iterator<Item = &'static Profiled> + Clone) -> Option<u64> {
+    let mut measured = entries.filter(|entry| entry.task_bytes.is_some());
+    // Without one the machine need not be known.
+    let first = measured.clone().next()?;
+    let here = measured.find(|entry| entry.class == machine::class());
+    here.unwrap_or(first).task_bytes
 }
 
 fn recording() -> bool {
@@ -695,7 +738,8 @@ mod tests {
             contention: 0.0,
             coherency: 0.0,
         };
-        Profiled { name, class: "none", machine: MACHINE, item, parallel_from: usize::MAX }
+        let (class, parallel_from) = ("none", usize::MAX);
+        Profiled { name, class, machine: MACHINE, item, parallel_from, task_bytes: None }
     }
 
     const ENTRIES: &[Profiled] = &[

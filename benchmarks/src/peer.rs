@@ -132,6 +132,7 @@ pub(crate) fn profiled_on(
         machine,
         item,
         parallel_from: model::break_even(&item, &machine, &limits, HOT).unwrap_or(usize::MAX),
+        task_bytes: None,
     };
     let entries = Box::leak(Box::new([entry]));
     Box::leak(Box::new(Loop::new("profiled", Options::NONE, entries)))

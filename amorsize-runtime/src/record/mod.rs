@@ -7,6 +7,8 @@
 
 mod coarse;
 mod experiment;
+mod memory;
+mod resident;
 mod serial;
 
 use std::collections::{HashMap, HashSet};
@@ -16,9 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use amorsize_profile::{Call, Profile, Record, Setting};
+use amorsize_profile::{Call, Memory, MemoryEvidence, Profile, Record, Setting};
 use rayon::iter::plumbing::Consumer;
 
+use crate::allocator::is_installed;
 use crate::drive::{Context, run_as_rayon, run_timed, smallest_piece_in_memory};
 use crate::loops::Loop;
 use crate::machine;
@@ -28,6 +31,7 @@ use crate::pool;
 use crate::run::{Run, fold_at_once};
 use coarse::Coarse;
 use experiment::{Assignment, Experiment};
+use resident::{Asked, Peaks, Resident};
 use serial::Blocks;
 
 /// The recorder of this process, if it records.
@@ -40,13 +44,27 @@ pub(crate) fn recorder() -> Option<&'static Recorder> {
 const SAMPLES: usize = 1_000;
 
 /// What a recording process is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Mode {
     /// Compares settings.
     Explore,
     /// Compares the plans of a profile with serial runs and stock rayon.
     Verify,
+    /// Watches the resident memory while one loop runs on a given number of workers and all others run serially.
+    Memory(Asked),
 }
+
+impl Mode {
+    fn parse(text: &str) -> Option<Mode> {
+        match text.strip_prefix("memory:") {
+            Some(asked) => Asked::parse(asked).map(Mode::Memory),
+            None => (text == "verify").then_some(Mode::Verify),
+        }
+    }
+}
+
+/// Chunks per worker where memory is watched.
+const CHUNKS_PER_WORKER: usize = 16;
 
 /// Notes that a loop was reached for which there is no plan to find.
 pub(crate) fn note_untuned(target: &'static Loop) {
@@ -69,6 +87,10 @@ pub(crate) struct Recorder {
     untuned: Mutex<HashSet<&'static str>>,
     /// Samples so far of kernels that no loop here calls.
     samples: Mutex<HashMap<&'static str, usize>>,
+    /// The most that an item has taken so far, by name and item type of the loop.
+    task_bytes: Mutex<HashMap<(&'static str, &'static str), u64>>,
+    /// Of the loop whose memory is watched.
+    peaks: Peaks,
     seed: u64,
     /// What one look at the clock adds to a measurement, in nanoseconds.
     clock_ns: u64,
@@ -79,10 +101,8 @@ pub(crate) struct Recorder {
 impl Recorder {
     fn from_environment() -> Option<Recorder> {
         let folder = PathBuf::from(std::env::var_os("AMORSIZE_RECORD")?);
-        let mode = match std::env::var("AMORSIZE_RECORD_MODE") {
-            Ok(mode) if mode == "verify" => Mode::Verify,
-            _ => Mode::Explore,
-        };
+        let mode = std::env::var("AMORSIZE_RECORD_MODE").ok();
+        let mode = mode.and_then(|mode| Mode::parse(&mode)).unwrap_or(Mode::Explore);
         let seed = std::env::var("AMORSIZE_RECORD_SEED").ok().and_then(|seed| seed.parse().ok());
         let profile = std::env::var_os("AMORSIZE_PROFILE")
             .and_then(|path| Profile::load(Path::new(&path)).ok().flatten())
@@ -104,6 +124,8 @@ impl Recorder {
             experiments: Mutex::new(HashMap::new()),
             untuned: Mutex::new(HashSet::new()),
             samples: Mutex::new(HashMap::new()),
+            task_bytes: Mutex::new(HashMap::new()),
+            peaks: Peaks::default(),
             seed: seed.unwrap_or(1),
             clock_ns: clock_cost(),
             profile,
@@ -153,6 +175,9 @@ impl Recorder {
         if items == 0 {
             return context.run_serial(None, run).close();
         }
+        if let Mode::Memory(asked) = &self.mode {
+            return self.run_for_memory(asked, context, run);
+        }
         self.adopt_profile(target);
         self.end_sampling(name);
         let key = (name, item_type, items.ilog2(), cost.log2() as i32);
@@ -175,7 +200,13 @@ impl Recorder {
             Assignment::Settled(setting) => return self.run_as(context, run, setting).0,
             Assignment::First => {
                 let mut blocks = Blocks::growing();
+                // What the tracking allocator counts is more exact.
+                let resident = if is_installed() { None } else { Resident::now() };
                 let result = blocks.run_first(context, run).close();
+                if let Some(bytes) = resident.and_then(Resident::notable_growth) {
+                    self.append_memory(target, MemoryEvidence::Growth, bytes);
+                }
+                self.note_task_bytes(target, &blocks);
                 if let Some(rest) = blocks.handed_over {
                     // The serial part took so long that no helper was hot any more.
                     write(rest.items, 0, rest.setting, rest.wall_ns, None, rest.reduce_ns);
@@ -190,6 +221,7 @@ impl Recorder {
             Assignment::SerialBlocks => {
                 let mut blocks = Blocks::equal(run.len);
                 let result = blocks.run(context, run).close();
+                self.note_task_bytes(target, &blocks);
                 (result, Setting::Serial, blocks.total_ns(), blocks.item_sd_ns(), None)
             }
             Assignment::Run(setting) => {
@@ -204,6 +236,51 @@ impl Recorder {
             e.add(setting, wall_ns as f64 / items as f64)
         });
         write(items, hot, setting, wall_ns, item_sd_ns, reduce_ns);
+        result
+    }
+
+    /// Writes what items take at their peak, where that is more than known so far.
+    fn note_task_bytes(&self, target: &Loop, blocks: &Blocks) {
+        let Some(bytes) = blocks.task_bytes().filter(|_| is_installed()) else { return };
+        {
+            let mut known = self.task_bytes.lock().unwrap_or_else(PoisonError::into_inner);
+            let key = (target.name(), target.item_type());
+            if known.get(&key).is_some_and(|&most| most >= bytes) {
+                return;
+            }
+            known.insert(key, bytes);
+        }
+        self.append_memory(target, MemoryEvidence::Task, bytes);
+    }
+
+    fn append_memory(&self, target: &Loop, evidence: MemoryEvidence, bytes: u64) {
+        let (name, item_type) = (target.name().to_owned(), target.item_type().to_owned());
+        self.append(&Record::Memory(Memory { name, item_type, evidence, bytes }));
+    }
+
+    /// Runs a call of the loop that is asked about on so many workers, and notes how far the resident memory grows;
+    /// runs all others serially.
+    fn run_for_memory<P, C>(&self, asked: &Asked, context: Context, run: Run<P, C>) -> C::Result
+    where
+        P: Pieces,
+        C: Consumer<P::Item>,
+    {
+        let (target, workers) = (context.target, asked.workers as usize);
+        let limits = target.limits_of_crew(context.limits);
+        let is_watched = target.is_called(&asked.name)
+            && run.len as u64 >= asked.items
+            && workers <= limits.workers
+            && self.peaks.start_call();
+        let result = if !is_watched || workers == 1 {
+            context.run_serial(None, run).close()
+        } else {
+            let chunk = limits.clamp_chunk(run.len.div_ceil(workers * CHUNKS_PER_WORKER));
+            context.run_parallel(None, run, workers, chunk).0.close()
+        };
+        if let Some(peak) = is_watched.then(|| self.peaks.end_call()).flatten() {
+            let evidence = MemoryEvidence::Peak { workers: asked.workers };
+            self.append_memory(target, evidence, peak);
+        }
         result
     }
 
@@ -271,6 +348,7 @@ impl Recorder {
         let entry = section.loops.get(&exact).or_else(|| section.loops.get(target.name()));
         if let Some(entry) = entry {
             target.adopt(entry.facts);
+            target.adopt_task_bytes(entry.memory.map(|memory| memory.bytes));
         }
     }
 
@@ -287,8 +365,9 @@ impl Recorder {
             let limits = context.target.limits_of_crew(context.limits);
             let seed = self.seed.wrapping_add(number);
             match self.mode {
-                Mode::Explore => Experiment::explore(items, limits, seed),
                 Mode::Verify => Experiment::verify(seed),
+                // Calls whose memory is watched are no experiment.
+                Mode::Explore | Mode::Memory(_) => Experiment::explore(items, limits, seed),
             }
         });
         f(experiment)

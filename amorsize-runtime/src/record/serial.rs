@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use amorsize_profile::Setting;
 use rayon::iter::plumbing::{Consumer, Reducer};
 
+use super::memory::{Taken, Watch, Watched};
+use crate::allocator::{Window, is_installed};
 use crate::drive::Context;
 use crate::pieces::Pieces;
 use crate::run::{FoldedBy, OpenBy, Run};
@@ -15,6 +17,9 @@ const BLOCKS: usize = 8;
 const SHORTEST: Duration = Duration::from_micros(2);
 /// A loop that is called for the first time runs serially for so long; then the rest goes parallel.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// Items from which on each is watched by itself: that takes some nanoseconds. Shorter ones are watched block by
+/// block.
+const WATCHED_NS: u64 = 2_000;
 /// Chunks per worker of that rest.
 const CHUNKS_PER_WORKER: usize = 16;
 
@@ -26,6 +31,8 @@ pub(super) struct Blocks {
     next: usize,
     /// How blocks grow.
     growth: usize,
+    /// The memory that the items took.
+    taken: Taken,
     /// The part of the call that was not run serially.
     pub(super) handed_over: Option<HandedOver>,
 }
@@ -43,12 +50,22 @@ pub(super) struct HandedOver {
 impl Blocks {
     /// A few blocks of the same length.
     pub(super) fn equal(len: usize) -> Self {
-        Blocks { blocks: Vec::new(), next: len.div_ceil(BLOCKS), growth: 1, handed_over: None }
+        Blocks { next: len.div_ceil(BLOCKS), ..Blocks::growing_by(1) }
     }
 
     /// Blocks that double, for a call of which nothing is known.
     pub(super) fn growing() -> Self {
-        Blocks { blocks: Vec::new(), next: 1, growth: 2, handed_over: None }
+        Blocks::growing_by(2)
+    }
+
+    fn growing_by(growth: usize) -> Self {
+        let (blocks, taken) = (Vec::new(), Taken::default());
+        Blocks { blocks, next: 1, growth, taken, handed_over: None }
+    }
+
+    /// What a worker has in use at its peak, as far as the tracking allocator tells.
+    pub(super) fn task_bytes(&self) -> Option<u64> {
+        self.taken.task_bytes()
     }
 
     pub(super) fn items(&self) -> usize {
@@ -146,10 +163,29 @@ impl Blocks {
         C: Consumer<P::Item>,
     {
         let len = run.len;
-        let start = Instant::now();
-        let folded = context.run_serial(before, run);
-        self.blocks.push((len, start.elapsed()));
+        let (folded, time) = if is_installed() && self.are_watched(len) {
+            let watch = Watch::start();
+            let Run { producer, consumer, len } = run;
+            let run = Run { producer: Watched { producer, watch: &watch }, consumer, len };
+            let timed = timed(|| context.run_serial(before, run));
+            self.taken.add_all(watch.end());
+            timed
+        } else if is_installed() {
+            let window = Window::open();
+            let timed = timed(|| context.run_serial(before, run));
+            self.taken.add(&window, len);
+            timed
+        } else {
+            timed(|| context.run_serial(before, run))
+        };
+        self.blocks.push((len, time));
         folded
+    }
+
+    /// Whether each of the next `len` items is watched by itself: one alone is, and those that take long.
+    fn are_watched(&self, len: usize) -> bool {
+        let items = self.items() as u64;
+        len == 1 || (items > 0 && self.total_ns() >= items.saturating_mul(WATCHED_NS))
     }
 
     fn hand_over<P, C>(
@@ -175,6 +211,12 @@ impl Blocks {
         });
         folded
     }
+}
+
+fn timed<R>(run: impl FnOnce() -> R) -> (R, Duration) {
+    let start = Instant::now();
+    let result = run();
+    (result, start.elapsed())
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
