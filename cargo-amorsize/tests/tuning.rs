@@ -3,7 +3,7 @@
 
 mod support;
 
-use amorsize_profile::Profile;
+use amorsize_profile::{MemorySource, Profile};
 use cargo_amorsize::exit_codes;
 use support::{Fixture, LIBRARY, bench, manifest};
 
@@ -142,6 +142,146 @@ fn a_generic_function_is_tuned_for_each_type_of_items() {
     fixture.write("benches/speed.rs", &bench(both, one));
     fixture.run("tune --time-limit 6 --force").expect_code(exit_codes::OK);
     assert_eq!(names(), ["generic::total<&f32>", "generic::total<&u8>"]);
+}
+
+/// Loops whose items take 64 KiB, 8 MiB and 64 MiB each.
+const SCRATCH: &str = "
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Items in progress, the most of them at any moment, and for how many of them items wait.
+pub static NOW: AtomicUsize = AtomicUsize::new(0);
+pub static MOST: AtomicUsize = AtomicUsize::new(0);
+pub static WANTED: AtomicUsize = AtomicUsize::new(0);
+
+fn filled(bytes: usize) -> u64 {
+    MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+    let memory = std::hint::black_box(vec![1_u8; bytes]);
+    // Long enough for several workers to have all of theirs at the same time.
+    let sum = || std::hint::black_box(&memory).iter().map(|&byte| u64::from(byte)).sum::<u64>();
+    let sum = sum() + sum();
+    let start = std::time::Instant::now();
+    while MOST.load(Ordering::SeqCst) < WANTED.load(Ordering::SeqCst)
+        && start.elapsed() < std::time::Duration::from_secs(30)
+    {
+        std::thread::yield_now();
+    }
+    NOW.fetch_sub(1, Ordering::SeqCst);
+    sum
+}
+
+#[amorsize::tune]
+pub fn small(n: usize) -> u64 {
+    (0..n).into_par_iter().map(|_| filled(64 << 10)).sum()
+}
+
+#[amorsize::tune]
+pub fn medium(n: usize) -> u64 {
+    (0..n).into_par_iter().map(|_| filled(8 << 20)).sum()
+}
+
+#[amorsize::tune]
+pub fn large(n: usize) -> u64 {
+    (0..n).into_par_iter().map(|_| filled(64 << 20)).sum()
+}
+";
+
+/// A package with these loops whose bench begins with `start`, tuned.
+fn scratch(name: &str, start: &str, seconds: u64) -> (Fixture, Profile) {
+    let call = format!("({name}::small(64), {name}::medium(8), {name}::large(4))");
+    let fixture = package(name, &format!("{start}\n{}", bench("", &call)));
+    fixture.write("src/lib.rs", SCRATCH);
+    let tune = format!("tune --verbose --time-limit {seconds} --force");
+    let ran = fixture.run(&tune).expect_code(exit_codes::OK);
+    // For whoever reads why a test has failed.
+    println!("{}", ran.stderr);
+    fixture.run("check").expect_code(exit_codes::OK);
+    fixture.run("list").expect_code(exit_codes::OK);
+    let profile = Profile::load(&fixture.path("amorsize.toml")).expect("a whole profile");
+    (fixture, profile.expect("a profile"))
+}
+
+/// What the profile says of the memory of a loop's tasks, in MiB.
+fn mebibytes(profile: &Profile, name: &str, source: MemorySource) -> Option<f64> {
+    let section = profile.machines.values().next().expect("a section");
+    let memory = section.loops[name].memory?;
+    assert_eq!(memory.source, source, "{name}");
+    Some(memory.bytes as f64 / f64::from(1 << 20))
+}
+
+const TRACKED: &str = "#[global_allocator]
+static ALLOCATOR: amorsize::TrackingAllocator = amorsize::TrackingAllocator::system();";
+
+/// Says how many items of a call were in progress at a time.
+const MOST: &str = "
+use std::sync::atomic::Ordering::SeqCst;
+fn main() {
+    let wanted = std::env::args().nth(1).unwrap().parse().unwrap();
+    tracked::WANTED.store(wanted, SeqCst);
+    assert_eq!(tracked::medium(40), 40 * 2 * (8 << 20));
+    println!(\"{}\", tracked::MOST.load(SeqCst));
+}
+";
+
+#[test]
+fn memory_per_task_is_measured_by_the_tracking_allocator_and_bounds_the_workers() {
+    let (fixture, mut profile) = scratch("tracked", TRACKED, 20);
+    for (name, size) in
+        [("tracked::small", 0.0625), ("tracked::medium", 8.0), ("tracked::large", 64.0)]
+    {
+        let measured = mebibytes(&profile, name, MemorySource::Allocator).expect(name);
+        assert!((measured / size - 1.0).abs() < 0.03, "{name}: {measured} MiB");
+    }
+    let ran = fixture.run("explain medium --cores 8 --available-memory 20MiB --len 100");
+    let task = ran.stdout.lines().find(|line| line.contains("memory per task")).expect("a line");
+    let words: Vec<&str> = task.split_whitespace().collect();
+    assert_eq!(words.join(" "), "memory per task 8.00 MiB measured by allocator");
+
+    // Everything but the memory is as on a machine where eight workers pay.
+    for entry in profile.machines.values_mut().flat_map(|section| section.loops.values_mut()) {
+        (entry.facts.item_ns, entry.facts.contention, entry.facts.coherency) = (1e8, 0.0, 0.0);
+        (entry.facts.piece_ns, entry.parallel_from) = (0.0, Some(2));
+    }
+    fixture.write("amorsize.toml", &profile.render("cargo amorsize tune"));
+    fixture.write("src/bin/most.rs", MOST);
+    for (available, most) in [("20MiB", 2), ("30MiB", 3), ("1GiB", 8)] {
+        let ran = fixture
+            .cargo(&[
+                "run",
+                "--release",
+                "--offline",
+                "--quiet",
+                "--bin",
+                "most",
+                &most.to_string(),
+            ])
+            .env("RAYON_NUM_THREADS", "8")
+            .env("AMORSIZE_MEMORY", available)
+            .output()
+            .map(support::Ran::new)
+            .expect("cargo")
+            .expect_code(0);
+        assert_eq!(ran.stdout.trim(), most.to_string(), "with {available}: {}", ran.stderr);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_per_task_is_measured_by_the_resident_memory_of_fresh_processes() {
+    // Peaks cannot be read everywhere, and grow with workers only where there are two.
+    let readable = std::fs::write("/proc/self/clear_refs", "5").is_ok();
+    if !readable || amorsize_runtime::usable_cores() < 2 {
+        return;
+    }
+    let (fixture, profile) = scratch("untracked", "", 60);
+    for (name, size) in [("untracked::medium", 8.0), ("untracked::large", 64.0)] {
+        let measured = mebibytes(&profile, name, MemorySource::PeakRss).expect(name);
+        assert!((measured / size - 1.0).abs() <= 0.25, "{name}: {measured} MiB");
+    }
+    // Less than the noise is not measured; it is not nothing, either.
+    assert_eq!(mebibytes(&profile, "untracked::small", MemorySource::PeakRss), None);
+    let ran = fixture.run("explain large --message-format json").expect_code(exit_codes::OK);
+    assert!(ran.stdout.contains("\"measured by peak RSS\""), "{}", ran.stdout);
 }
 
 #[test]

@@ -69,6 +69,18 @@ impl Fixture {
         command
     }
 
+    /// Cargo itself, in the root of the project.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("CARGO_TARGET_DIR", target_folder())
+            .env_remove("AMORSIZE")
+            .env_remove("AMORSIZE_RECORD");
+        command
+    }
+
     pub(crate) fn run(&self, arguments: &str) -> Ran {
         let output = self.command(arguments.split_whitespace()).output().expect("the program");
         Ran::new(output)
