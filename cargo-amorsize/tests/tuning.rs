@@ -186,19 +186,17 @@ pub fn large(n: usize) -> u64 {
 }
 ";
 
-/// A package with these loops whose bench begins with `start`, tuned.
-fn scratch(name: &str, start: &str, seconds: u64) -> (Fixture, Profile) {
+/// A package with these loops whose bench begins with `start`, tuned, and what `tune` has said.
+fn scratch(name: &str, start: &str, seconds: u64) -> (Fixture, Profile, String) {
     let call = format!("({name}::small(64), {name}::medium(8), {name}::large(4))");
     let fixture = package(name, &format!("{start}\n{}", bench("", &call)));
     fixture.write("src/lib.rs", SCRATCH);
     let tune = format!("tune --verbose --time-limit {seconds} --force");
     let ran = fixture.run(&tune).expect_code(exit_codes::OK);
-    // For whoever reads why a test has failed.
-    println!("{}", ran.stderr);
     fixture.run("check").expect_code(exit_codes::OK);
     fixture.run("list").expect_code(exit_codes::OK);
     let profile = Profile::load(&fixture.path("amorsize.toml")).expect("a whole profile");
-    (fixture, profile.expect("a profile"))
+    (fixture, profile.expect("a profile"), ran.stderr)
 }
 
 /// What the profile says of the memory of a loop's tasks, in MiB.
@@ -225,12 +223,12 @@ fn main() {
 
 #[test]
 fn memory_per_task_is_measured_by_the_tracking_allocator_and_bounds_the_workers() {
-    let (fixture, mut profile) = scratch("tracked", TRACKED, 20);
+    let (fixture, mut profile, said) = scratch("tracked", TRACKED, 20);
     for (name, size) in
         [("tracked::small", 0.0625), ("tracked::medium", 8.0), ("tracked::large", 64.0)]
     {
-        let measured = mebibytes(&profile, name, MemorySource::Allocator).expect(name);
-        assert!((measured / size - 1.0).abs() < 0.03, "{name}: {measured} MiB");
+        let measured = mebibytes(&profile, name, MemorySource::Allocator).expect(&said);
+        assert!((measured / size - 1.0).abs() < 0.03, "{name}: {measured} MiB\n{said}");
     }
     let ran = fixture.run("explain medium --cores 8 --available-memory 20MiB --len 100");
     let task = ran.stdout.lines().find(|line| line.contains("memory per task")).expect("a line");
@@ -273,10 +271,10 @@ fn memory_per_task_is_measured_by_the_resident_memory_of_fresh_processes() {
     if !readable || amorsize_runtime::usable_cores() < 2 {
         return;
     }
-    let (fixture, profile) = scratch("untracked", "", 60);
+    let (fixture, profile, said) = scratch("untracked", "", 60);
     for (name, size) in [("untracked::medium", 8.0), ("untracked::large", 64.0)] {
-        let measured = mebibytes(&profile, name, MemorySource::PeakRss).expect(name);
-        assert!((measured / size - 1.0).abs() <= 0.25, "{name}: {measured} MiB");
+        let measured = mebibytes(&profile, name, MemorySource::PeakRss).expect(&said);
+        assert!((measured / size - 1.0).abs() <= 0.25, "{name}: {measured} MiB\n{said}");
     }
     // Less than the noise is not measured; it is not nothing, either.
     assert_eq!(mebibytes(&profile, "untracked::small", MemorySource::PeakRss), None);
