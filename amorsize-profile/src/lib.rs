@@ -33,7 +33,7 @@ pub use profile::{
 };
 #[cfg(feature = "toml")]
 pub use read_error::ReadError;
-pub use record::{Call, Memory, MemoryEvidence, Record, Setting, read_records};
+pub use record::{Call, Memory, MemoryEvidence, Record, Setting, Usage, read_records};
 pub use size::{InvalidSize, parse_size};
 #[cfg(feature = "write")]
 pub use write::update;

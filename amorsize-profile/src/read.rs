@@ -185,6 +185,7 @@ impl<'t> Table<'t> {
             "reduce_ns",
             "contention",
             "coherency",
+            "cpu_share",
             "memory",
         ])?;
         Ok(LoopEntry {
@@ -199,6 +200,10 @@ impl<'t> Table<'t> {
                 coherency: match self.entries.contains_key("coherency") {
                     true => self.measure("coherency")?,
                     false => 0.0,
+                },
+                cpu_share: match self.entries.contains_key("cpu_share") {
+                    true => Some(self.share("cpu_share")?),
+                    false => None,
                 },
             },
             parallel_from: match self.require("parallel_from")?.get_ref() {
@@ -326,6 +331,15 @@ impl<'t> Table<'t> {
             other => format!("{}, not a number with a decimal point", kind_of(other)),
         };
         Err(self.damaged(value.span(), &format!("`{key}` is {problem}")))
+    }
+
+    /// A part of a whole.
+    fn share(&self, key: &str) -> Result<f64, ReadError> {
+        let share = self.measure(key)?;
+        if share > 1.0 {
+            return Err(self.damaged(self.require(key)?.span(), &format!("`{key}` is more than 1")));
+        }
+        Ok(share)
     }
 
     /// A count that fits the type that is asked for.

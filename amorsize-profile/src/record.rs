@@ -52,6 +52,27 @@ pub struct Call {
     pub item_sd_ns: Option<f64>,
     /// For a call by the executor: mean time of reducing the results of two workers, in nanoseconds.
     pub reduce_ns: Option<f64>,
+    /// For a serial call whose thread was watched: what it computed, and what it waited for something other
+    /// than a processor.
+    pub usage: Option<Usage>,
+}
+
+/// How a thread spent the time of a call. Time in which it was ready to run and had no processor is neither.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    /// Processor time in nanoseconds.
+    pub cpu_ns: f64,
+    /// Time in which it waited for files, the network, locks or other threads, in nanoseconds.
+    pub blocked_ns: f64,
+}
+
+impl Usage {
+    /// The share of the processor time; `None` where there was neither.
+    #[must_use]
+    pub fn cpu_share(self) -> Option<f64> {
+        let share = self.cpu_ns / (self.cpu_ns + self.blocked_ns);
+        Some(share.clamp(0.0, 1.0)).filter(|share| share.is_finite())
+    }
 }
 
 /// What was seen of the memory that a loop's items take.
@@ -88,8 +109,12 @@ pub enum Record {
     Machine {
         /// Machine class.
         class: String,
-        /// Workers that loops could use.
+        /// Workers that loops could use whose items compute.
         workers: u32,
+        /// Logical processors that loops could use.
+        processors: u32,
+        /// Threads of the pool, or as many of them as all loops may use.
+        pool_threads: u32,
         /// Measured costs.
         facts: MachineFacts,
     },
@@ -117,8 +142,8 @@ impl Record {
     /// is escaped:
     ///
     /// ```text
-    /// machine  workers  NUMBERS  class
-    /// call  setting  items  cost  hot  wall_ns  item_sd_ns  reduce_ns  item_type  name
+    /// machine  workers  processors  pool_threads  NUMBERS  class
+    /// call  setting  items  cost  hot  wall_ns  item_sd_ns  reduce_ns  cpu_ns  blocked_ns  item_type  name
     /// memory  evidence  bytes  item_type  name
     /// untuned  name
     /// ```
@@ -158,15 +183,17 @@ impl Record {
     /// Everything up to the name.
     fn write_fields(&self, line: &mut String) -> fmt::Result {
         match self {
-            Record::Machine { workers, facts, .. } => {
-                write!(line, "machine\t{workers}\t")?;
+            Record::Machine { workers, processors, pool_threads, facts, .. } => {
+                write!(line, "machine\t{workers}\t{processors}\t{pool_threads}\t")?;
                 // `Debug` of a float uses an exponent where plain digits would be many.
                 facts.to_array().iter().try_for_each(|number| write!(line, "{number:?}\t"))
             }
             Record::Call(call) => {
                 let Call { items, cost, setting, hot, wall_ns, .. } = call;
                 write!(line, "call\t{setting}\t{items}\t{cost:?}\t{hot}\t{wall_ns}\t")?;
-                for measured in [call.item_sd_ns, call.reduce_ns] {
+                let cpu_ns = call.usage.map(|usage| usage.cpu_ns);
+                let blocked_ns = call.usage.map(|usage| usage.blocked_ns);
+                for measured in [call.item_sd_ns, call.reduce_ns, cpu_ns, blocked_ns] {
                     match measured {
                         Some(number) => write!(line, "{number:?}\t")?,
                         None => write!(line, "{NOT_MEASURED}\t")?,
@@ -205,14 +232,16 @@ pub fn read_records(text: &str) -> (Vec<Record>, usize) {
 }
 
 fn machine_from(fields: &str) -> Option<Record> {
-    let mut fields = fields.splitn(2 + MachineFacts::NAMES.len(), SEPARATOR);
-    let workers = fields.next()?.parse().ok()?;
+    let mut fields = fields.splitn(4 + MachineFacts::NAMES.len(), SEPARATOR);
+    let mut count = || fields.next()?.parse().ok();
+    let (workers, processors, pool_threads) = (count()?, count()?, count()?);
     let mut facts = [0.0; MachineFacts::NAMES.len()];
     for number in &mut facts {
         *number = finite(fields.next()?)?;
     }
     let class = unescape(fields.next()?)?;
-    Some(Record::Machine { class, workers, facts: MachineFacts::from_array(facts) })
+    let facts = MachineFacts::from_array(facts);
+    Some(Record::Machine { class, workers, processors, pool_threads, facts })
 }
 
 impl Call {
@@ -221,7 +250,7 @@ impl Call {
             NOT_MEASURED => Some(None),
             number => finite(number).map(Some),
         };
-        let mut fields = fields.splitn(9, SEPARATOR);
+        let mut fields = fields.splitn(11, SEPARATOR);
         Some(Self {
             setting: Setting::from_field(fields.next()?)?,
             items: fields.next()?.parse().ok()?,
@@ -230,6 +259,11 @@ impl Call {
             wall_ns: fields.next()?.parse().ok()?,
             item_sd_ns: measured(fields.next()?)?,
             reduce_ns: measured(fields.next()?)?,
+            usage: match (measured(fields.next()?)?, measured(fields.next()?)?) {
+                (Some(cpu_ns), Some(blocked_ns)) => Some(Usage { cpu_ns, blocked_ns }),
+                (None, None) => None,
+                _ => return None,
+            },
             item_type: unescape(fields.next()?)?,
             name: unescape(fields.next()?)?,
         })
@@ -357,6 +391,7 @@ mod tests {
             wall_ns: 123_456,
             item_sd_ns: Some(12.5),
             reduce_ns: None,
+            usage: Some(Usage { cpu_ns: 1e5, blocked_ns: 456.5 }),
         })
     }
 
@@ -364,6 +399,8 @@ mod tests {
         Record::Machine {
             class: class.to_owned(),
             workers: 16,
+            processors: 32,
+            pool_threads: 31,
             facts: MachineFacts::from_array([210.0, 640.0, 2e3, 3200.25, 5e4, 41.0, 950.0]),
         }
     }
@@ -383,11 +420,11 @@ mod tests {
     fn a_line_can_be_read_by_people() {
         assert_eq!(
             call("stats::count").to_line(),
-            "call\tserial\t1000\t1.0\t3\t123456\t12.5\t-\t&f32\tstats::count"
+            "call\tserial\t1000\t1.0\t3\t123456\t12.5\t-\t100000.0\t456.5\t&f32\tstats::count"
         );
         assert_eq!(
             machine("x86_64-linux-amd-19h").to_line(),
-            "machine\t16\t210.0\t640.0\t2000.0\t3200.25\t50000.0\t41.0\t950.0\tx86_64-linux-amd-19h"
+            "machine\t16\t32\t31\t210.0\t640.0\t2000.0\t3200.25\t50000.0\t41.0\t950.0\tx86_64-linux-amd-19h"
         );
     }
 
@@ -441,6 +478,7 @@ mod tests {
             };
             let mut float = || Some(f64::from_bits(any())).filter(|number| number.is_finite());
             let (item_sd_ns, reduce_ns, cost) = (float(), float(), float().unwrap_or(0.1));
+            let (cpu_ns, blocked_ns) = (float(), float());
             let facts = [f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0, 1e15, 1e16, 0.1];
             let facts = MachineFacts::from_array(facts.map(|other| float().unwrap_or(other)));
             assert_round_trip(&Record::Call(Call {
@@ -453,14 +491,18 @@ mod tests {
                 wall_ns: any(),
                 item_sd_ns,
                 reduce_ns,
+                usage: cpu_ns
+                    .zip(blocked_ns)
+                    .map(|(cpu_ns, blocked_ns)| Usage { cpu_ns, blocked_ns }),
             }));
-            assert_round_trip(&Record::Machine { class: "b".to_owned(), workers, facts });
             let peak = MemoryEvidence::Peak { workers };
             for evidence in [MemoryEvidence::Task, MemoryEvidence::Growth, peak] {
                 let (name, item_type) = ("d\t".to_owned(), "(u8, &str)".to_owned());
                 let bytes = any();
                 assert_round_trip(&Record::Memory(Memory { name, item_type, evidence, bytes }));
             }
+            let (class, processors, pool_threads) = ("b".to_owned(), any() as u32, any() as u32);
+            assert_round_trip(&Record::Machine { class, workers, processors, pool_threads, facts });
             assert_round_trip(&Record::Untuned { name: "c".to_owned() });
         }
     }
@@ -470,30 +512,32 @@ mod tests {
         for line in [
             "",
             "call",
-            "note\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-",
-            "call\tserial\t1\t1.0\t2\t-\t-\tu8\tname",
-            "call\tserial\t-1\t1.0\t0\t2\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t-1\t2\t-\t-\tu8\tname",
-            "call\tserial:1\t1\t1.0\t0\t2\t-\t-\tu8\tname",
-            "call\tparallel:2\t1\t1.0\t0\t2\t-\t-\tu8\tname",
-            "call\tparallel:2:3:4\t1\t1.0\t0\t2\t-\t-\tu8\tname",
-            "call\ttuned:2:3\t1\t1.0\t0\t2\t-\t-\tu8\tname",
-            "call\tserial\t1\tinf\t0\t2\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\tNaN\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\tinf\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-\tNaN\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tname\twith a tab",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tunknown \\escape",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\tu8\tunfinished \\",
+            "note\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-",
+            "call\tserial\t1\t1.0\t2\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t-1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t-1\t2\t-\t-\t-\t-\tu8\tname",
+            "call\tserial:1\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
+            "call\tparallel:2\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
+            "call\tparallel:2:3:4\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
+            "call\ttuned:2:3\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\tinf\t0\t2\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\tNaN\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\tinf\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\tNaN\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname\twith a tab",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tunknown \\escape",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tunfinished \\",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t1.0\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\tNaN\t1.0\tu8\tname",
             "memory\tgrowth\t-1\tu8\tname",
             "memory\tpeak\t1\tu8\tname",
             "memory\tpeak:x\t1\tu8\tname",
             "memory\ttask:1\t1\tu8\tname",
             "memory\ttask\t1\tname",
-            "machine\t4294967296\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\tclass",
-            "machine\t4\t1.0\t1.0\tNaN\t1.0\t1.0\t1.0\t1.0\tclass",
-            "machine\t4\t1.0\t1.0\t1.0\t1.0\tclass",
+            "machine\t4294967296\t4\t4\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\t1.0\tclass",
+            "machine\t4\t4\t4\t1.0\t1.0\tNaN\t1.0\t1.0\t1.0\t1.0\tclass",
+            "machine\t4\t4\t4\t1.0\t1.0\t1.0\t1.0\tclass",
         ] {
             assert_eq!(Record::from_line(line), None, "{line:?}");
         }

@@ -68,6 +68,7 @@ impl Profile {
                 ] {
                     *number = rounded(*number);
                 }
+                entry.facts.cpu_share = entry.facts.cpu_share.map(rounded);
             }
         }
         profile
@@ -149,6 +150,9 @@ fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
     if facts.coherency != 0.0 {
         writeln!(text, "coherency = {}", Exact(facts.coherency))?;
     }
+    if let Some(cpu_share) = facts.cpu_share {
+        writeln!(text, "cpu_share = {}", Exact(cpu_share))?;
+    }
     if let Some(TaskMemory { bytes, source }) = memory {
         let by = quoted(source.name());
         writeln!(text, "memory = {{ task_bytes = {bytes}, by = {by} }}")?;
@@ -203,6 +207,7 @@ pub(crate) mod tests {
                 reduce_ns: 310.0,
                 contention: 0.031,
                 coherency: 0.0002,
+                cpu_share: Some(0.964),
             },
             parallel_from: Some(12),
             memory: None,
@@ -246,7 +251,7 @@ pub(crate) mod tests {
 format = 1
 
 [machine."x86_64-linux-amd-19h"]
-checksum = "8dc93e0eac1cab0b"
+checksum = "0325dd348b99ce03"
 spawn_ns = 210.0
 wake_ns = 640.0
 cold_spawn_ns = 2100.0
@@ -265,6 +270,7 @@ piece_ns = 25.0
 reduce_ns = 310.0
 contention = 0.031
 coherency = 0.0002
+cpu_share = 0.964
 
 [machine."x86_64-linux-amd-19h".untuned]
 "source_stats::group" = "0123456789abcdef"

@@ -174,11 +174,12 @@ where
         pool::enter(&mut || result = run.take().map(&mut decide));
         return result.expect("the pool has run it");
     }
-    let context = Context::new(target, run.len, lengths, cost);
     #[cfg(feature = "record")]
     if let Some(recorder) = crate::record::recorder() {
-        return recorder.run(context, run);
+        recorder.adopt_profile(target);
+        return recorder.run(Context::new(target, run.len, lengths, cost), run);
     }
+    let context = Context::new(target, run.len, lengths, cost);
     let way = match force::current() {
         Some(forced) => context.forced_way(run.len, forced),
         None => context.beside_others().planned_way(run.len),
@@ -397,7 +398,7 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize, cost: f64) -> Op
         return None;
     }
     let planned = target.facts(units(len, cost)).map(|facts| {
-        let (machine, limits) = (machine::facts(), target.limits_by_cores());
+        let (machine, limits) = (machine::facts(), target.limit_by_pool(target.limits_by_cores()));
         let hot = pool::helpers_counted_hot(&machine);
         match model::decide(len, &facts.at_cost(cost), &machine, &limits, hot).plan {
             Plan::Serial => len,

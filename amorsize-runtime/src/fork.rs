@@ -162,7 +162,7 @@ fn way(target: &'static Loop, costs: Costs) -> Way {
         }
         return Way::Serial;
     }
-    let limits = machine::limits_by_cores(target.options().max_workers);
+    let limits = machine::limits_by_cores(None, target.options().max_workers);
     // The costs say how even the branches are, and results are the caller's to combine.
     let branches = LoopFacts { item_ns: serial_ns / 2.0, item_cv: 0.0, reduce_ns: 0.0, ..facts };
     let machine = machine::facts_for(serial_ns);

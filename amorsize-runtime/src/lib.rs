@@ -28,6 +28,7 @@ mod slot;
 mod split_tests;
 mod stage;
 mod tuned;
+mod workload;
 
 pub use allocator::TrackingAllocator;
 pub use force::{Force, InvalidForce};
@@ -46,6 +47,7 @@ pub use plan::Plan;
 pub use pool::io_limits;
 pub use stage::{Stage, Staged};
 pub use tuned::{ChainTo, Cost, PerItem, Tune, Tuned};
+pub use workload::{Workload, workers_on};
 
 /// What the expansion of `#[amorsize::tune]` uses. Not for use by hand: it may change in any release.
 #[doc(hidden)]

@@ -45,6 +45,7 @@ const UNRECORDED: LoopFacts = LoopFacts {
     reduce_ns: 2_000.0,
     contention: 0.05,
     coherency: 0.0,
+    cpu_share: None,
 };
 
 /// Memory that all workers together may take without a look at how much there is. A look takes a fraction of a
@@ -495,10 +496,16 @@ impl Loop {
 
     /// The limits on workers as far as they can be told without a pool.
     pub(crate) fn limits_by_cores(&self) -> Limits {
+        let profiled = || self.profile().and_then(|facts| facts.cpu_share);
+        self.limits_at(if self.options.io { None } else { profiled() })
+    }
+
+    /// The same for items with this CPU share.
+    pub(crate) fn limits_at(&self, cpu_share: Option<f64>) -> Limits {
         if self.options.io {
             return pool::io_limits(self.options.max_workers);
         }
-        machine::limits_by_cores(self.options.max_workers)
+        machine::limits_by_cores(cpu_share, self.options.max_workers)
     }
 
     /// The limits, as far as the threads of the pool allow.
@@ -711,7 +718,7 @@ pub fn force(plan: Option<Force>) {
 /// what the profile does not know and builds rayon's pool.
 pub fn warm_up() {
     machine::class();
-    if machine::limits_by_cores(None).workers > 1 {
+    if machine::limits_by_cores(None, None).workers > 1 {
         machine::measured();
     }
 }
@@ -737,6 +744,7 @@ mod tests {
             reduce_ns: 0.0,
             contention: 0.0,
             coherency: 0.0,
+            cpu_share: None,
         };
         let (class, parallel_from) = ("none", usize::MAX);
         Profiled { name, class, machine: MACHINE, item, parallel_from, task_bytes: None }

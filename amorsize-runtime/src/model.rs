@@ -482,6 +482,7 @@ mod tests {
             reduce_ns: 20.0,
             contention: 0.02,
             coherency: 0.0,
+            cpu_share: None,
         }
     }
 

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use crate::{
     blocking, build_cost, facts, nine_loops, output, pauses, portability, predict, report,
-    simulate, suite,
+    respect_load, simulate, suite,
 };
 
 /// Measures Amorsize against its peers, interleaved in one run.
@@ -46,6 +46,8 @@ enum Command {
     Blocking,
     /// Calls with pauses before them, alone and beside a busy process
     Pauses,
+    /// Plans under the option `respect_load` while other processes come and go
+    RespectLoad,
     /// What the model predicts for its plans, and what they take
     Predict,
     /// What a profile would hold of every workload, for `portability` on another machine
@@ -60,7 +62,7 @@ enum Command {
     Simulate,
     /// What a user's clean build pays for depending on Amorsize
     BuildCost,
-    /// Keeps a core busy until the input ends: the busy process of `pauses`
+    /// Keeps a core busy until the input ends: the busy process of `pauses` and `respect-load`
     #[command(hide = true)]
     KeepBusy,
 }
@@ -112,6 +114,11 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         }
         Some(Command::Pauses) => {
             let results = pauses::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::RespectLoad) => {
+            let results = respect_load::run(&effort)?;
             output::result(&results.to_string());
             output::json(json, &results)?;
         }

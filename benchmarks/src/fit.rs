@@ -179,6 +179,7 @@ mod tests {
             reduce_ns: 300.0,
             contention: 0.1,
             coherency: 0.0,
+            cpu_share: None,
         };
         let target = unseen();
         let sweep = |n: usize| Sweep {

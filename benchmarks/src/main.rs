@@ -32,6 +32,7 @@ mod plot;
 mod portability;
 mod predict;
 mod report;
+mod respect_load;
 mod score;
 mod simulate;
 mod spin;

@@ -218,10 +218,10 @@ fn after(pause: Pause, items: usize, effort: &Effort) -> AfterPause {
 }
 
 /// A process that keeps one core busy until it is dropped.
-struct Neighbour(Child);
+pub(crate) struct Neighbour(Child);
 
 impl Neighbour {
-    fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("keep-busy").stdin(Stdio::piped()).spawn().map(Neighbour)
     }

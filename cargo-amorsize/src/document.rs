@@ -2,6 +2,7 @@
 //! keep their names and meanings within one `format`, and new ones may come.
 
 use amorsize_profile::MachineFacts;
+use amorsize_runtime::Workload;
 use amorsize_runtime::model::{Bound, Plan};
 use amorsize_runtime::survey::{CgroupLevel, Doubt, Fact, Memory, Survey, Topology};
 use serde_json::{Map, Value, json};
@@ -81,16 +82,27 @@ fn workload(explanation: &Explanation<'_>) -> Value {
         "coherency": facts.coherency,
         "piece_ns": facts.piece_ns,
         "reduce_ns": facts.reduce_ns,
+        "cpu_share": facts.cpu_share,
+        "bound_by": explanation.workload().map(workload_name),
         "task_memory_bytes": call.task_bytes.as_ref().map(|task| task.value),
         "task_memory_source": call.task_bytes.as_ref().map(|task| task.source.clone()),
         "max_workers_of_attribute": call.options.max_workers,
     })
 }
 
+fn workload_name(workload: Workload) -> &'static str {
+    match workload {
+        Workload::Cpu => "cpu",
+        Workload::Mixed => "mixed",
+        Workload::Io => "io",
+    }
+}
+
 fn system(explanation: &Explanation<'_>, system: &System) -> Value {
     let mut facts = Facts::default();
     facts.add("machine_class", Some(&system.class));
     facts.add("usable_cores", Some(&system.cores));
+    facts.add("usable_processors", Some(&system.processors));
     facts.add("pool_threads", Some(&system.pool_threads));
     facts.add("most_workers", system.most_workers.as_ref());
     facts.add("available_memory_bytes", system.available_bytes.as_ref());
@@ -204,6 +216,7 @@ impl Facts {
 fn cores(facts: &mut Facts, survey: &Survey) {
     let cores = &survey.cores;
     facts.add("usable_cores", Some(&cores.usable));
+    facts.add("usable_processors", Some(&cores.usable_processors));
     facts.add("granted_cores", Some(&cores.granted));
     facts.add("allowed_cpus", cores.allowed.as_ref());
     facts.add("physical_cores", cores.physical.as_ref());

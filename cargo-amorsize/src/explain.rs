@@ -141,6 +141,7 @@ fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attri
         // The variable says nothing of another machine, and does not bound loops whose items wait.
         most_workers: asked
             .or_else(|| here.max_workers.filter(|_| cores.is_none() && !attribute.io)),
+        processors: cores.clone().unwrap_or_else(|| on_this(here.usable_processors)),
         cores: cores.unwrap_or_else(|| on_this(here.usable)),
         available_bytes: flag(options.available_memory, "--available-memory")
             .or_else(|| memory.available_bytes.map(on_this)),

@@ -8,10 +8,11 @@ mod text;
 use amorsize_profile::{LoopFacts, MachineFacts};
 use amorsize_runtime::model::{self, Bound, Decision, Limits, Plan, Terms};
 use amorsize_runtime::survey::Fact;
+use amorsize_runtime::{Workload, workers_on};
 
 pub(crate) use self::rejected::{Rejected, Why};
 use crate::annotation::Options;
-use crate::fit::limits_for;
+use crate::fit::{limits, limits_for};
 
 /// The call that is explained.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub(crate) struct System {
     pub(crate) class: Fact<String>,
     pub(crate) costs: MachineFacts,
     pub(crate) cores: Fact<usize>,
+    /// Logical processors, which items that wait share.
+    pub(crate) processors: Fact<usize>,
     /// Of the pool on which the items run.
     pub(crate) pool_threads: Fact<usize>,
     /// What the user allows, whatever the machine has.
@@ -43,6 +46,11 @@ pub(crate) struct System {
 }
 
 impl System {
+    /// Workers for which there are cores, of items with this CPU share.
+    pub(crate) fn room_for(&self, cpu_share: Option<f64>) -> usize {
+        workers_on(self.cores.value, self.processors.value, cpu_share)
+    }
+
     /// What tasks may take together, in bytes.
     pub(crate) fn usable_bytes(&self) -> Option<u64> {
         let available = self.available_bytes.as_ref()?.value;
@@ -66,7 +74,7 @@ pub(crate) struct Explanation<'a> {
 
 impl<'a> Explanation<'a> {
     pub(crate) fn new(name: &'a str, facts: &LoopFacts, system: System, call: Call<'a>) -> Self {
-        let limits = limits_of(&system, &call);
+        let limits = limits_of(&system, &call, facts);
         let facts = facts.at_cost(call.cost);
         let decide = |hot| model::decide(call.len, &facts, &system.costs, &limits, hot);
         let (decision, cold) = (decide(call.hot), decide(0));
@@ -76,6 +84,11 @@ impl<'a> Explanation<'a> {
     /// How much the items' times differ.
     pub(crate) fn variation(&self) -> Variation {
         Variation::of(self.facts.item_cv)
+    }
+
+    /// What takes the items' time; `None` where that was not measured.
+    pub(crate) fn workload(&self) -> Option<Workload> {
+        self.facts.cpu_share.map(Workload::of)
     }
 
     /// The smallest number of items that is worth a parallel run when so many helpers are hot.
@@ -158,8 +171,9 @@ impl Variation {
 }
 
 /// The limits of a call, the strictest of which is noted in them.
-fn limits_of(system: &System, call: &Call<'_>) -> Limits {
-    let mut limits = limits_for(call.len, system.cores.value, call.options);
+fn limits_of(system: &System, call: &Call<'_>, facts: &LoopFacts) -> Limits {
+    let workers = system.room_for(facts.cpu_share);
+    let mut limits = limits_for(call.len, limits(workers, call.options), call.options);
     if let Some(most) = system.most_workers.as_ref().filter(|most| most.value < limits.workers) {
         (limits.workers, limits.bound) = (most.value.max(1), Bound::Environment);
     }

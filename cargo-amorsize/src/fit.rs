@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, ReviewedPlan, Section, TaskMemory};
 use amorsize_runtime::model::{self, Limits, Plan};
-use amorsize_runtime::{deterministic_chunk, io_limits};
+use amorsize_runtime::{deterministic_chunk, io_limits, workers_on};
 
 use crate::annotation::Options;
 use crate::observations::{
@@ -84,6 +84,13 @@ impl Measurement {
         Section { facts, loops, untuned: BTreeMap::new() }
     }
 
+    /// What bounds the plans of a loop with these facts, whatever the number of items.
+    pub(crate) fn limits(&self, measured: &Measured, item: &LoopFacts) -> Limits {
+        let Machine { workers, processors, pool_threads, .. } = self.machine;
+        let workers = workers_on(workers as usize, processors as usize, item.cpu_share);
+        limits(workers.min(pool_threads as usize), &measured.source.options)
+    }
+
     /// What a reviewer sees of a loop with these facts.
     pub(crate) fn entry(
         &self,
@@ -91,9 +98,9 @@ impl Measurement {
         item: LoopFacts,
         facts: &MachineFacts,
     ) -> Option<LoopEntry> {
-        let options = &measured.source.options;
         let class = dominant(&measured.classes)?;
-        let limits = limits_for(class.items as usize, self.machine.workers as usize, options);
+        let limits = self.limits(measured, &item);
+        let limits = limits_for(class.items as usize, limits, &measured.source.options);
         let hot = class.hot as usize;
         let at_cost = class.at_cost(&item);
         let decision = model::decide(class.items as usize, &at_cost, facts, &limits, hot);
@@ -132,9 +139,8 @@ pub(crate) fn limits(workers: usize, options: &Options) -> Limits {
     limits
 }
 
-/// What bounds the plan of one call of `n` items.
-pub(crate) fn limits_for(n: usize, workers: usize, options: &Options) -> Limits {
-    let mut limits = limits(workers, options);
+/// The same for one call of `n` items.
+pub(crate) fn limits_for(n: usize, mut limits: Limits, options: &Options) -> Limits {
     if options.deterministic {
         let chunk = deterministic_chunk(n);
         (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
@@ -158,7 +164,9 @@ pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<
     let item_cv =
         if class.item_sd.is_empty() { UNKNOWN_CV } else { median(&class.item_sd) / item_ns };
     let reduce_ns = if class.reduce.is_empty() { 0.0 } else { median(&class.reduce) };
-    let item = LoopFacts { item_ns: unit_ns, item_cv, reduce_ns, ..LoopFacts::default() };
+    let cpu_share = (!class.cpu_shares.is_empty()).then(|| median(&class.cpu_shares));
+    let item =
+        LoopFacts { item_ns: unit_ns, item_cv, reduce_ns, cpu_share, ..LoopFacts::default() };
     let rows: Vec<Row> = classes.iter().flat_map(|class| rows(class, item, machine)).collect();
     let enough: Vec<Row> =
         rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();

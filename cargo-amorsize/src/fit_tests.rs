@@ -1,6 +1,6 @@
 //! The fit against records that are generated from known facts: it has to find them again.
 
-use amorsize_profile::{Call, Record, Setting};
+use amorsize_profile::{Call, Record, Setting, Usage};
 
 use super::*;
 use crate::stats::SplitMix;
@@ -20,7 +20,13 @@ const MACHINE: MachineFacts = MachineFacts {
 fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observations {
     let mut random = SplitMix(7);
     let mut seen = Observations::default();
-    seen.add(Record::Machine { class: "test".into(), workers, facts: MACHINE });
+    seen.add(Record::Machine {
+        class: "test".into(),
+        workers,
+        processors: workers,
+        pool_threads: workers,
+        facts: MACHINE,
+    });
     for &items in sizes {
         for round in 0..60 {
             let hot = if round % 2 == 0 { 0 } else { workers - 1 };
@@ -58,6 +64,7 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                     item_sd_ns: (setting == Setting::Serial)
                         .then_some(truth.item_ns * truth.item_cv),
                     reduce_ns: (setting != Setting::Serial).then_some(truth.reduce_ns),
+                    usage: None,
                 }));
             }
         }
@@ -79,6 +86,7 @@ fn items_of_different_cost_are_fitted_by_the_unit() {
         piece_ns: 100.0,
         contention: 0.05,
         coherency: 0.0,
+        cpu_share: None,
         ..LoopFacts::default()
     };
     let mut seen = Observations::default();
@@ -115,8 +123,14 @@ fn known_facts_are_found_again() {
         (25.0, 0.0, 3_000.0, 50.0),
         (5_000.0, 0.0, 0.0, 0.0),
     ] {
-        let truth =
-            LoopFacts { item_ns, item_cv: 0.4, piece_ns, reduce_ns, contention, coherency: 0.0 };
+        let truth = LoopFacts {
+            item_ns,
+            item_cv: 0.4,
+            piece_ns,
+            reduce_ns,
+            contention,
+            ..LoopFacts::default()
+        };
         for noise in [0.0, 0.03] {
             let measured = measured(truth, &[10_000], 4, noise);
             let facts = measured.section(MACHINE).loops["demo::f"].facts;
@@ -184,4 +198,39 @@ fn loops_of_other_packages_are_left_out() {
     let seen = recorded(truth, &[500], 2, 0.0);
     let measured = Measurement::new(&seen, |_| None).expect("a machine");
     assert!(measured.section(MACHINE).loops.is_empty());
+}
+
+#[test]
+fn the_cpu_share_is_that_of_the_middle_call_and_bounds_the_workers() {
+    let call = |usage: Option<(f64, f64)>| {
+        Record::Call(Call {
+            name: "a::f".into(),
+            item_type: String::new(),
+            items: 100,
+            cost: 1.0,
+            setting: Setting::Serial,
+            hot: 0,
+            wall_ns: 1_000_000,
+            item_sd_ns: None,
+            reduce_ns: None,
+            usage: usage.map(|(cpu_ns, blocked_ns)| Usage { cpu_ns, blocked_ns }),
+        })
+    };
+    let fitted = |usages: &[Option<(f64, f64)>]| {
+        let (workers, processors, pool_threads) = (4, 8, 30);
+        let mut seen = Observations::default();
+        let class = "test".to_owned();
+        seen.add(Record::Machine { class, workers, processors, pool_threads, facts: MACHINE });
+        usages.iter().for_each(|usage| seen.add(call(*usage)));
+        let measurement = Measurement::new(&seen, |_| Some(Source::default())).expect("a fit");
+        let facts = measurement.section(MACHINE).loops["a::f"].facts;
+        let limits = measurement.limits(&measurement.loops["a::f"], &facts);
+        (facts.cpu_share, limits.workers)
+    };
+    // One disturbed call, and one of which nothing is known, do not matter.
+    let waiting = Some((250_000.0, 750_000.0));
+    assert_eq!(fitted(&[waiting, Some((1e6, 0.0)), None, waiting]), (Some(0.25), 30));
+    assert_eq!(fitted(&[Some((4e5, 1e5))]), (Some(0.8), 10));
+    assert_eq!(fitted(&[Some((9e5, 1e5))]), (Some(0.9), 4));
+    assert_eq!(fitted(&[None, Some((0.0, 0.0))]), (None, 4));
 }

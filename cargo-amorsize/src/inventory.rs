@@ -45,6 +45,7 @@ fn bytes(number: &u64) -> String {
 fn cores_rows(cores: &Cores) -> Vec<Row> {
     [
         Row::of("usable", Some(&cores.usable), count),
+        Row::of("for waiting items", Some(&cores.usable_processors), count),
         Row::of("allowed processors", cores.allowed.as_ref(), count),
         Row::of("physical cores", cores.physical.as_ref(), count),
         Row::of("quota", cores.quota.as_ref(), |cores| units::significant(*cores)),

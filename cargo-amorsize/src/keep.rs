@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, MemorySource, Section, TaskMemory};
+use amorsize_runtime::Workload;
 use amorsize_runtime::model::{self, Plan};
 
-use crate::fit::{Measured, Measurement, limits};
+use crate::fit::{Measured, Measurement};
 use crate::observations::{OFTEN, SizeClass, dominant};
 use crate::stats::{median, trimmed_mean};
 
@@ -102,10 +103,19 @@ pub(crate) fn restore(
             && !lost(name, &before.facts)
             && (!trusted || good_enough(measurement, measured, was, is))
         {
+            let (was, is) = (before.facts.cpu_share, entry.facts.cpu_share);
+            let cpu_share = if trusted { kept_share(was, is) } else { was.or(is) };
             *entry = before.clone();
+            entry.facts.cpu_share = cpu_share;
         }
         entry.memory = memory;
     }
+}
+
+/// The old CPU share, unless there was none or items of the new one are of another kind.
+fn kept_share(old: Option<f64>, new: Option<f64>) -> Option<f64> {
+    let is_news = new.is_some() && new.map(Workload::of) != old.map(Workload::of);
+    if is_news { new } else { old }
 }
 
 /// The memory of a task: as it was `before`, if the function is the same and what was measured `now` differs by no more
@@ -132,7 +142,8 @@ fn good_enough(
     old: (&LoopFacts, &MachineFacts),
     new: (&LoopFacts, &MachineFacts),
 ) -> bool {
-    let limits = limits(measurement.machine.workers as usize, &measured.source.options);
+    let limits_of = |item: &LoopFacts| measurement.limits(measured, item);
+    let (old_limits, new_limits) = (limits_of(old.0), limits_of(new.0));
     measured.classes.iter().all(|class| {
         let n = class.items as usize;
         let noise = class.serial_uncertainty();
@@ -142,10 +153,11 @@ fn good_enough(
         let negligible_ns = SHARE_OF_COLD_START * cold_start_ns;
         let about_as_fast = |old: f64, new: f64| old <= new * (1.0 + tolerance) + negligible_ns;
         let (was, is) = (class.at_cost(old.0), class.at_cost(new.0));
-        let (old, new) = ((&was, old.1), (&is, new.1));
+        let (old, new) = ((&was, old.1, &old_limits), (&is, new.1, &new_limits));
         class.hots().into_iter().all(|hot| {
-            let plan =
-                |(item, machine)| model::decide(n, item, machine, &limits, hot as usize).plan;
+            let plan = |(item, machine, limits)| {
+                model::decide(n, item, machine, limits, hot as usize).plan
+            };
             let predicted = |plan| model::predict(n, plan, new.0, new.1, hot as usize).total();
             let measured = |plan| measured_time(class, plan, hot);
             let (old_plan, new_plan) = (plan(old), plan(new));
@@ -216,6 +228,7 @@ mod tests {
             reduce_ns: 20.0,
             contention: 0.02,
             coherency: 0.0,
+            cpu_share: None,
         };
         let time = |plan| model::predict(2_000, plan, &item, &machine, 0).total();
         let settings = (2..=4).flat_map(|workers| [10, 40, 160].map(|chunk| (workers, chunk)));
@@ -237,7 +250,13 @@ mod tests {
         let source = Source { tokens: tokens.repeat(16), ..Source::default() };
         let measured = Measured { source, classes: vec![class], memory: None };
         Measurement {
-            machine: Machine { class: "test".into(), workers: 4, facts: machine },
+            machine: Machine {
+                class: "test".into(),
+                workers: 4,
+                processors: 4,
+                pool_threads: 4,
+                facts: machine,
+            },
             loops: BTreeMap::from([("demo::f".into(), measured)]),
         }
     }
@@ -358,5 +377,13 @@ mod tests {
             true,
         );
         assert_eq!(new.loops.keys().collect::<Vec<_>>(), ["demo::f", "demo::rare"]);
+    }
+
+    #[test]
+    fn an_old_cpu_share_stays_unless_items_are_of_another_kind() {
+        assert_eq!(kept_share(Some(0.95), Some(0.9)), Some(0.95));
+        assert_eq!(kept_share(Some(0.95), Some(0.7)), Some(0.7));
+        assert_eq!(kept_share(None, Some(0.7)), Some(0.7));
+        assert_eq!(kept_share(Some(0.1), None), Some(0.1));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amorsize_profile::{
     Call, LoopFacts, MachineFacts, Memory, MemoryEvidence, MemorySource, Record, Setting,
-    TaskMemory, without_type,
+    TaskMemory, Usage, without_type,
 };
 
 use crate::scan::base_name;
@@ -33,7 +33,11 @@ pub(crate) struct Observations {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Machine {
     pub(crate) class: String,
+    /// Workers that loops may have whose items compute.
     pub(crate) workers: u32,
+    /// Logical processors for loops whose items wait.
+    pub(crate) processors: u32,
+    pub(crate) pool_threads: u32,
     pub(crate) facts: MachineFacts,
 }
 
@@ -95,8 +99,8 @@ impl Observations {
 
     pub(crate) fn add(&mut self, record: Record) {
         match record {
-            Record::Machine { class, workers, facts } => {
-                self.machines.push(Machine { class, workers, facts });
+            Record::Machine { class, workers, processors, pool_threads, facts } => {
+                self.machines.push(Machine { class, workers, processors, pool_threads, facts });
             }
             Record::Memory(Memory { name, item_type, evidence, bytes }) => {
                 let name = self.name_of(&name, &item_type);
@@ -153,9 +157,12 @@ impl Observations {
     pub(crate) fn machine(&self) -> Option<Machine> {
         let first = self.machines.first()?;
         let facts: Vec<MachineFacts> = self.machines.iter().map(|machine| machine.facts).collect();
+        let most = |count: fn(&Machine) -> u32| self.machines.iter().map(count).max().unwrap_or(1);
         Some(Machine {
             class: first.class.clone(),
-            workers: self.machines.iter().map(|machine| machine.workers).max().unwrap_or(1),
+            workers: most(|machine| machine.workers),
+            processors: most(|machine| machine.processors),
+            pool_threads: most(|machine| machine.pool_threads),
             facts: MachineFacts::median(&facts)?,
         })
     }
@@ -189,6 +196,8 @@ pub(crate) struct SizeClass {
     pub(crate) item_sd: Vec<f64>,
     /// Times of reducing the results of two workers, in ns.
     pub(crate) reduce: Vec<f64>,
+    /// Shares of the time of serial calls in which their items computed.
+    pub(crate) cpu_shares: Vec<f64>,
 }
 
 /// Units of work per item, 1 where nothing else is said.
@@ -274,6 +283,7 @@ fn size_class(calls: &[&Call]) -> SizeClass {
             Setting::Serial => {
                 class.serial.push(wall);
                 class.item_sd.extend(call.item_sd_ns);
+                class.cpu_shares.extend(call.usage.and_then(Usage::cpu_share));
             }
             Setting::Rayon => class.rayon.push(wall),
             Setting::Parallel { workers, chunk } => {
@@ -371,6 +381,7 @@ mod tests {
             wall_ns,
             item_sd_ns: None,
             reduce_ns: None,
+            usage: None,
         }
     }
 

@@ -131,8 +131,11 @@ impl Job<'_> {
         if let Some(old) = old_section {
             let section_facts = section.facts;
             let lost = |name: &str, facts: &LoopFacts| {
-                let workers = verified.measurement.machine.workers;
-                verdict::would_lose(name, facts, &section_facts, workers, &verified.lost)
+                let measurement = &verified.measurement;
+                measurement.loops.get(name).is_some_and(|measured| {
+                    let limits = measurement.limits(measured, facts);
+                    verdict::would_lose(name, facts, &section_facts, &limits, &verified.lost)
+                })
             };
             restore(&mut section, old, &verified.measurement, trusted, lost);
         }

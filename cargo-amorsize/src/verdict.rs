@@ -5,7 +5,7 @@ use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, Section};
 use amorsize_runtime::model::{Limits, Plan};
 
 use crate::fit::{
-    Measurement, Occasion, facts_of, limits, made_serial_by_contention, made_serial_by_pieces,
+    Measurement, Occasion, facts_of, made_serial_by_contention, made_serial_by_pieces,
 };
 use crate::observations::{Cost, Observations, SizeClass, dominant, size_classes, weight};
 use crate::progress::counted;
@@ -208,10 +208,10 @@ pub(crate) fn mend(
         if lost.is_empty() {
             continue;
         }
-        let limits = limits(measurement.machine.workers as usize, &measured.source.options);
         let lost: Vec<Occasion> = lost.iter().flat_map(|row| row.lost_calls()).collect();
         let won: Vec<Occasion> = won.iter().flat_map(|row| row.parallel_calls()).collect();
         let mut facts = facts_of(&measured.classes, &machine).unwrap_or(entry.facts);
+        let limits = measurement.limits(measured, &facts);
         if !lost.iter().all(|&call| is_serial(call, &facts, &machine, &limits)) {
             facts = ruled_out(facts, &lost, &won, &machine, &limits);
         }
@@ -223,18 +223,17 @@ pub(crate) fn mend(
     mended
 }
 
-/// Whether these facts choose a parallel plan again, with up to `workers`, at one of the `rows` whose
-/// plans were given up.
+/// Whether these facts choose a parallel plan again, within these limits, at one of the `rows` whose plans
+/// were given up.
 pub(crate) fn would_lose(
     name: &str,
     facts: &LoopFacts,
     machine: &MachineFacts,
-    workers: u32,
+    limits: &Limits,
     rows: &[Verified],
 ) -> bool {
-    let limits = Limits::cores(workers as usize);
     rows.iter().filter(|row| row.name == name).any(|row| {
-        row.lost_calls().into_iter().any(|call| !is_serial(call, facts, machine, &limits))
+        row.lost_calls().into_iter().any(|call| !is_serial(call, facts, machine, limits))
     })
 }
 

@@ -19,7 +19,13 @@ const MACHINE: MachineFacts = MachineFacts {
 /// Calls of one size: serial, and on two workers in the time that the caller gives.
 fn calls(items: u64, serial_ns: u64, parallel_ns: u64, verified: bool) -> Observations {
     let mut seen = Observations::default();
-    seen.add(Record::Machine { class: "test".into(), workers: 2, facts: MACHINE });
+    seen.add(Record::Machine {
+        class: "test".into(),
+        workers: 2,
+        processors: 2,
+        pool_threads: 2,
+        facts: MACHINE,
+    });
     add_calls(&mut seen, 1, items, serial_ns, parallel_ns, verified);
     seen
 }
@@ -56,6 +62,7 @@ fn add_calls(
                 wall_ns,
                 item_sd_ns: None,
                 reduce_ns: None,
+                usage: None,
             }));
         }
     }
@@ -108,9 +115,9 @@ fn facts_that_lost_would_lose_again_and_mended_ones_would_not() {
     let rows = compare(&verification, &section);
     let all = measurement(&seen.with_verification(&verification));
     mend(&mut section, &rows, &all, |_, _| true);
-    assert!(would_lose("a::f", &before, &MACHINE, 2, &rows));
-    assert!(!would_lose("a::f", &section.loops["a::f"].facts, &MACHINE, 2, &rows));
-    assert!(!would_lose("a::g", &before, &MACHINE, 2, &rows));
+    assert!(would_lose("a::f", &before, &MACHINE, &Limits::cores(2), &rows));
+    assert!(!would_lose("a::f", &section.loops["a::f"].facts, &MACHINE, &Limits::cores(2), &rows));
+    assert!(!would_lose("a::g", &before, &MACHINE, &Limits::cores(2), &rows));
 }
 
 #[test]

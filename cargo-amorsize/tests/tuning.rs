@@ -5,7 +5,7 @@ mod support;
 
 use amorsize_profile::{MemorySource, Profile};
 use cargo_amorsize::exit_codes;
-use support::{Fixture, LIBRARY, bench, manifest};
+use support::{Fixture, LIBRARY, Ran, bench, manifest};
 
 const BENCH_TARGET: &str = "\n[[bench]]\nname = \"speed\"\nharness = false\n";
 
@@ -41,6 +41,51 @@ fn a_package_is_tuned_and_its_profile_is_fresh_at_once() {
 
     fixture.run("check").expect_code(exit_codes::OK);
     fixture.run("explain squares").expect_code(exit_codes::OK);
+}
+
+/// A loop whose items wait.
+const WAITING: &str = "
+use rayon::prelude::*;
+
+#[amorsize::tune]
+pub fn answers(requests: &[u64]) -> u64 {
+    let answer = |&request: &u64| {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        request
+    };
+    requests.par_iter().map(answer).sum()
+}
+";
+
+#[test]
+fn items_that_wait_are_told_from_those_that_compute_and_get_all_threads_of_the_pool() {
+    let setup = "let requests: Vec<u64> = (0..64).collect();";
+    let fixture = package("waiting", &bench(setup, "waiting::answers(black_box(&requests))"));
+    fixture.write("src/lib.rs", WAITING);
+    let run = |arguments: &str| {
+        let mut command = fixture.command(arguments.split_whitespace());
+        // More threads than this machine may have cores: such items leave them free.
+        let output = command.env("RAYON_NUM_THREADS", "8").output().expect("the program");
+        Ran::new(output).expect_code(exit_codes::OK)
+    };
+    run("tune --time-limit 15 --force");
+    let profile = Profile::load(&fixture.path("amorsize.toml")).expect("a whole profile");
+    let section = profile.expect("a profile").machines.into_values().next().expect("a section");
+    let entry = &section.loops["waiting::answers"];
+    assert_eq!(entry.plan.workers, 8, "{entry:?}");
+
+    let explained = run("explain answers");
+    assert!(explained.stdout.contains("limited by"), "{}", explained.stdout);
+    // Only where the system tells how threads spend their time.
+    if let Some(share) = entry.facts.cpu_share {
+        assert!(share < 0.5, "{entry:?}");
+        for says in ["I/O-bound", "use the option `io`"] {
+            assert!(explained.stdout.contains(says), "{}", explained.stdout);
+        }
+        let json = run("explain answers --message-format json").stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).expect("a document");
+        assert_eq!(json["workload"]["bound_by"], "io", "{json}");
+    }
 }
 
 /// One loop that can be tuned and one that cannot.

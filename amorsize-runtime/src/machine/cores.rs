@@ -10,11 +10,12 @@ use super::fact::{Fact, least};
 use super::host::Host;
 use crate::model::{Bound, Limits};
 use crate::pool;
+use crate::workload::workers_on;
 
-/// The limits for a call, as far as they can be told without a pool.
-pub(crate) fn limits_by_cores(max_workers: Option<usize>) -> Limits {
+/// The limits for a call, as far as they can be told without a pool, of items with this CPU share.
+pub(crate) fn limits_by_cores(cpu_share: Option<f64>, max_workers: Option<usize>) -> Limits {
     let cores = facts();
-    let mut limits = Limits::cores(cores.count);
+    let mut limits = Limits::cores(workers_on(cores.count, cores.processors, cpu_share));
     if let Some(most) = cores.asked.filter(|&most| most < limits.workers) {
         (limits.workers, limits.bound) = (most, Bound::Environment);
     }
@@ -41,8 +42,16 @@ pub fn usable_cores() -> usize {
     facts().count
 }
 
+/// The logical processors that loops of this process may use: `RAYON_NUM_THREADS` if it is set, else those
+/// that affinity mask, control groups and batch system allow.
+#[cfg(feature = "record")]
+pub(crate) fn usable_processors() -> usize {
+    facts().processors
+}
+
 struct UsableCores {
     count: usize,
+    processors: usize,
     /// `AMORSIZE_MAX_WORKERS`.
     asked: Option<usize>,
 }
@@ -51,11 +60,14 @@ fn facts() -> &'static UsableCores {
     static CORES: OnceLock<UsableCores> = OnceLock::new();
     CORES.get_or_init(|| {
         let host = Host::this();
-        let count = match host.count(RAYON_NUM_THREADS) {
-            Some(threads) => threads,
-            None => Cores::read(&host).granted.value,
+        let (count, processors) = match host.count(RAYON_NUM_THREADS) {
+            Some(threads) => (threads, threads),
+            None => {
+                let cores = Cores::read(&host);
+                (cores.usable.value, cores.usable_processors.value)
+            }
         };
-        UsableCores { count, asked: host.count(MAX_WORKERS) }
+        UsableCores { count, processors, asked: host.count(MAX_WORKERS) }
     })
 }
 
@@ -66,8 +78,11 @@ pub(super) const MAX_WORKERS: &str = "AMORSIZE_MAX_WORKERS";
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Cores {
-    /// What loops may use: `rayon_threads` if that is set, else `granted`.
+    /// What loops may use whose items compute: `rayon_threads` if that is set, else `granted`.
     pub usable: Fact<usize>,
+    /// What loops may use whose items wait for part of their time: `rayon_threads` if that is set, else the
+    /// least of `allowed`, `quota` and `allotted`.
+    pub usable_processors: Fact<usize>,
     /// The least of the four that follow, and 1 where none of them is known.
     pub granted: Fact<usize>,
     /// Logical processors that are switched on and that the affinity mask allows.
@@ -92,12 +107,14 @@ impl Cores {
         let quota = cgroup::quota_cores(host);
         let allotted = allotted(host);
         let whole = quota.as_ref().map(|quota| Fact::new(whole(quota.value), &quota.source));
-        let granted = least([allowed.clone(), physical.clone(), whole, allotted.clone()])
-            .unwrap_or_else(|| Fact::new(1, "nothing known"));
+        let of = |facts| least(facts).unwrap_or_else(|| Fact::new(1, "nothing known"));
+        let processors = of([allowed.clone(), None, whole.clone(), allotted.clone()]);
+        let granted = of([allowed.clone(), physical.clone(), whole, allotted.clone()]);
         let count = |name: &str| Some(Fact::new(host.count(name)?, name));
         let rayon_threads = count(RAYON_NUM_THREADS);
         Cores {
             usable: rayon_threads.clone().unwrap_or_else(|| granted.clone()),
+            usable_processors: rayon_threads.clone().unwrap_or(processors),
             granted,
             allowed,
             physical,
@@ -180,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_tightest_bound_is_named() {
-        let limits = limits_by_cores(Some(1));
+        let limits = limits_by_cores(Some(0.1), Some(1));
         assert_eq!(limits.workers, 1);
         assert!(matches!(limits.bound, Bound::MaxWorkers | Bound::Cores | Bound::Environment));
     }

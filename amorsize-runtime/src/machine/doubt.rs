@@ -131,7 +131,7 @@ impl fmt::Display for Doubt {
             ),
             Doubt::SharedCores { logical, physical } => write!(
                 formatter,
-                "the {logical} processors are hardware threads of {physical} cores: loops use one of each"
+                "the {logical} processors are hardware threads of {physical} cores: loops that compute use one of each"
             ),
             Doubt::TooManyThreads { threads, cores } => write!(
                 formatter,

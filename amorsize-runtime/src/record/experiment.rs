@@ -3,6 +3,7 @@
 
 use amorsize_profile::Setting;
 
+use super::meter::SHORTEST;
 use crate::model::Limits;
 
 /// Samples of each setting after which a loop of this size runs under its best setting, unmeasured.
@@ -22,7 +23,10 @@ pub(super) enum Assignment {
     /// The first call: nothing is known yet.
     First,
     /// Run serially in timed blocks.
-    SerialBlocks,
+    SerialBlocks {
+        /// Watch how the caller spends its time, too.
+        metered: bool,
+    },
     /// Run and measure.
     Run(Setting),
     /// Run without measuring.
@@ -40,14 +44,16 @@ pub(super) struct Experiment {
     seen: Vec<(Setting, f64, usize)>,
     random: u64,
     enough: usize,
-    /// How to make the settings once the item time is known; `None` when they are fixed.
-    items: Option<(u64, Limits)>,
+    /// For how many items to make the settings once the item time is known; `None` when they are fixed.
+    items: Option<u64>,
+    /// What the first call would have taken serially.
+    serial_ns: f64,
     serial_calls: usize,
 }
 
 impl Experiment {
-    pub(super) fn explore(items: u64, limits: Limits, seed: u64) -> Self {
-        Experiment::new(Vec::new(), Some((items, limits)), ENOUGH, seed)
+    pub(super) fn explore(items: u64, seed: u64) -> Self {
+        Experiment::new(Vec::new(), Some(items), ENOUGH, seed)
     }
 
     pub(super) fn verify(seed: u64) -> Self {
@@ -56,7 +62,7 @@ impl Experiment {
         Experiment::new(settings, None, ENOUGH_TO_VERIFY, seed)
     }
 
-    fn new(settings: Vec<Setting>, items: Option<(u64, Limits)>, enough: usize, seed: u64) -> Self {
+    fn new(settings: Vec<Setting>, items: Option<u64>, enough: usize, seed: u64) -> Self {
         // The generator must not start from zero, and neighbouring seeds must not look alike.
         let random = (seed.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         Experiment {
@@ -66,6 +72,7 @@ impl Experiment {
             random,
             enough,
             items,
+            serial_ns: 0.0,
             serial_calls: 0,
         }
     }
@@ -86,18 +93,20 @@ impl Experiment {
             self.serial_calls += 1;
             // The variation of the items needs fewer samples than their mean.
             if self.serial_calls % 3 == 1 {
-                return Assignment::SerialBlocks;
+                let metered = self.serial_ns >= SHORTEST.as_nanos() as f64;
+                return Assignment::SerialBlocks { metered };
             }
         }
         Assignment::Run(setting)
     }
 
-    /// Makes the settings, once it is known how long items take.
-    pub(super) fn learn_item_time(&mut self, item_ns: f64) {
-        let Some((items, limits)) = self.items.filter(|_| self.settings.is_empty()) else {
+    /// Makes the settings, once it is known how long items take and so how many workers they may have.
+    pub(super) fn learn_item_time(&mut self, item_ns: f64, limits: Limits) {
+        let Some(items) = self.items.filter(|_| self.settings.is_empty()) else {
             return;
         };
         let serial_ns = item_ns * items as f64;
+        self.serial_ns = serial_ns;
         self.settings = vec![Setting::Serial, Setting::Serial];
         if serial_ns < NEVER_PARALLEL_NS || limits.workers < 2 {
             return;
@@ -163,9 +172,9 @@ mod tests {
     use super::*;
 
     fn explored(items: u64, item_ns: f64, workers: usize) -> Experiment {
-        let mut experiment = Experiment::explore(items, Limits::cores(workers), 7);
+        let mut experiment = Experiment::explore(items, 7);
         assert_eq!(experiment.next(), Assignment::First);
-        experiment.learn_item_time(item_ns);
+        experiment.learn_item_time(item_ns, Limits::cores(workers));
         experiment
     }
 
@@ -175,7 +184,7 @@ mod tests {
         let mut round: Vec<_> = (0..6)
             .map(|_| match experiment.next() {
                 Assignment::Run(setting) => setting,
-                Assignment::SerialBlocks => Setting::Serial,
+                Assignment::SerialBlocks { metered: true } => Setting::Serial,
                 other => panic!("unexpected {other:?}"),
             })
             .collect();
@@ -196,7 +205,8 @@ mod tests {
     fn a_call_that_no_fork_can_speed_up_is_only_run_serially() {
         let mut experiment = explored(10, 1.0, 8);
         for _ in 0..20 {
-            let serial = [Assignment::SerialBlocks, Assignment::Run(Setting::Serial)];
+            let blocks = Assignment::SerialBlocks { metered: false };
+            let serial = [blocks, Assignment::Run(Setting::Serial)];
             assert!(serial.contains(&experiment.next()));
         }
     }
@@ -209,7 +219,7 @@ mod tests {
         loop {
             let setting = match experiment.next() {
                 Assignment::Run(setting) => setting,
-                Assignment::SerialBlocks => Setting::Serial,
+                Assignment::SerialBlocks { .. } => Setting::Serial,
                 Assignment::Settled(setting) => break assert_eq!(setting, best),
                 Assignment::First => panic!("the item time is known"),
             };

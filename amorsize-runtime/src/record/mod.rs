@@ -8,6 +8,7 @@
 mod coarse;
 mod experiment;
 mod memory;
+mod meter;
 mod resident;
 mod serial;
 
@@ -18,14 +19,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use amorsize_profile::{Call, Memory, MemoryEvidence, Profile, Record, Setting};
+use amorsize_profile::{Call, Memory, MemoryEvidence, Profile, Record, Setting, Usage};
 use rayon::iter::plumbing::Consumer;
 
 use crate::allocator::is_installed;
 use crate::drive::{Context, run_as_rayon, run_timed, smallest_piece_in_memory};
 use crate::loops::Loop;
 use crate::machine;
-use crate::model::{self, Plan};
+use crate::model::{self, Limits, Plan};
 use crate::pieces::Pieces;
 use crate::pool;
 use crate::run::{Run, fold_at_once};
@@ -78,6 +79,16 @@ pub(crate) fn note_untuned(target: &'static Loop) {
 /// Name and item type of a loop, and the binary orders of magnitude of its items' number and cost.
 type Key = (&'static str, &'static str, u32, i32);
 
+/// What was seen of one call beyond the time that it took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// Estimated standard deviation of one item's time.
+    item_sd_ns: Option<f64>,
+    /// Mean time of a reduction.
+    reduce_ns: Option<f64>,
+    usage: Option<Usage>,
+}
+
 pub(crate) struct Recorder {
     mode: Mode,
     file: Mutex<File>,
@@ -108,10 +119,14 @@ impl Recorder {
             .and_then(|path| Profile::load(Path::new(&path)).ok().flatten())
             .unwrap_or_default();
         let mut file = create(&folder)?;
-        let limits = machine::limit_by_pool(machine::limits_by_cores(None));
+        let workers_at = |cpu_share| {
+            machine::limit_by_pool(machine::limits_by_cores(cpu_share, None)).workers as u32
+        };
         let first = Record::Machine {
             class: machine::class().to_owned(),
-            workers: limits.workers as u32,
+            workers: workers_at(None),
+            processors: machine::usable_processors() as u32,
+            pool_threads: workers_at(Some(0.0)),
             facts: machine::measure_often(),
         };
         writeln!(file, "{}", first.to_line()).ok()?;
@@ -155,6 +170,7 @@ impl Recorder {
             wall_ns,
             item_sd_ns: None,
             reduce_ns: None,
+            usage: None,
         }));
     }
 
@@ -178,12 +194,11 @@ impl Recorder {
         if let Mode::Memory(asked) = &self.mode {
             return self.run_for_memory(asked, context, run);
         }
-        self.adopt_profile(target);
         self.end_sampling(name);
         let key = (name, item_type, items.ilog2(), cost.log2() as i32);
-        let assignment = self.with_experiment(key, context, items, Experiment::next);
+        let assignment = self.with_experiment(key, items, Experiment::next);
         let hot = pool::hot_helpers(&machine::facts());
-        let write = |items, hot: usize, setting, wall_ns, item_sd_ns, reduce_ns| {
+        let write = |items, hot: usize, setting, wall_ns, seen: Seen| {
             self.append(&Record::Call(Call {
                 name: name.to_owned(),
                 item_type: item_type.to_owned(),
@@ -192,11 +207,12 @@ impl Recorder {
                 setting,
                 hot: hot.try_into().unwrap_or(u32::MAX),
                 wall_ns,
-                item_sd_ns,
-                reduce_ns,
+                item_sd_ns: seen.item_sd_ns,
+                reduce_ns: seen.reduce_ns,
+                usage: seen.usage,
             }));
         };
-        let (result, setting, wall_ns, item_sd_ns, reduce_ns) = match assignment {
+        let (result, setting, wall_ns, seen) = match assignment {
             Assignment::Settled(setting) => return self.run_as(context, run, setting).0,
             Assignment::First => {
                 let mut blocks = Blocks::growing();
@@ -209,33 +225,45 @@ impl Recorder {
                 self.note_task_bytes(target, &blocks);
                 if let Some(rest) = blocks.handed_over {
                     // The serial part took so long that no helper was hot any more.
-                    write(rest.items, 0, rest.setting, rest.wall_ns, None, rest.reduce_ns);
+                    let seen = Seen { reduce_ns: rest.reduce_ns, ..Seen::default() };
+                    write(rest.items, 0, rest.setting, rest.wall_ns, seen);
                 }
                 let items = blocks.items() as u64;
-                let (wall_ns, sd) = (blocks.total_ns(), blocks.item_sd_ns());
-                write(items, hot, Setting::Serial, wall_ns, sd, None);
+                let (wall_ns, seen) = (blocks.total_ns(), blocks.seen());
+                write(items, hot, Setting::Serial, wall_ns, seen);
                 let item_ns = wall_ns as f64 / items as f64;
-                self.with_experiment(key, context, items, |e| e.learn_item_time(item_ns));
+                // What was just seen counts for more than an old profile.
+                let limits = match seen.usage.and_then(Usage::cpu_share) {
+                    None => context.limits,
+                    cpu_share => {
+                        let Limits { workers, bound, .. } = target.limits_at(cpu_share);
+                        Limits { workers, bound, ..context.limits }
+                    }
+                };
+                let limits = target.limits_of_crew(limits);
+                self.with_experiment(key, items, |e| e.learn_item_time(item_ns, limits));
                 return result;
             }
-            Assignment::SerialBlocks => {
+            Assignment::SerialBlocks { metered } => {
                 let mut blocks = Blocks::equal(run.len);
+                if metered {
+                    blocks.watch();
+                }
                 let result = blocks.run(context, run).close();
                 self.note_task_bytes(target, &blocks);
-                (result, Setting::Serial, blocks.total_ns(), blocks.item_sd_ns(), None)
+                (result, Setting::Serial, blocks.total_ns(), blocks.seen())
             }
             Assignment::Run(setting) => {
                 let setting = self.with_prediction(context, run.len, setting);
                 let start = Instant::now();
                 let (result, reduce_ns) = self.run_as(context, run, setting);
                 let wall_ns = start.elapsed().as_nanos() as u64;
-                (result, setting, wall_ns.saturating_sub(self.clock_ns), None, reduce_ns)
+                let seen = Seen { reduce_ns, ..Seen::default() };
+                (result, setting, wall_ns.saturating_sub(self.clock_ns), seen)
             }
         };
-        self.with_experiment(key, context, items, |e| {
-            e.add(setting, wall_ns as f64 / items as f64)
-        });
-        write(items, hot, setting, wall_ns, item_sd_ns, reduce_ns);
+        self.with_experiment(key, items, |e| e.add(setting, wall_ns as f64 / items as f64));
+        write(items, hot, setting, wall_ns, seen);
         result
     }
 
@@ -295,6 +323,9 @@ impl Recorder {
         P: Pieces,
         C: Consumer<P::Item>,
     {
+        if setting != Setting::Serial {
+            meter::note_handed_over();
+        }
         let result = match setting {
             Setting::Serial => context.run_serial(None, run).close(),
             Setting::Rayon => {
@@ -342,7 +373,9 @@ impl Recorder {
         Setting::Tuned { workers, chunk, predicted_ns: decision.terms.total() as u64 }
     }
 
-    fn adopt_profile(&self, target: &'static Loop) {
+    /// Takes what is known of the loop from the profile that replaces what is compiled in. Comes before anything
+    /// that asks for it.
+    pub(crate) fn adopt_profile(&self, target: &'static Loop) {
         let Some(section) = self.profile.machines.get(machine::class()) else { return };
         let exact = format!("{}<{}>", target.name(), target.item_type());
         let entry = section.loops.get(&exact).or_else(|| section.loops.get(target.name()));
@@ -352,22 +385,15 @@ impl Recorder {
         }
     }
 
-    fn with_experiment<R>(
-        &self,
-        key: Key,
-        context: Context,
-        items: u64,
-        f: impl FnOnce(&mut Experiment) -> R,
-    ) -> R {
+    fn with_experiment<R>(&self, key: Key, items: u64, f: impl FnOnce(&mut Experiment) -> R) -> R {
         let mut experiments = self.experiments.lock().unwrap_or_else(PoisonError::into_inner);
         let number = experiments.len() as u64;
         let experiment = experiments.entry(key).or_insert_with(|| {
-            let limits = context.target.limits_of_crew(context.limits);
             let seed = self.seed.wrapping_add(number);
             match self.mode {
                 Mode::Verify => Experiment::verify(seed),
                 // Calls whose memory is watched are no experiment.
-                Mode::Explore | Mode::Memory(_) => Experiment::explore(items, limits, seed),
+                Mode::Explore | Mode::Memory(_) => Experiment::explore(items, seed),
             }
         });
         f(experiment)

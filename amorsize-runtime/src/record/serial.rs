@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use amorsize_profile::Setting;
+use amorsize_profile::{Setting, Usage};
 use rayon::iter::plumbing::{Consumer, Reducer};
 
+use super::Seen;
 use super::memory::{Taken, Watch, Watched};
+use super::meter::{Meter, note_handed_over};
 use crate::allocator::{Window, is_installed};
 use crate::drive::Context;
 use crate::pieces::Pieces;
@@ -35,6 +37,9 @@ pub(super) struct Blocks {
     taken: Taken,
     /// The part of the call that was not run serially.
     pub(super) handed_over: Option<HandedOver>,
+    /// Runs until the last block has ended.
+    meter: Option<Meter>,
+    usage: Option<Usage>,
 }
 
 /// The rest of a long first call.
@@ -50,22 +55,43 @@ pub(super) struct HandedOver {
 impl Blocks {
     /// A few blocks of the same length.
     pub(super) fn equal(len: usize) -> Self {
-        Blocks { next: len.div_ceil(BLOCKS), ..Blocks::growing_by(1) }
+        Blocks::new(len.div_ceil(BLOCKS), 1)
     }
 
     /// Blocks that double, for a call of which nothing is known.
     pub(super) fn growing() -> Self {
-        Blocks::growing_by(2)
+        Blocks::new(1, 2)
     }
 
-    fn growing_by(growth: usize) -> Self {
-        let (blocks, taken) = (Vec::new(), Taken::default());
-        Blocks { blocks, next: 1, growth, taken, handed_over: None }
+    fn new(next: usize, growth: usize) -> Self {
+        Blocks {
+            blocks: Vec::new(),
+            next,
+            growth,
+            taken: Taken::default(),
+            handed_over: None,
+            meter: None,
+            usage: None,
+        }
     }
 
     /// What a worker has in use at its peak, as far as the tracking allocator tells.
     pub(super) fn task_bytes(&self) -> Option<u64> {
         self.taken.task_bytes()
+    }
+
+    /// Watches how the caller spends its time, from now to the end of the last block.
+    pub(super) fn watch(&mut self) {
+        self.meter = Meter::start();
+    }
+
+    fn end_watch(&mut self) {
+        self.usage = self.meter.take().and_then(Meter::stop);
+    }
+
+    /// What these blocks tell beyond their time.
+    pub(super) fn seen(&self) -> Seen {
+        Seen { item_sd_ns: self.item_sd_ns(), reduce_ns: None, usage: self.usage }
     }
 
     pub(super) fn items(&self) -> usize {
@@ -86,7 +112,7 @@ impl Blocks {
     /// estimate is the median of these (times 1.4826, as for a normal distribution), so that a block during
     /// which the system did something else counts little. `None` with fewer than five such blocks, or when
     /// they are too short to be told apart.
-    pub(super) fn item_sd_ns(&self) -> Option<f64> {
+    fn item_sd_ns(&self) -> Option<f64> {
         let equal = &self.blocks[..self.blocks.len().saturating_sub(1)];
         let &(items, _) = equal.first()?;
         let too_short = self.total() < SHORTEST * self.blocks.len() as u32;
@@ -106,10 +132,12 @@ impl Blocks {
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        self.run_blocks(context, None, run, None)
+        let folded = self.run_blocks(context, None, run, None);
+        self.end_watch();
+        folded
     }
 
-    /// Runs `run` in blocks, or only its start if it takes long and others could help.
+    /// Runs `run` in blocks, or only its start if it takes long and others could help, and watches.
     pub(super) fn run_first<P, C>(
         &mut self,
         context: Context,
@@ -120,7 +148,12 @@ impl Blocks {
         C: Consumer<P::Item>,
     {
         let workers = context.target.limits_of_crew(context.limits).workers;
-        self.run_blocks(context, None, run, (workers > 1).then_some(workers))
+        self.watch();
+        let folded = self.run_blocks(context, None, run, (workers > 1).then_some(workers));
+        if self.handed_over.is_none() {
+            self.end_watch();
+        }
+        folded
     }
 
     fn run_blocks<P, C>(
@@ -199,6 +232,8 @@ impl Blocks {
         P: Pieces,
         C: Consumer<P::Item>,
     {
+        self.end_watch();
+        note_handed_over();
         let items = run.len;
         let chunk = context.limits.clamp_chunk(items.div_ceil(workers * CHUNKS_PER_WORKER));
         let start = Instant::now();

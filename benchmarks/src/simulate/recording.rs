@@ -39,6 +39,8 @@ pub(super) fn records(scenario: &Scenario, random: &mut fastrand::Rng) -> Vec<Re
     let mut records = vec![Record::Machine {
         class: "simulated".to_owned(),
         workers: host.workers as u32,
+        processors: host.workers as u32,
+        pool_threads: host.workers as u32,
         facts: MachineFacts::from_array(facts),
     }];
     for &n in recorded {
@@ -83,6 +85,7 @@ fn one(
         wall_ns: (time_ns * noise(random)).max(1.0) as u64,
         item_sd_ns: if in_blocks { deviation_ns(items, random) } else { None },
         reduce_ns,
+        usage: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use amorsize_runtime::Workload;
 use amorsize_runtime::model::{Bound, Plan, Terms};
 
 use super::{Explanation, Variation};
@@ -26,6 +27,12 @@ pub(crate) enum Advice {
     Tail { share: f64 },
     /// Items vary by more than 0.7.
     Uneven { cv: f64 },
+    /// Items wait for most of their time, on the threads of a pool for items that compute.
+    Waiting { share: f64 },
+    /// Items wait for a part of their time and compute for another.
+    WaitingAndComputing { share: f64 },
+    /// Items compute on the threads of the pool for items that wait.
+    Computing { share: f64 },
     /// Memory allows fewer workers than the machine has room for.
     Memory { workers: usize, room: usize },
     /// Not even one task fits.
@@ -44,6 +51,9 @@ impl Advice {
             Advice::Slowdown { .. } => "slowdown",
             Advice::Tail { .. } => "tail",
             Advice::Uneven { .. } => "uneven-items",
+            Advice::Waiting { .. } => "waiting-items",
+            Advice::WaitingAndComputing { .. } => "waiting-and-computing-items",
+            Advice::Computing { .. } => "computing-items",
             Advice::Memory { .. } => "memory",
             Advice::TaskTooLarge { .. } => "task-too-large",
         }
@@ -83,6 +93,24 @@ impl fmt::Display for Advice {
                 let cv = units::significant(cv);
                 write!(f, "items vary a lot ({cv}): put the dearest first, or split them")
             }
+            Advice::Waiting { share } => {
+                let share = percent(share);
+                write!(
+                    f,
+                    "items wait for {share} of their time: use the option `io`, or async tasks"
+                )
+            }
+            Advice::WaitingAndComputing { share } => {
+                let share = percent(share);
+                write!(
+                    f,
+                    "items wait for {share} of their time: do that in a loop with `io` before"
+                )
+            }
+            Advice::Computing { share } => {
+                let share = percent(share);
+                write!(f, "items compute for {share} of their time: leave out the option `io`")
+            }
             Advice::Memory { workers, room } => {
                 let (workers, room) =
                     (units::count(workers as u64), units::counted(room, "worker"));
@@ -105,6 +133,7 @@ impl Explanation<'_> {
         if self.facts.item_cv > Variation::UNEVEN {
             advice.push(Advice::Uneven { cv: self.facts.item_cv });
         }
+        advice.extend(self.advice_on_waiting());
         let usable = self.system.usable_bytes();
         match (&self.call.task_bytes, usable, self.decision.limited_by) {
             (Some(task), Some(usable_bytes), _) if task.value > usable_bytes => {
@@ -116,6 +145,18 @@ impl Explanation<'_> {
             _ => {}
         }
         advice
+    }
+
+    /// Whether the items run on the right pool.
+    fn advice_on_waiting(&self) -> Option<Advice> {
+        let cpu_share = self.facts.cpu_share?;
+        let waiting = 1.0 - cpu_share;
+        match (Workload::of(cpu_share), self.call.options.io) {
+            (Workload::Io, false) => Some(Advice::Waiting { share: waiting }),
+            (Workload::Mixed, false) => Some(Advice::WaitingAndComputing { share: waiting }),
+            (Workload::Cpu, true) => Some(Advice::Computing { share: cpu_share }),
+            _ => None,
+        }
     }
 
     /// What is there to say about the time of a parallel run.

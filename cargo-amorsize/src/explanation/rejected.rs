@@ -101,7 +101,8 @@ impl Explanation<'_> {
 
     /// Workers for which the machine has cores and threads. Items that wait need no cores.
     pub(crate) fn room(&self) -> usize {
-        let (pool, cores) = (self.system.pool_threads.value, self.system.cores.value);
+        let pool = self.system.pool_threads.value;
+        let cores = self.system.room_for(self.facts.cpu_share);
         if self.call.options.io { pool } else { pool.min(cores) }
     }
 }

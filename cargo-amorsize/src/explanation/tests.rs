@@ -21,6 +21,7 @@ const EVEN: LoopFacts = LoopFacts {
     reduce_ns: 20.0,
     contention: 0.0,
     coherency: 0.0,
+    cpu_share: None,
 };
 
 fn fact<T>(value: T) -> Fact<T> {
@@ -32,6 +33,7 @@ fn system(cores: usize) -> System {
         class: fact("x86_64-linux-test".to_owned()),
         costs: MACHINE,
         cores: fact(cores),
+        processors: fact(2 * cores),
         pool_threads: fact(cores),
         most_workers: None,
         available_bytes: Some(fact(700 * GB)),
@@ -214,4 +216,41 @@ fn advice_is_given_exactly_when_its_rule_holds() {
 fn the_words_for_variation_have_the_documented_limits() {
     let words = [0.0, 0.29, 0.3, 0.7, 0.71].map(|cv| Variation::of(cv).name());
     assert_eq!(words, ["even", "even", "moderate", "moderate", "uneven"]);
+}
+
+#[test]
+fn items_that_wait_have_more_workers_than_cores_and_advice() {
+    // 8 cores of two threads each, and a pool of 64.
+    let of = |cpu_share: Option<f64>, io: bool| {
+        let options = Options { io, ..Options::default() };
+        let system = System { pool_threads: fact(64), ..system(8) };
+        let facts = LoopFacts { cpu_share, ..EVEN };
+        let explanation = Explanation::new("f", &facts, system, call(10_000, &options));
+        (
+            explanation.limits.workers,
+            explanation.limits.bound,
+            advice(&explanation),
+            text(&explanation),
+        )
+    };
+    let (workers, bound, advice, plain) = of(None, false);
+    assert_eq!((workers, bound, advice), (8, Bound::Cores, vec![]));
+    assert!(!plain.contains("CPU share"), "{plain}");
+
+    let (workers, bound, advice, computing) = of(Some(0.95), false);
+    assert_eq!((workers, bound, advice), (8, Bound::Cores, vec![]));
+    assert!(computing.contains("CPU-bound: CPU-bound > 80"), "{computing}");
+
+    let (workers, bound, advice, mixed) = of(Some(0.64), false);
+    assert_eq!((workers, bound), (25, Bound::Cores));
+    assert_eq!(advice, ["waiting-and-computing-items"]);
+    assert!(mixed.contains("usable processors") && mixed.contains("mixed:"), "{mixed}");
+
+    let (workers, bound, advice, waiting) = of(Some(0.05), false);
+    assert_eq!((workers, bound, advice), (64, Bound::Pool, vec!["waiting-items"]));
+    for lines in [waiting, mixed, computing] {
+        assert!(lines.lines().all(|line| line.chars().count() <= 80), "{lines}");
+    }
+    assert_eq!(of(Some(0.05), true).2, [""; 0]);
+    assert_eq!(of(Some(0.95), true).2, ["computing-items"]);
 }

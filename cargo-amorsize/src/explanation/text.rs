@@ -1,5 +1,6 @@
 //! An explanation for people: five parts and advice, in lines of at most so many columns.
 
+use amorsize_runtime::Workload;
 use amorsize_runtime::model::{Bound, Plan};
 
 use super::{Explanation, TERMS, Variation, Why, term_values};
@@ -62,6 +63,12 @@ impl Explanation<'_> {
             let coherency = format!("{:.4} %", 100.0 * facts.coherency);
             rows.insert(5, Row::new("coherency", coherency, "longer, times w·(w − 1)"));
         }
+        if let (Some(share), Some(workload)) = (facts.cpu_share, self.workload()) {
+            let (cpu, io) =
+                (units::percent(Workload::CPU_ABOVE), units::percent(Workload::IO_BELOW));
+            let meaning = format!("{}: CPU-bound > {cpu}, I/O-bound < {io}", workload.name());
+            rows.insert(3, Row::new("CPU share", units::percent(share), &meaning));
+        }
         rows.extend(Row::of("memory per task", call.task_bytes.as_ref(), bytes));
         rows
     }
@@ -78,6 +85,9 @@ impl Explanation<'_> {
             Row::new("usable memory", bytes(&usable), &source)
         });
         rows.extend(Row::of("usable cores", Some(&system.cores), count));
+        if self.workload().is_some_and(|workload| workload != Workload::Cpu) {
+            rows.extend(Row::of("usable processors", Some(&system.processors), count));
+        }
         rows.extend(Row::of("pool threads", Some(&system.pool_threads), count));
         rows.extend(Row::of("most workers", system.most_workers.as_ref(), count));
         rows.extend(attribute);

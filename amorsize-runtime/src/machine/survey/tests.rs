@@ -128,6 +128,7 @@ fn quotas_are_rounded_down_but_leave_one_worker() {
     // One that does not decide is not worth a word.
     let tree = with_quota(machine(8, 2, 1), "650000 100000");
     assert_eq!(usable(&tree).0, 4);
+    assert_eq!(survey(&tree).cores.usable_processors.value, 6);
     assert_eq!(names(&tree), ["shared-cores"]);
 }
 
