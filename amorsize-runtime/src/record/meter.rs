@@ -24,6 +24,7 @@ struct Counters {
 
 impl Counters {
     /// `None` for what is not three numbers, and for the zeros of a kernel that does not count.
+    #[cfg(any(target_os = "linux", test))]
     fn parse(schedstat: &str) -> Option<Self> {
         let mut numbers = schedstat.split_ascii_whitespace().map(|number| number.parse().ok());
         let mut next = || numbers.next().flatten();

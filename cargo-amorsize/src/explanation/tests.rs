@@ -244,7 +244,7 @@ fn items_that_wait_have_more_workers_than_cores_and_advice() {
     let (workers, bound, advice, mixed) = of(Some(0.64), false);
     assert_eq!((workers, bound), (25, Bound::Cores));
     assert_eq!(advice, ["waiting-and-computing-items"]);
-    assert!(mixed.contains("usable processors") && mixed.contains("mixed:"), "{mixed}");
+    assert!(mixed.contains("25 keep 16 processors busy") && mixed.contains("mixed:"), "{mixed}");
 
     let (workers, bound, advice, waiting) = of(Some(0.05), false);
     assert_eq!((workers, bound, advice), (64, Bound::Pool, vec!["waiting-items"]));

@@ -85,7 +85,7 @@ impl Explanation<'_> {
             Row::new("usable memory", bytes(&usable), &source)
         });
         rows.extend(Row::of("usable cores", Some(&system.cores), count));
-        if self.workload().is_some_and(|workload| workload != Workload::Cpu) {
+        if self.waits() {
             rows.extend(Row::of("usable processors", Some(&system.processors), count));
         }
         rows.extend(Row::of("pool threads", Some(&system.pool_threads), count));
@@ -145,6 +145,11 @@ impl Explanation<'_> {
         }
     }
 
+    /// Whether items wait for enough of their time to have more workers than cores.
+    fn waits(&self) -> bool {
+        self.workload().is_some_and(|workload| workload != Workload::Cpu)
+    }
+
     /// What keeps plans from having more workers, and its numbers.
     fn bound_text(&self, bound: Bound) -> (&str, String) {
         let workers = self.limits.workers;
@@ -152,6 +157,10 @@ impl Explanation<'_> {
             Bound::Memory { task_bytes, usable_bytes } => {
                 let (task, usable) = (units::bytes(task_bytes), units::bytes(usable_bytes));
                 ("memory", format!("{task} per task, {usable} usable"))
+            }
+            Bound::Cores if self.waits() => {
+                let processors = units::counted(self.system.processors.value, "processor");
+                ("the cores", format!("{} keep {processors} busy", count(&workers)))
             }
             Bound::Cores => ("the cores", format!("{} usable", count(&workers))),
             Bound::Pool => ("the pool", units::counted(workers, "thread")),
