@@ -2,6 +2,7 @@
 //! where every processor has more threads than it can run. Each test runs itself again, because recording is
 //! decided once for a process.
 
+#![allow(clippy::print_stderr, reason = "what this machine cannot test is said")]
 #![cfg(all(feature = "record", target_os = "linux"))]
 
 use std::fs::{self, File};
