@@ -1,5 +1,5 @@
 //! The option `respect_load`: when the load of the machine is looked at. What it does to plans is measured by
-//! `cargo run --release -p benchmarks -- respect-load`, which takes a minute.
+//! `cargo run --release -p benchmarks -- respect-load`.
 
 #![allow(clippy::print_stderr, reason = "what this machine cannot test is said")]
 #![cfg(target_os = "linux")]
