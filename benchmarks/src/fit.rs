@@ -102,6 +102,8 @@ impl From<Facts> for LoopFacts {
             reduce_ns: facts.reduce_ns,
             contention: facts.contention,
             coherency: facts.coherency,
+            // Sweeps do not watch how items spend their time.
+            cpu_share: None,
         }
     }
 }
