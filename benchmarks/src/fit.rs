@@ -77,7 +77,7 @@ pub(crate) struct Facts {
     pub(crate) piece_ns: f64,
     pub(crate) reduce_ns: f64,
     pub(crate) contention: f64,
-    coherency: f64,
+    pub(crate) coherency: f64,
 }
 
 impl From<LoopFacts> for Facts {
