@@ -31,7 +31,9 @@
 //! `demo::norm<&f64>` in the profile, or plain `demo::norm` while there is one type only.
 //!
 //! A function where no entry call is found is an error. Entry calls that another macro produces, or
-//! that a trait of your own hides, are not seen: [`tuned!`] marks them.
+//! that a trait of your own hides, are not seen: [`tuned!`] marks them, and says what an item of such
+//! a loop costs, if that differs from other loops of the function: `tuned!(rows_of(x), cost = columns)`
+//! (see the option `cost` below; here it is evaluated whenever the loop is reached).
 //!
 //! # Loops elsewhere
 //!

@@ -70,6 +70,31 @@ fn the_cost_of_an_item_is_recorded_with_each_call() {
     assert_eq!(calls, expected, "{text}");
 }
 
+fn pairs(xs: &[u32]) -> rayon::slice::Chunks<'_, u32> {
+    xs.par_chunks(2)
+}
+
+#[amorsize::tune(cost = 5)]
+fn sums(xs: &[u32]) -> (Vec<u32>, u32) {
+    let sums = amorsize::tuned!(pairs(xs), cost = 2_u8).map(|pair| pair.iter().sum()).collect();
+    (sums, xs.par_iter().sum())
+}
+
+#[test]
+fn a_marked_loop_is_recorded_with_its_own_cost_and_the_others_with_that_of_the_function() {
+    let name =
+        "a_marked_loop_is_recorded_with_its_own_cost_and_the_others_with_that_of_the_function";
+    let Some(text) = recorded(name) else {
+        return assert_eq!(sums(&[1, 2, 3, 4]), (vec![3, 7], 10));
+    };
+    let calls: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split('\t').enumerate().filter(|(at, _)| [2, 3].contains(at)))
+        .map(|columns| columns.map(|(_, text)| text).collect())
+        .collect();
+    assert_eq!(calls, [["2", "2.0"], ["4", "5.0"]], "{text}");
+}
+
 #[amorsize::tune(kernel)]
 fn cube(x: u64) -> u64 {
     x * x * x

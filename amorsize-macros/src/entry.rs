@@ -1,7 +1,7 @@
 //! Finds the calls that enter rayon and makes each a tuned loop.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 /// Methods of rayon's that start a parallel iterator.
 const ENTRY_CALLS: &[&str] = &[
@@ -120,14 +120,19 @@ impl Loops<'_> {
         Some(loop_static(index))
     }
 
-    /// The calls that tune the loop found next, which are blamed on `at`; `None` if it is skipped.
-    fn next(&mut self, at: Span) -> Option<TokenStream> {
+    /// The calls that tune the loop found next, which are blamed on `at`; `None` if it is skipped. A cost of its
+    /// own goes before that of the function.
+    fn next(&mut self, at: Span, own_cost: Option<TokenStream>) -> Option<TokenStream> {
         let target = self.next_static()?;
         let span = Span::mixed_site().located_at(at);
-        Some(match self.given.cost {
-            None => quote_spanned!(span=> .__slot().__kind().__tune(&#target)),
-            Some(cost) => quote_spanned!(span=> .__slot().__kind().__tune_at_cost(&#target, #cost)),
-        })
+        let cost = match (own_cost, self.given.cost) {
+            (Some(own), _) => as_number(&own),
+            (None, Some(cost)) => cost.to_token_stream(),
+            (None, None) => {
+                return Some(quote_spanned!(span=> .__slot().__kind().__tune(&#target)));
+            }
+        };
+        Some(quote_spanned!(span=> .__slot().__kind().__tune_at_cost(&#target, #cost)))
     }
 
     /// What `amorsize::join(arguments)` becomes, blamed on `at`; `None` if it is skipped.
@@ -167,9 +172,10 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         }
         if let Some(mark) = mark(&tokens[..position]) {
             drop_mark(&mut out);
-            let inside = tune_tokens(group.stream(), Place::Anywhere, loops);
+            let (marked, cost) = split_cost(group.stream());
+            let inside = tune_tokens(marked, Place::Anywhere, loops);
             out.push(in_place_of(group, Delimiter::Parenthesis, inside));
-            out.extend(loops.next(mark).into_iter().flatten());
+            out.extend(loops.next(mark, cost).into_iter().flatten());
             continue;
         }
         if let Some(join) = join_called(&tokens[..position], group, loops.given.facade) {
@@ -195,7 +201,7 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         }
         out.push(in_place_of(group, group.delimiter(), arguments));
         if let Some(entry) = entry.filter(|_| place == Place::Anywhere) {
-            out.extend(loops.next(entry.span()).into_iter().flatten());
+            out.extend(loops.next(entry.span(), None).into_iter().flatten());
         }
     }
     out.into_iter().collect()
@@ -249,6 +255,36 @@ fn mark(before: &[TokenTree]) -> Option<Span> {
             Some(name.span())
         }
         _ => None,
+    }
+}
+
+/// What `tuned!(expression, cost = units)` marks, and the units of work in one of its items, if they are given.
+fn split_cost(inside: TokenStream) -> (TokenStream, Option<TokenStream>) {
+    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
+    let mut tokens: Vec<TokenTree> = inside.into_iter().collect();
+    let at = tokens.windows(4).position(|four| {
+        is(&four[0], ',')
+            && matches!(&four[1], TokenTree::Ident(name) if name == "cost")
+            && is(&four[2], '=')
+            && !is(&four[3], '=')
+    });
+    let Some(at) = at else { return (tokens.into_iter().collect(), None) };
+    let mut cost = tokens.split_off(at).split_off(3);
+    if cost.last().is_some_and(|last| is(last, ',')) {
+        cost.pop();
+    }
+    (tokens.into_iter().collect(), Some(cost.into_iter().collect()))
+}
+
+/// An expression of any numeric type as an `f64`.
+fn as_number(expression: &TokenStream) -> TokenStream {
+    quote! {
+        {
+            let number = #expression;
+            #[allow(clippy::cast_lossless, clippy::cast_precision_loss, clippy::unnecessary_cast)]
+            let number = number as ::core::primitive::f64;
+            number
+        }
     }
 }
 
@@ -395,6 +431,25 @@ mod tests {
         {
             assert_eq!(tuned(source), (source.replace(' ', ""), 0));
         }
+    }
+
+    #[test]
+    fn a_marked_loop_may_have_a_cost_of_its_own() {
+        for source in [
+            "tuned!(f::<A, B>(x), cost = a.len() + 1)",
+            "tuned!(f::<A, B>(x), cost = a.len() + 1,)",
+        ] {
+            let (tokens, loops) = tuned(source);
+            assert!(
+                tokens.starts_with("(f::<A,B>(x)).__slot().__kind().__tune_at_cost("),
+                "{tokens}"
+            );
+            assert!(tokens.contains("letnumber=a.len()+1;"), "{tokens}");
+            assert_eq!(loops, 1);
+        }
+        // A comparison is no cost.
+        let (tokens, _) = tuned("tuned!(f(x), cost == 1)");
+        assert_eq!(tokens, "(f(x),cost==1).__slot().__kind().__tune(&__AMORSIZE_LOOP_0)");
     }
 
     #[test]
