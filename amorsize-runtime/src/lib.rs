@@ -56,6 +56,6 @@ pub mod expansion {
     pub use crate::machine::was_read as machine_was_read;
     pub use crate::operand::{AnyOperand, NoOperand};
     pub use crate::sample::Sample;
-    pub use crate::slot::{AnyKind, IntoSlot, Untuned};
+    pub use crate::slot::{AnyKind, IntoSlot, NotImported, Untuned, nothing};
     pub use amorsize_profile::{LoopFacts, MachineFacts};
 }

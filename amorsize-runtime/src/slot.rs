@@ -14,7 +14,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use rayon::iter::{IndexedParallelIterator, IntoParallelIterator};
+use rayon::iter::{Empty, IndexedParallelIterator, IntoParallelIterator, empty};
 use rayon::{range, range_inclusive};
 
 use crate::loops::Loop;
@@ -143,3 +143,19 @@ impl<I> Untuned<I> for Kind<I> {
         self.__tune(target)
     }
 }
+
+/// An iterator that is nothing but rayon's. The attribute has a function that nobody calls call its
+/// `interleave_shortest`, so that rayon's `IndexedParallelIterator` is in use wherever the user has imported it: the
+/// loops themselves need it no more, as [`Tuned`] has methods of its own by the names of that trait's.
+#[must_use]
+pub fn nothing() -> Empty<()> {
+    empty()
+}
+
+/// What that call means where the trait is not imported: found last, by reference.
+pub trait NotImported: Sized {
+    /// Never called.
+    fn interleave_shortest(self, _: Empty<()>) {}
+}
+
+impl NotImported for &Empty<()> {}
