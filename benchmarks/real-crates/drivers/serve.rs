@@ -1,6 +1,9 @@
 //! What every driver has in common. Started by `cargo bench` or `cargo amorsize tune` it calls all cases in turn;
 //! with `--serve` it does what it is told on standard input, so that several drivers can take turns.
 
+// Each driver needs some of this, and no other crate any of it.
+#![allow(dead_code, unreachable_pub)]
+
 use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};

@@ -39,6 +39,8 @@ pub(crate) fn annotate(source: &str, function: &Function) -> Result<String> {
 /// Whether a line begins the function `name`: visibility, `unsafe`, `fn` and the name, as rustfmt puts them.
 fn declares(line: &str, name: &str) -> bool {
     let Some((before, after)) = line.split_once("fn ") else { return false };
+    // An attribute that has been put there.
+    let before = before.rsplit_once(']').map_or(before, |(_, rest)| rest);
     let is_head = before
         .split_whitespace()
         .all(|word| word == "unsafe" || word.starts_with("pub") || word.ends_with(')'));
@@ -87,6 +89,9 @@ impl Sum {
         let annotated = annotate(SOURCE, &second).expect("there are two");
         let expected = "    #[amorsize::tune(cost = 2)] unsafe fn total(&self)";
         assert!(annotated.contains(expected), "{annotated}");
+        let both = annotate(&annotated, &function("total", Some(1), None)).expect("still two");
+        assert_eq!(annotate(&both, &function("total", Some(3), None)).map_err(drop), Err(()));
+        assert_eq!(both.matches("#[amorsize::tune").count(), 2, "{both}");
         let first = annotate(SOURCE, &function("total", Some(1), None)).expect("there are two");
         assert!(first.contains("#[amorsize::tune] pub(crate) fn total<T>"), "{first}");
     }

@@ -90,7 +90,7 @@ fn one(cargo: &Cargo, real_crate: &RealCrate, arguments: &Arguments) -> Result<(
         let before = cargo.test(&copies, Variant::Stock)?;
         cargo.tune(&copies, arguments.tune_seconds)?;
         let after = cargo.test(&copies, Variant::Tuned)?;
-        println!("{}", Tests::compared(&before, &after));
+        println!("{}", Tests::compared(before.as_ref(), after.as_ref()));
     }
     let programs = cargo.drivers(&copies)?;
     let seconds = Duration::from_secs(arguments.seconds);
