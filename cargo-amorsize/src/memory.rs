@@ -175,17 +175,16 @@ impl Candidate {
                 units::bytes(LEAST_BYTES)
             )),
             Slope::Small => {}
-            Slope::Unsure => {
+            // Most loops whose process grows allocate results, not room to work in: that this is unsure is no warning.
+            Slope::Unsure if job.verbose => {
                 let growth = units::bytes(self.growth);
-                term::warning(&format!(
+                term::detail(&format!(
                     "{name} takes memory ({growth} in its first call), and {runs} runs do not tell \
-                     how much per task"
+                     how much per task: raise --time-limit, let the bench allocate through \
+                     amorsize::TrackingAllocator, or declare it: #[amorsize::tune(memory = \"…\")]"
                 ));
-                term::note(
-                    "raise --time-limit, let the bench allocate through \
-                     amorsize::TrackingAllocator, or declare it: #[amorsize::tune(memory = \"…\")]",
-                );
             }
+            Slope::Unsure => {}
         }
     }
 }

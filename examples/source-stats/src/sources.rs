@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{Metadata, MetadataCommand, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, NodeDep, PackageId};
 use rayon::prelude::*;
 
 /// One source file.
@@ -139,7 +139,7 @@ fn host() -> Result<String, Error> {
     Ok(host)
 }
 
-/// The manifest's package, or all members of a workspace without one, and what they depend on.
+/// The manifest's package, or all members of a workspace without one, and what they need.
 fn dependency_graph(metadata: &Metadata) -> Vec<&PackageId> {
     let Some(resolve) = &metadata.resolve else {
         return Vec::new();
@@ -150,15 +150,20 @@ fn dependency_graph(metadata: &Metadata) -> Vec<&PackageId> {
     };
     let mut next = 0;
     while let Some(&id) = found.get(next) {
-        let dependencies = resolve.nodes.iter().filter(|node| node.id == *id);
-        for dependency in dependencies.flat_map(|node| &node.dependencies) {
-            if !found.contains(&dependency) {
-                found.push(dependency);
+        let nodes = resolve.nodes.iter().filter(|node| node.id == *id);
+        for dependency in nodes.flat_map(|node| &node.deps).filter(|each| is_needed(each)) {
+            if !found.contains(&&dependency.pkg) {
+                found.push(&dependency.pkg);
             }
         }
         next += 1;
     }
     found
+}
+
+/// Whether more than tests and benches need it.
+fn is_needed(dependency: &NodeDep) -> bool {
+    dependency.dep_kinds.iter().any(|each| each.kind != DependencyKind::Development)
 }
 
 /// Adds the Rust files of `folder`, a path inside the package at `root`. A folder that is not there has none.
