@@ -11,7 +11,7 @@ use crate::observations::{Observations, dominant, size_classes};
 use crate::progress::Progress;
 use crate::recording::Recording;
 use crate::run::Mode;
-use crate::session::one_run;
+use crate::session::Session;
 use crate::tail::Tail;
 use crate::tune::Job;
 use crate::{term, units};
@@ -154,9 +154,9 @@ impl Candidate {
         let peaks = |tail: &Tail| -> Vec<u64> {
             tail.seen.memory.values().flat_map(|memory| memory.peaks.clone()).collect()
         };
-        let run = (job.project, job.package, &self.executable);
+        let session = Session { project: job.project, package: job.package, mode, limit };
         let enough = |tail: &Tail| peaks(tail).len() >= CALLS;
-        match one_run(run, &mode, round as u64, limit, &mut tail, progress, enough) {
+        match session.one(&self.executable, round as u64, limit, &mut tail, progress, enough) {
             Ok(_) => Ok(peaks(&tail)),
             Err(Error::Run { .. }) => Ok(Vec::new()),
             Err(other) => Err(other),

@@ -106,7 +106,8 @@ impl Session<'_> {
         }
     }
 
-    fn one(
+    /// Runs one program once.
+    pub(crate) fn one(
         &self,
         executable: &Executable,
         round: u64,
@@ -115,8 +116,18 @@ impl Session<'_> {
         progress: &Progress,
         enough: impl Fn(&Tail) -> bool,
     ) -> Result<Outcome> {
-        let run = (self.project, self.package, executable);
-        one_run(run, &self.mode, round, limit, tail, progress, enough)
+        let base = self.project.target_folder();
+        let records = records_folder(&base)?;
+        let run = Run {
+            project: self.project,
+            package: self.package,
+            executable,
+            mode: &self.mode,
+            seed: round + 1,
+            records: records.path(),
+            limit,
+        };
+        run.execute(tail, progress, enough)
     }
 
     fn note_empty(&self, executable: &Executable, share: Duration) {
@@ -126,23 +137,6 @@ impl Session<'_> {
             share.as_secs_f64()
         ));
     }
-}
-
-/// Runs a program of a package once.
-pub(crate) fn one_run(
-    (project, package, executable): (&Project, &Package, &Executable),
-    mode: &Mode,
-    round: u64,
-    limit: Duration,
-    tail: &mut Tail,
-    progress: &Progress,
-    enough: impl Fn(&Tail) -> bool,
-) -> Result<Outcome> {
-    let base = project.target_folder();
-    let records = records_folder(&base)?;
-    let (seed, records) = (round + 1, records.path());
-    let run = Run { project, package, executable, mode, seed, records, limit };
-    run.execute(tail, progress, enough)
 }
 
 /// Every loop with how often it was called.
