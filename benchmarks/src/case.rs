@@ -25,6 +25,9 @@ const FINALISTS: usize = 3;
 /// How long a case waits for a quiet machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Of shorter calls the clock and the call itself make up too much for a prediction.
+const PREDICTABLE_NS: f64 = 1_000.0;
+
 /// How long calls are made to see their processor time.
 const CPU_REGION: Duration = Duration::from_millis(30);
 
@@ -52,7 +55,8 @@ pub(crate) struct Comparison {
     /// The executors that are neither rayon's nor ours.
     pub(crate) others: Vec<Other>,
     /// What the profile says, and the plan that follows.
-    pub(crate) facts: Facts,
+    #[serde(with = "Facts")]
+    pub(crate) facts: LoopFacts,
     pub(crate) plan: String,
     /// The least time of all peers and plans, and whose it is.
     pub(crate) best_ns: f64,
@@ -100,6 +104,19 @@ impl<W: Workload> Swept<W> {
         let sweeps: Vec<_> = cases.iter_mut().map(|case| case.sweep(budget)).collect();
         let facts = fit(&sweeps, machine);
         Ok(Some(Swept { cases, sweeps, facts }))
+    }
+
+    /// The cases whose calls are long enough to be predicted, with the facts at that size: the runtime, too, learns
+    /// what items take there.
+    pub(crate) fn predictable(
+        &mut self,
+    ) -> impl Iterator<Item = (&mut Case<W>, &Sweep, LoopFacts)> {
+        let facts = self.facts;
+        self.cases.iter_mut().zip(&self.sweeps).filter_map(move |(case, sweep)| {
+            let item_ns = sweep.serial_ns() / case.n() as f64;
+            let is_long = sweep.serial_ns() >= PREDICTABLE_NS;
+            is_long.then_some((case, sweep, LoopFacts { item_ns, ..facts }))
+        })
     }
 }
 
@@ -224,7 +241,7 @@ impl<W: Workload> Case<W> {
             others: (first_other..after_others)
                 .map(|peer| Other { name: peers[peer].setting(), time: time(peer) })
                 .collect(),
-            facts: facts.into(),
+            facts,
             plan: if W::FORKS { "forks".to_owned() } else { planned(self.n, &facts, &machine) },
             best_ns,
             best: best.setting(),

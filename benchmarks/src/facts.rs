@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use amorsize::expansion::MachineFacts;
+use amorsize::expansion::{LoopFacts, MachineFacts};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Swept;
@@ -27,7 +27,8 @@ pub(crate) struct Results {
 #[derive(Debug, Deserialize, Serialize)]
 struct Entry {
     workload: String,
-    facts: Facts,
+    #[serde(with = "Facts")]
+    facts: LoopFacts,
 }
 
 impl Results {
@@ -41,7 +42,7 @@ impl Results {
     }
 
     /// Of the workload of this name.
-    pub(crate) fn facts(&self, workload: &str) -> Option<Facts> {
+    pub(crate) fn facts(&self, workload: &str) -> Option<LoopFacts> {
         self.loops.iter().find(|entry| entry.workload == workload).map(|entry| entry.facts)
     }
 }
@@ -70,7 +71,7 @@ impl Visit for Fitting<'_> {
         }
         let budget = Duration::from_millis(self.effort.pick(900, 3_000));
         if let Some(swept) = Swept::<W>::new(self.effort, &self.machine, budget)? {
-            let entry = Entry { workload: W::NAME.to_owned(), facts: swept.facts.into() };
+            let entry = Entry { workload: W::NAME.to_owned(), facts: swept.facts };
             self.loops.push(entry);
         }
         Ok(())
@@ -104,13 +105,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("facts.json");
         let machine = MachineFacts::from_array([200.0, 3e3, 2e3, 2e4, 5e4, 50.0, 1e3]);
-        let facts = Facts { item_ns: 12.5, ..Facts::default() };
+        let facts = LoopFacts { item_ns: 12.5, ..LoopFacts::default() };
         let entry = Entry { workload: "axpy".to_owned(), facts };
         let written = Results { host: Host::new(machine), loops: vec![entry] };
         crate::output::json(Some(&file), &written).unwrap();
 
         let read = Results::read(&file).unwrap();
-        assert_eq!(read.host.costs(), machine);
+        assert_eq!(read.host.costs, machine);
         assert_eq!(read.facts("axpy").unwrap().item_ns, 12.5);
         assert!(read.facts("noop").is_none());
 

@@ -69,43 +69,19 @@ impl Sweep {
     }
 }
 
-/// Facts, as JSON shows them.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+/// [`LoopFacts`] as JSON shows them.
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "LoopFacts")]
 pub(crate) struct Facts {
-    pub(crate) item_ns: f64,
-    pub(crate) item_cv: f64,
-    pub(crate) piece_ns: f64,
-    pub(crate) reduce_ns: f64,
-    pub(crate) contention: f64,
-    pub(crate) coherency: f64,
-}
-
-impl From<LoopFacts> for Facts {
-    fn from(facts: LoopFacts) -> Self {
-        Facts {
-            item_ns: facts.item_ns,
-            item_cv: facts.item_cv,
-            piece_ns: facts.piece_ns,
-            reduce_ns: facts.reduce_ns,
-            contention: facts.contention,
-            coherency: facts.coherency,
-        }
-    }
-}
-
-impl From<Facts> for LoopFacts {
-    fn from(facts: Facts) -> Self {
-        LoopFacts {
-            item_ns: facts.item_ns,
-            item_cv: facts.item_cv,
-            piece_ns: facts.piece_ns,
-            reduce_ns: facts.reduce_ns,
-            contention: facts.contention,
-            coherency: facts.coherency,
-            // Sweeps do not watch how items spend their time.
-            cpu_share: None,
-        }
-    }
+    item_ns: f64,
+    item_cv: f64,
+    piece_ns: f64,
+    reduce_ns: f64,
+    contention: f64,
+    coherency: f64,
+    /// Sweeps do not watch how items spend their time.
+    #[serde(skip)]
+    cpu_share: Option<f64>,
 }
 
 /// The facts under which the model's predictions are nearest to the sweeps of one loop, by least

@@ -11,9 +11,17 @@ use crate::table::time;
 /// The machine.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Host {
-    class: String,
+    pub(crate) class: String,
     /// Of rayon's pool.
     threads: usize,
+    #[serde(flatten, with = "Costs")]
+    pub(crate) costs: MachineFacts,
+}
+
+/// [`MachineFacts`] as JSON shows them.
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "MachineFacts")]
+struct Costs {
     spawn_ns: f64,
     wake_ns: f64,
     cold_spawn_ns: f64,
@@ -25,35 +33,9 @@ pub(crate) struct Host {
 
 impl Host {
     /// The machine with its measured costs.
-    pub(crate) fn new(machine: MachineFacts) -> Self {
-        Host {
-            class: machine_class().to_owned(),
-            threads: rayon::current_num_threads(),
-            spawn_ns: machine.spawn_ns,
-            wake_ns: machine.wake_ns,
-            cold_spawn_ns: machine.cold_spawn_ns,
-            cold_wake_ns: machine.cold_wake_ns,
-            hot_for_ns: machine.hot_for_ns,
-            claim_ns: machine.claim_ns,
-            reference_ns: machine.reference_ns,
-        }
-    }
-
-    pub(crate) fn class(&self) -> &str {
-        &self.class
-    }
-
-    /// The costs that were measured.
-    pub(crate) fn costs(&self) -> MachineFacts {
-        MachineFacts {
-            spawn_ns: self.spawn_ns,
-            wake_ns: self.wake_ns,
-            cold_spawn_ns: self.cold_spawn_ns,
-            cold_wake_ns: self.cold_wake_ns,
-            hot_for_ns: self.hot_for_ns,
-            claim_ns: self.claim_ns,
-            reference_ns: self.reference_ns,
-        }
+    pub(crate) fn new(costs: MachineFacts) -> Self {
+        let (class, threads) = (machine_class().to_owned(), rayon::current_num_threads());
+        Host { class, threads, costs }
     }
 
     /// The costs of this machine.
@@ -69,12 +51,12 @@ impl fmt::Display for Host {
             "{}, {} threads; spawn {}, wake {}, claim {}; cold after {}: spawn {}, wake {}",
             self.class,
             self.threads,
-            time(self.spawn_ns),
-            time(self.wake_ns),
-            time(self.claim_ns),
-            time(self.hot_for_ns),
-            time(self.cold_spawn_ns),
-            time(self.cold_wake_ns),
+            time(self.costs.spawn_ns),
+            time(self.costs.wake_ns),
+            time(self.costs.claim_ns),
+            time(self.costs.hot_for_ns),
+            time(self.costs.cold_spawn_ns),
+            time(self.costs.cold_wake_ns),
         )
     }
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use amorsize::Tune;
-use amorsize::expansion::MachineFacts;
+use amorsize::expansion::{LoopFacts, MachineFacts};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -63,7 +63,8 @@ struct Comparison {
     executor: Estimate,
     /// As a user has it.
     profiled: Estimate,
-    facts: Facts,
+    #[serde(with = "Facts")]
+    facts: LoopFacts,
     plan: String,
     /// Cores that other processes used meanwhile.
     other_load: Option<f64>,
@@ -130,7 +131,7 @@ fn compare(
     Comparison {
         caller,
         items,
-        facts: facts.into(),
+        facts,
         serial: Estimate::of(serial),
         rayon: Estimate::of(rayon),
         executor: Estimate::of(executor),

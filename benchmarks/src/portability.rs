@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use amorsize::expansion::{LoopFacts, MachineFacts};
+use amorsize_runtime::machine_class;
 use amorsize_runtime::model::{self, Limits, Plan};
 use serde::Serialize;
 
@@ -20,9 +21,6 @@ use crate::score::quantile;
 use crate::table::{Table, ratio, time};
 use crate::workload::Workload;
 use crate::workloads::{Visit, visit_all};
-
-/// Of shorter calls the clock and the call itself make up too much.
-const SHORTEST_NS: f64 = 1_000.0;
 
 /// Everything measured.
 #[derive(Debug, Serialize)]
@@ -54,14 +52,14 @@ struct Ported {
 pub(crate) fn run(effort: &Effort, foreign: &Path) -> Result<Results, String> {
     let foreign = facts::Results::read(foreign)?;
     let machine = Host::machine();
-    if foreign.host.class() == Host::new(machine).class() {
-        let class = foreign.host.class();
+    if foreign.host.class == machine_class() {
+        let class = &foreign.host.class;
         return Err(format!(
             "the file was made on a machine of this class, {class}: nothing is foreign"
         ));
     }
     // Loops keep the name of their machine's class for as long as the process runs.
-    let class: &'static str = foreign.host.class().to_owned().leak();
+    let class: &'static str = foreign.host.class.clone().leak();
     let mut porting = Porting { effort, machine, foreign: &foreign, class, cases: Vec::new() };
     visit_all(&mut porting)?;
     let cases = porting.cases;
@@ -90,18 +88,11 @@ impl Visit for Porting<'_> {
             return Ok(());
         };
         let budget = Duration::from_millis(self.effort.pick(900, 3_000));
-        let Some(swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
+        let Some(mut swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
             return Ok(());
         };
-        let Swept { mut cases, sweeps, facts } = swept;
-        for (case, sweep) in cases.iter_mut().zip(&sweeps) {
-            if sweep.serial_ns() >= SHORTEST_NS {
-                // The runtime, too, learns what items take at each size.
-                let item_ns = sweep.serial_ns() / case.n() as f64;
-                let ported =
-                    self.port(case, LoopFacts { item_ns, ..facts }, foreign.into(), budget);
-                self.cases.push(ported);
-            }
+        for (case, _, native) in swept.predictable() {
+            self.cases.push(self.port(case, native, foreign, budget));
         }
         Ok(())
     }
@@ -124,7 +115,7 @@ impl Porting<'_> {
                 Peer::Plan { workers, chunk: Some(chunk), target: unseen() }
             }
         };
-        let costs = self.foreign.host.costs();
+        let costs = self.foreign.host.costs;
         let as_ported = Peer::Profiled(profiled_on(self.class, foreign, costs));
         let peers = [Peer::Serial, as_planned, as_ported];
         let samples = case.samples(&peers, native.item_ns * n as f64, budget);

@@ -18,9 +18,6 @@ use crate::table::{Table, time};
 use crate::workload::Workload;
 use crate::workloads::{Visit, visit_all};
 
-/// Of shorter calls the clock and the call itself make up too much.
-const SHORTEST_NS: f64 = 1_000.0;
-
 /// Everything measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Results {
@@ -77,14 +74,11 @@ impl Visit for Predicting<'_> {
             return Ok(());
         }
         let budget = Duration::from_millis(self.effort.pick(900, 3_000));
-        let Some(swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
+        let Some(mut swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
             return Ok(());
         };
-        let Swept { mut cases, sweeps, facts } = swept;
-        for (case, sweep) in cases.iter_mut().zip(&sweeps) {
-            if sweep.serial_ns() >= SHORTEST_NS {
-                self.predictions.push(self.prediction(case, sweep, facts, budget));
-            }
+        for (case, sweep, facts) in swept.predictable() {
+            self.predictions.push(self.prediction(case, sweep, facts, budget));
         }
         Ok(())
     }
@@ -99,8 +93,6 @@ impl Predicting<'_> {
         budget: Duration,
     ) -> Prediction {
         let n = case.n();
-        // The runtime, too, learns what items take at each size.
-        let facts = LoopFacts { item_ns: sweep.serial_ns() / n as f64, ..facts };
         let limits = Limits::cores(rayon::current_num_threads());
         let decision = model::decide(n, &facts, &self.machine, &limits, HOT);
         let [serial_ns, parallel_ns, measured_ns] = case.measure(sweep, decision.plan, budget);

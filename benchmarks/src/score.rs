@@ -105,7 +105,7 @@ impl fmt::Display for Score {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::Facts;
+    use amorsize::expansion::LoopFacts;
 
     fn exactly(ns: f64) -> Estimate {
         Estimate::of(&[ns])
@@ -122,7 +122,7 @@ mod tests {
             amorsize_unseen: exactly(unseen),
             amorsize: exactly(amorsize),
             others: Vec::new(),
-            facts: Facts::default(),
+            facts: LoopFacts::default(),
             plan: String::new(),
             best_ns,
             best: String::new(),
