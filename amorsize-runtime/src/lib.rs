@@ -18,6 +18,7 @@ mod operand;
 mod pieces;
 mod plan;
 mod pool;
+mod profiled;
 mod range;
 #[cfg(feature = "record")]
 mod record;
@@ -34,8 +35,7 @@ pub use allocator::TrackingAllocator;
 pub use force::{Force, InvalidForce};
 pub use fork::join;
 pub use loops::{
-    Loop, LoopStatus, Options, Profiled, deterministic_chunk, force, invalid_force, loops, select,
-    warm_up,
+    Loop, LoopStatus, Options, deterministic_chunk, force, invalid_force, loops, warm_up,
 };
 pub use machine::survey::{self, machine_survey};
 pub use machine::{
@@ -45,6 +45,7 @@ pub use machine::{
 pub use operand::{NoIndex, Unindexed};
 pub use plan::Plan;
 pub use pool::io_limits;
+pub use profiled::{Profiled, select};
 pub use stage::{Stage, Staged};
 pub use tuned::{ChainTo, Cost, PerItem, Tune, Tuned};
 pub use workload::{Workload, workers_on};
@@ -52,9 +53,10 @@ pub use workload::{Workload, workers_on};
 /// What the expansion of `#[amorsize::tune]` uses. Not for use by hand: it may change in any release.
 #[doc(hidden)]
 pub mod expansion {
-    pub use crate::loops::{Loop, Options, Profiled, select};
+    pub use crate::loops::{Loop, Options};
     pub use crate::machine::was_read as machine_was_read;
     pub use crate::operand::{AnyOperand, NoOperand};
+    pub use crate::profiled::{Profiled, select};
     pub use crate::sample::Sample;
     pub use crate::slot::{AnyKind, IntoSlot, NotImported, Untuned, nothing};
     pub use amorsize_profile::{LoopFacts, MachineFacts};
