@@ -11,10 +11,11 @@
 //! Whoever has something on offer summons helpers while any are missing: on many cores they are there sooner than if
 //! the caller summoned them all, and the first ones find work while others are still being summoned.
 //!
-//! A worker with nothing to take and nothing to wait for goes home: whatever is not on offer is
-//! being folded, chunk by chunk, and a chunk is never divided. Where items wait instead of computing, it
-//! stays and looks again from time to time.
+//! A helper goes home once nothing is on offer and nobody is dividing a run: whatever is left is being folded, chunk by
+//! chunk, and a chunk is never divided. So the caller, when it has the result, seldom finds one that it would have to wait
+//! for. Where items wait instead of computing, helpers stay and look again from time to time.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -23,15 +24,15 @@ use std::time::Duration;
 
 use rayon::iter::plumbing::{Consumer, Reducer};
 
-use crate::clock::Instant;
 use crate::handover::{self, Desk, SharedDesk, Spawner};
 use crate::machine;
 use crate::pieces::Pieces;
 use crate::pool::{self, Busy};
 use crate::run::{Folded, FoldedBy, Lengths, Open, OpenBy, Run, middle};
 
-/// How often an idle helper looks for offers before it goes home.
-const LOOKS_BEFORE_LEAVING: u32 = 400;
+/// How often in a row a helper sees that there is nothing to come before it goes home. Seats are looked at one after the
+/// other: a run may pass from one that is still to be seen to one that was.
+const LOOKS_BEFORE_LEAVING: u32 = 2;
 /// How often a worker looks for the result of a half before it does something else.
 const LOOKS_BEFORE_SLEEPING: u32 = 4_000;
 /// How long a worker sleeps at most before it looks again.
@@ -54,6 +55,13 @@ pub(crate) struct Division {
     pub(crate) patient: bool,
 }
 
+impl Division {
+    /// Where a run is cut in two; `None` if it is not.
+    fn middle<P: Pieces, C: Consumer<P::Item>>(self, run: &Run<P, C>) -> Option<usize> {
+        middle(run.len, self.chunk, self.lengths.min).filter(|_| !run.consumer.full())
+    }
+}
+
 /// What the workers of one call did, in all.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Shift {
@@ -66,6 +74,14 @@ pub(crate) struct Shift {
 }
 
 impl Shift {
+    fn and(self, other: Shift) -> Shift {
+        Shift {
+            busy_ns: self.busy_ns + other.busy_ns,
+            reducing_ns: self.reducing_ns + other.reducing_ns,
+            reductions: self.reductions + other.reductions,
+        }
+    }
+
     /// What a reduction took on average.
     pub(crate) fn reduce_ns(&self) -> Option<f64> {
         (self.reductions > 0).then(|| self.reducing_ns as f64 / self.reductions as f64)
@@ -86,27 +102,28 @@ where
 {
     let pieces = run.len.div_ceil(division.chunk);
     let helpers = division.workers.min(pieces).saturating_sub(1);
-    let start = Instant::now();
-    if helpers == 0 {
+    let before = match Open::unless_full(before) {
+        Ok(before) => before,
+        Err(full) => return (Folded::Open(full), Shift::default()),
+    };
+    let start_ns = pool::now_ns();
+    let Some(middle) = division.middle(&run).filter(|_| helpers > 0) else {
         let folded = run.fold_onto(before, division.lengths);
-        return (folded, Shift { busy_ns: elapsed_ns(start), ..Shift::default() });
-    }
+        return (folded, Shift { busy_ns: pool::now_ns() - start_ns, ..Shift::default() });
+    };
+    let (left, right, reducer) = run.split_at(middle);
     handover::at_desk(|desk| {
         let board = Board::new(helpers + 1, pieces, division, desk, spawner);
-        let crew: Crew<'_, P, C, C::Result> = Crew::new(board);
-        let (mut work, mut folded) = (Some((before, run)), None);
+        let crew: Crew<'_, P, C, C::Result> = Crew::new(board, Half::of(right));
+        let (mut work, mut folded) = (Some((before, left, reducer)), None);
         handover::lend(desk, helpers, spawner, &|seat| crew.board.help(&crew, seat), &mut || {
-            let (before, run) = work.take().expect("the caller works once");
+            let (before, left, reducer) = work.take().expect("the caller works once");
             crew.board.missing.store(desk.missing(helpers), Ordering::Relaxed);
-            folded = Some(crew.fold(before, run, 0, 0));
-            crew.board.close(start);
+            let _open = OpenUntilDropped { board: &crew.board, start_ns };
+            folded = Some(crew.fold_both(before, left, reducer, 0, 0));
         });
         (folded.expect("the caller has worked"), crew.board.into_shift())
     })
-}
-
-fn elapsed_ns(since: Instant) -> u64 {
-    since.elapsed().as_nanos() as u64
 }
 
 /// What the workers of a call share, whatever its items are. It has no type parameters, so that one copy
@@ -122,32 +139,68 @@ struct Board<'s> {
     levels: usize,
     /// No more work will be offered.
     finished: AtomicBool,
-    /// How long workers were there, in all.
+    /// Some item panicked: what is left is dropped, not folded.
+    abandoned: AtomicBool,
+}
+
+/// Where one worker says what it is about. Nobody else writes there, so that nothing has to be read and written in one
+/// operation.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Seat {
+    /// Bit `i` is set while level `i` of its part of the tree is on offer or was taken: the lowest level holds the most
+    /// items. The topmost bit is [`DIVIDING`].
+    offers: AtomicU64,
+    /// How long the worker was at something, in nanoseconds, and for how much of that it waited for a half.
     present_ns: AtomicU64,
-    /// How long they were there and had nothing to do, in all.
     idle_ns: AtomicU64,
     /// See [`Shift`].
     reducing_ns: AtomicU64,
     /// See [`Shift`].
     reductions: AtomicU64,
-    /// Some item panicked: what is left is dropped, not folded.
-    abandoned: AtomicBool,
 }
 
-/// Where one worker says what it offers, by depth in its part of the tree: the lowest level holds the
-/// most items.
-#[derive(Default)]
-#[repr(align(128))]
-struct Seat {
-    /// Bit `i` is set while level `i` is on offer: a hint for those who look, checked under the lock.
-    offers: AtomicU64,
+/// The worker has, or is about to take, a run of which it may offer parts.
+const DIVIDING: u64 = 1 << 63;
+
+impl Seat {
+    fn clear_and_set(&self, clear: u64, set: u64) {
+        self.offers.store(self.offers.load(Ordering::Relaxed) & !clear | set, Ordering::Release);
+    }
+
+    fn count(counter: &AtomicU64, more: u64) {
+        counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
+
+    fn shift(&mut self) -> Shift {
+        let busy_ns = self.present_ns.get_mut().saturating_sub(*self.idle_ns.get_mut());
+        let reducing_ns = *self.reducing_ns.get_mut();
+        Shift { busy_ns, reducing_ns, reductions: *self.reductions.get_mut() }
+    }
+}
+
+thread_local! {
+    /// Seats of an earlier call, all of them empty.
+    static SEATS: Cell<Vec<Seat>> = const { Cell::new(Vec::new()) };
 }
 
 /// What a worker does with what it finds on the board.
 trait Tasks {
+    /// Whether what `owner` offers at `level` is there, without a look at the lock.
+    fn is_on_offer(&self, owner: usize, level: usize) -> bool;
+
     /// Takes what `owner` offers at `level`, if it is still there, and folds it at `seat`, offering
-    /// halves from `from` on. False if it is not.
-    fn take_and_fold(&self, owner: usize, level: usize, seat: usize, from: usize) -> bool;
+    /// halves from `from` on. Returns how long that took, in nanoseconds.
+    fn take_and_fold(&self, owner: usize, level: usize, seat: usize, from: usize) -> Option<u64>;
+}
+
+/// What a look at all seats came to.
+enum Look {
+    /// Something was taken, and folded in so many nanoseconds.
+    Took(u64),
+    /// Somebody may offer more.
+    MayCome,
+    Nothing,
 }
 
 impl<'s> Board<'s> {
@@ -159,95 +212,121 @@ impl<'s> Board<'s> {
         spawner: &'s dyn Spawner,
     ) -> Self {
         let depth = pieces.checked_next_power_of_two().map_or(64, usize::trailing_zeros) as usize;
+        let mut seats = SEATS.try_with(Cell::take).unwrap_or_default();
+        seats.resize_with(workers, Seat::default);
+        // What the caller offers first is there from the beginning.
+        *seats[0].offers.get_mut() = 1 | DIVIDING;
         Board {
             division,
             desk,
             spawner,
             missing: AtomicUsize::new(0),
-            seats: (0..workers).map(|_| Seat::default()).collect(),
+            seats,
             // Twice the depth leaves room for runs that are taken while waiting; beyond it a worker
             // keeps what it has to itself.
-            levels: (2 * depth + 2).min(u64::BITS as usize),
+            levels: (2 * depth + 2).min(DIVIDING.trailing_zeros() as usize),
             finished: AtomicBool::new(false),
-            present_ns: AtomicU64::new(0),
-            idle_ns: AtomicU64::new(0),
-            reducing_ns: AtomicU64::new(0),
-            reductions: AtomicU64::new(0),
             abandoned: AtomicBool::new(false),
         }
     }
 
     /// A helper's work.
     fn help(&self, tasks: &dyn Tasks, seat: usize) {
-        let start = Instant::now();
         // Items that wait leave the cores to others.
         let _busy = (!self.division.patient).then(Busy::helper);
-        let mut idle = Idle::default();
-        while !self.finished.load(Ordering::Acquire) {
-            if self.take_an_offer(tasks, seat, 0, &mut idle) {
-                continue;
-            }
-            let looks = idle.look();
-            if self.division.patient {
-                thread::sleep(NAP);
-            } else if looks < LOOKS_BEFORE_LEAVING {
-                std::hint::spin_loop();
-            } else {
-                break;
+        let mut in_vain = 0;
+        while in_vain < LOOKS_BEFORE_LEAVING {
+            match self.take_an_offer(tasks, seat, 0) {
+                Look::Took(ns) => {
+                    Seat::count(&self.seats[seat].present_ns, ns);
+                    in_vain = 0;
+                }
+                _ if self.finished.load(Ordering::Acquire) => break,
+                _ if self.division.patient => thread::sleep(NAP),
+                Look::MayCome => {
+                    in_vain = 0;
+                    std::hint::spin_loop();
+                }
+                Look::Nothing => in_vain += 1,
             }
         }
-        idle.end(self);
-        self.present_ns.fetch_add(elapsed_ns(start), Ordering::Relaxed);
     }
 
     /// Waits for a half that another worker took, folding offers of others meanwhile.
     fn wait(&self, tasks: &dyn Tasks, done: &Done, seat: usize, level: usize) {
-        let mut idle = Idle::default();
+        if done.is_set() {
+            return;
+        }
+        let (start_ns, mut took_ns, mut looks) = (pool::now_ns(), 0, 0);
         while !done.is_set() {
-            if self.take_an_offer(tasks, seat, level, &mut idle) {
-                continue;
-            }
-            // Where items wait there are more workers than cores: looking would keep others from working.
-            if idle.look() < LOOKS_BEFORE_SLEEPING && !self.division.patient {
+            if let Look::Took(ns) = self.take_an_offer(tasks, seat, level) {
+                took_ns += ns;
+                looks = 0;
+            } else if looks < LOOKS_BEFORE_SLEEPING && !self.division.patient {
+                // Where items wait there are more workers than cores: looking would keep others from working.
+                looks += 1;
                 std::hint::spin_loop();
             } else if !self.spawner.run_other_work() {
                 done.sleep();
             }
         }
-        idle.end(self);
+        let idle_ns = (pool::now_ns() - start_ns).saturating_sub(took_ns);
+        Seat::count(&self.seats[seat].idle_ns, idle_ns);
     }
 
     /// Folds the largest offer of the next worker that has one.
-    fn take_an_offer(&self, tasks: &dyn Tasks, seat: usize, level: usize, idle: &mut Idle) -> bool {
+    fn take_an_offer(&self, tasks: &dyn Tasks, seat: usize, level: usize) -> Look {
         let workers = self.seats.len();
-        for distance in 1..workers {
-            let owner = (seat + distance) % workers;
+        let mut look = Look::Nothing;
+        for owner in (seat + 1..workers).chain(0..seat) {
             let offers = self.seats[owner].offers.load(Ordering::Acquire);
-            if offers == 0 {
-                continue;
+            if offers & DIVIDING != 0 {
+                look = Look::MayCome;
             }
-            idle.end(self);
-            if tasks.take_and_fold(owner, offers.trailing_zeros() as usize, seat, level) {
-                return true;
+            let mut levels = offers & !DIVIDING;
+            while levels != 0 {
+                let on_offer = levels.trailing_zeros() as usize;
+                levels &= levels - 1;
+                if !tasks.is_on_offer(owner, on_offer) {
+                    continue;
+                }
+                look = Look::MayCome;
+                self.seats[seat].clear_and_set(0, DIVIDING);
+                let took = tasks.take_and_fold(owner, on_offer, seat, level);
+                self.seats[seat].clear_and_set(DIVIDING, 0);
+                if let Some(ns) = took {
+                    return Look::Took(ns);
+                }
             }
         }
-        false
+        look
     }
 
+    /// The worker offers a half, after which it still has the other one.
     fn offer(&self, seat: usize, level: usize) {
-        self.seats[seat].offers.fetch_or(1 << level, Ordering::Release);
+        self.seats[seat].clear_and_set(0, 1 << level | DIVIDING);
+    }
+
+    /// The worker is about to take back what it offers at `level`.
+    fn withdraw(&self, seat: usize, level: usize) {
+        self.seats[seat].clear_and_set(1 << level, DIVIDING);
+    }
+
+    /// The worker has nothing that it could offer.
+    fn divides_no_more(&self, seat: usize) {
+        self.seats[seat].clear_and_set(DIVIDING, 0);
     }
 
     /// Summons helpers until none is missing, together with all who do the same. The caller, at seat 0, also
     /// sees to those who do not come.
     fn summon(&self, seat: usize) {
         if self.missing.load(Ordering::Relaxed) > 0 {
-            self.desk.summoned_ns.store(pool::now_ns(), Ordering::Relaxed);
             let one_less = |missing: usize| missing.checked_sub(1);
             while self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
             {
                 Desk::summon_one(self.desk, self.spawner);
             }
+            self.desk.summoned_ns.store(pool::now_ns(), Ordering::Relaxed);
         } else if seat == 0 {
             self.summon_again();
         }
@@ -269,62 +348,46 @@ impl<'s> Board<'s> {
         }
     }
 
-    fn withdraw(&self, seat: usize, level: usize) {
-        self.seats[seat].offers.fetch_and(!(1 << level), Ordering::Relaxed);
-    }
-
     fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
 
-    fn note_reduction(&self, start: Instant) {
-        self.reducing_ns.fetch_add(elapsed_ns(start), Ordering::Relaxed);
-        self.reductions.fetch_add(1, Ordering::Relaxed);
+    fn note_reduction(&self, seat: usize, start_ns: u64) {
+        let seat = &self.seats[seat];
+        Seat::count(&seat.reducing_ns, pool::now_ns() - start_ns);
+        Seat::count(&seat.reductions, 1);
     }
 
-    /// The caller, there since `start`, has the result.
-    fn close(&self, start: Instant) {
-        self.finished.store(true, Ordering::Release);
-        self.present_ns.fetch_add(elapsed_ns(start), Ordering::Relaxed);
-    }
-
-    fn into_shift(self) -> Shift {
-        Shift {
-            busy_ns: self.present_ns.into_inner().saturating_sub(self.idle_ns.into_inner()),
-            reducing_ns: self.reducing_ns.into_inner(),
-            reductions: self.reductions.into_inner(),
-        }
+    fn into_shift(mut self) -> Shift {
+        let shifts = self.seats.iter_mut().map(|seat| std::mem::take(seat).shift());
+        let shift = shifts.fold(Shift::default(), Shift::and);
+        // A thread that is ending keeps no seats.
+        let _ = SEATS.try_with(|seats| seats.set(self.seats));
+        shift
     }
 }
 
-/// A stretch of looking for work in vain.
-#[derive(Default)]
-struct Idle {
-    looks: u32,
-    since: Option<Instant>,
+/// Helpers may wait for offers until the caller, there since `start_ns`, has the result or unwinds.
+struct OpenUntilDropped<'b, 's> {
+    board: &'b Board<'s>,
+    start_ns: u64,
 }
 
-impl Idle {
-    /// Counts one more look in vain.
-    fn look(&mut self) -> u32 {
-        self.since.get_or_insert_with(Instant::now);
-        self.looks += 1;
-        self.looks
-    }
-
-    fn end(&mut self, board: &Board<'_>) {
-        if let Some(since) = self.since.take() {
-            board.idle_ns.fetch_add(elapsed_ns(since), Ordering::Relaxed);
-        }
-        self.looks = 0;
+impl Drop for OpenUntilDropped<'_, '_> {
+    fn drop(&mut self) {
+        self.board.finished.store(true, Ordering::Release);
+        Seat::count(&self.board.seats[0].present_ns, pool::now_ns() - self.start_ns);
     }
 }
 
 /// Tells the owner of a half that its result is there.
+/// Apart from what is written before, as the owner looks at it all the time.
 #[derive(Default)]
+#[repr(align(64))]
 struct Done {
     set: AtomicBool,
-    /// The owner, if it sleeps until then.
+    /// The owner sleeps, or is about to.
+    has_sleeper: AtomicBool,
     sleeper: Mutex<Option<thread::Thread>>,
 }
 
@@ -338,18 +401,19 @@ impl Done {
     }
 
     fn set(&self) {
-        self.set.store(true, Ordering::Release);
-        // An owner that says later that it sleeps has seen the flag: it looks after it took this lock.
-        let sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(owner) = sleeper {
-            owner.unpark();
+        self.set.store(true, Ordering::SeqCst);
+        // An owner that says later that it sleeps has seen the flag.
+        if self.has_sleeper.load(Ordering::SeqCst) {
+            let sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+            sleeper.inspect(thread::Thread::unpark);
         }
     }
 
     /// Sleeps for a while unless it is set.
     fn sleep(&self) {
         *self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current());
-        if !self.is_set() {
+        self.has_sleeper.store(true, Ordering::SeqCst);
+        if !self.set.load(Ordering::SeqCst) {
             thread::park_timeout(NAP);
         }
     }
@@ -357,6 +421,8 @@ impl Done {
 
 /// The right half of a run while its owner folds the left one.
 struct Half<P, C, R> {
+    /// Whether `state` is [`State::Offered`]: a hint, checked under the lock.
+    on_offer: AtomicBool,
     state: Mutex<State<P, C, R>>,
     done: Done,
 }
@@ -370,6 +436,17 @@ enum State<P, C, R> {
 }
 
 impl<P, C, R> Half<P, C, R> {
+    fn empty() -> Self {
+        let state = Mutex::new(State::Empty);
+        Half { on_offer: AtomicBool::new(false), state, done: Done::default() }
+    }
+
+    /// Is on offer.
+    fn of(run: Run<P, C>) -> Self {
+        let state = Mutex::new(State::Offered(run));
+        Half { on_offer: AtomicBool::new(true), state, done: Done::default() }
+    }
+
     fn replace(&self, state: State<P, C, R>) -> State<P, C, R> {
         // No user code runs under the lock.
         std::mem::replace(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), state)
@@ -378,13 +455,21 @@ impl<P, C, R> Half<P, C, R> {
     fn offer(&self, run: Run<P, C>) {
         self.done.clear();
         self.replace(State::Offered(run));
+        self.on_offer.store(true, Ordering::Release);
+    }
+
+    fn is_on_offer(&self) -> bool {
+        self.on_offer.load(Ordering::Relaxed)
     }
 
     /// Takes the run, for whoever comes first.
     fn take(&self) -> Option<Run<P, C>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *state, State::Taken) {
-            State::Offered(run) => Some(run),
+            State::Offered(run) => {
+                self.on_offer.store(false, Ordering::Relaxed);
+                Some(run)
+            }
             other => {
                 *state = other;
                 None
@@ -407,6 +492,8 @@ impl<P, C, R> Half<P, C, R> {
 
 struct Crew<'s, P, C, R> {
     board: Board<'s>,
+    /// What the caller offers first: the first helper need not look far for it.
+    first: Half<P, C, R>,
     /// By seat number. Each worker makes room for its halves when it first offers one.
     halves: Vec<OnceLock<Vec<Half<P, C, R>>>>,
 }
@@ -417,13 +504,16 @@ where
     C: Consumer<P::Item, Result = R>,
     R: Send,
 {
-    fn new(board: Board<'s>) -> Self {
+    fn new(board: Board<'s>, first: Half<P, C, R>) -> Self {
         let halves = board.seats.iter().map(|_| OnceLock::new()).collect();
-        Crew { board, halves }
+        Crew { board, first, halves }
     }
 
     fn half(&self, seat: usize, level: usize) -> &Half<P, C, R> {
-        let empty = |_| Half { state: Mutex::new(State::Empty), done: Done::default() };
+        if (seat, level) == (0, 0) {
+            return &self.first;
+        }
+        let empty = |_| Half::empty();
         let halves = self.halves[seat].get_or_init(|| (0..self.board.levels).map(empty).collect());
         &halves[level]
     }
@@ -446,19 +536,30 @@ where
             let nothing = || Open::new(run.consumer.into_folder());
             return Folded::Open(before.unwrap_or_else(nothing));
         }
-        let Division { chunk, lengths, .. } = board.division;
-        let Some(middle) = middle(run.len, chunk, lengths.min).filter(|_| !run.consumer.full())
-        else {
-            return run.fold_onto(before, lengths);
+        let Some(middle) = board.division.middle(&run) else {
+            board.divides_no_more(seat);
+            return run.fold_onto(before, board.division.lengths);
         };
         let (left, right, reducer) = run.split_at(middle);
         if level == board.levels {
             let left = self.fold(before, left, seat, level);
             return self.fold_next(left, reducer, right, seat, level);
         }
-        let half = self.half(seat, level);
-        half.offer(right);
+        self.half(seat, level).offer(right);
         board.offer(seat, level);
+        self.fold_both(before, left, reducer, seat, level)
+    }
+
+    /// Folds `left`, and then what is on offer at `level`, unless another worker takes it.
+    fn fold_both(
+        &self,
+        before: Option<OpenBy<P::Item, C>>,
+        left: Run<P, C>,
+        reducer: C::Reducer,
+        seat: usize,
+        level: usize,
+    ) -> FoldedBy<P::Item, C> {
+        let (board, half) = (&self.board, self.half(seat, level));
         // Whatever happens, the right half is accounted for before this frame is left: it may borrow
         // what the left half's panic is about to drop.
         let left = catch_unwind(AssertUnwindSafe(|| {
@@ -478,13 +579,14 @@ where
                 }
             };
         }
+        board.divides_no_more(seat);
         let left = left.and_then(|left| catch_unwind(AssertUnwindSafe(|| left.close())));
         if left.is_err() {
             board.abandon();
         }
         board.wait(self, &half.done, seat, level + 1);
         match (left, half.result()) {
-            (Ok(left), Ok(right)) => Folded::Closed(self.reduce(reducer, left, right, level)),
+            (Ok(left), Ok(right)) => Folded::Closed(self.reduce(reducer, left, right, seat, level)),
             (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
         }
     }
@@ -503,19 +605,19 @@ where
         match left {
             None => right,
             Some(left) => right.after(left, reducer, |reducer, left, right| {
-                self.reduce(reducer, left, right, level)
+                self.reduce(reducer, left, right, seat, level)
             }),
         }
     }
 
-    fn reduce(&self, reducer: impl Reducer<R>, left: R, right: R, level: usize) -> R {
+    fn reduce(&self, reducer: impl Reducer<R>, left: R, right: R, seat: usize, level: usize) -> R {
         // Without open ends there are as many reductions as pieces.
         if level >= TIMED_LEVELS && !self.board.division.lengths.open_ended {
             return reducer.reduce(left, right);
         }
-        let start = Instant::now();
+        let start_ns = pool::now_ns();
         let result = reducer.reduce(left, right);
-        self.board.note_reduction(start);
+        self.board.note_reduction(seat, start_ns);
         result
     }
 }
@@ -526,17 +628,21 @@ where
     C: Consumer<P::Item, Result = R>,
     R: Send,
 {
-    fn take_and_fold(&self, owner: usize, level: usize, seat: usize, from: usize) -> bool {
+    fn is_on_offer(&self, owner: usize, level: usize) -> bool {
+        self.half(owner, level).is_on_offer()
+    }
+
+    fn take_and_fold(&self, owner: usize, level: usize, seat: usize, from: usize) -> Option<u64> {
         let half = self.half(owner, level);
-        let Some(run) = half.take() else { return false };
-        self.board.withdraw(owner, level);
+        let run = half.take()?;
+        let start_ns = pool::now_ns();
         let fold = || self.fold(None, run, seat, from).close();
         let result = catch_unwind(AssertUnwindSafe(fold));
         if result.is_err() {
             self.board.abandon();
         }
         half.finish(result);
-        true
+        Some(pool::now_ns() - start_ns)
     }
 }
 

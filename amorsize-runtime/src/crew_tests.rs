@@ -8,14 +8,15 @@ use std::thread;
 use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
 use super::*;
+use crate::handover::Ticket;
 use crate::pieces::AtOnce;
 
 /// A thread for every helper.
 struct Threads;
 
 impl Spawner for Threads {
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        thread::spawn(job);
+    fn spawn(&self, ticket: Ticket) {
+        thread::spawn(|| ticket.redeem());
     }
 
     fn run_other_work(&self) -> bool {
@@ -27,8 +28,8 @@ impl Spawner for Threads {
 struct Nobody;
 
 impl Spawner for Nobody {
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        drop(job);
+    fn spawn(&self, ticket: Ticket) {
+        drop(ticket);
     }
 
     fn run_other_work(&self) -> bool {
@@ -155,7 +156,7 @@ fn a_crew_out_of_levels_goes_on_alone() {
     let words = handover::at_desk(|desk| {
         let mut board = Board::new(2, n, division, desk, &Threads);
         board.levels = 2;
-        let crew: Crew<'_, _, Words, _> = Crew::new(board);
+        let crew: Crew<'_, _, Words, _> = Crew::new(board, Half::empty());
         let run = Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n };
         crew.fold(None, run, 0, 0).close()
     });
@@ -211,11 +212,11 @@ fn a_run_goes_on_under_the_folder_of_the_items_before_it() {
 
 /// Keeps its jobs.
 #[derive(Default)]
-struct Asleep(Mutex<Vec<Box<dyn FnOnce() + Send>>>);
+struct Asleep(Mutex<Vec<Ticket>>);
 
 impl Spawner for Asleep {
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        self.0.lock().unwrap().push(job);
+    fn spawn(&self, ticket: Ticket) {
+        self.0.lock().unwrap().push(ticket);
     }
 
     fn run_other_work(&self) -> bool {

@@ -15,8 +15,8 @@ use sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering, Thread, UnsafeCell};
 
 /// Where helpers come from. Injectable, so that the protocol can be proved without a pool.
 pub(crate) trait Spawner: Sync {
-    /// Runs `job` on some other thread, at any later time or never.
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>);
+    /// Redeems `ticket` on some other thread, at any later time or never.
+    fn spawn(&self, ticket: Ticket);
 
     /// Runs other pending work on this thread if there is any; false when there was none.
     fn run_other_work(&self) -> bool;
@@ -185,8 +185,7 @@ impl Desk {
     /// Spawns a helper. For the owner while the gate is open, and for helpers inside.
     pub(crate) fn summon_one(desk: &Arc<Self>, spawner: &dyn Spawner) {
         desk.pending.fetch_add(1, Ordering::SeqCst);
-        let ticket = Ticket(Arc::clone(desk));
-        spawner.spawn(Box::new(move || ticket.redeem()));
+        spawner.spawn(Ticket(Arc::clone(desk)));
     }
 
     /// A helper's work, once it has started.
@@ -255,10 +254,11 @@ impl Desk {
 
 /// A helper that was spawned and has not started: counted in `pending` until it starts, or until the
 /// pool drops it unstarted.
-struct Ticket(Arc<Desk>);
+pub(crate) struct Ticket(Arc<Desk>);
 
 impl Ticket {
-    fn redeem(self) {
+    /// Starts the helper.
+    pub(crate) fn redeem(self) {
         let desk = Arc::clone(&self.0);
         drop(self);
         desk.serve();

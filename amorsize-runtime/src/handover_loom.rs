@@ -8,7 +8,7 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread::{self, JoinHandle};
 
-use super::{Desk, Spawner};
+use super::{Desk, Spawner, Ticket};
 
 /// A loom thread for every helper; all are joined before a model ends, so that the late ones run too.
 #[derive(Default)]
@@ -22,8 +22,8 @@ impl Threads {
 }
 
 impl Spawner for Threads {
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        self.0.lock().unwrap().push(thread::spawn(job));
+    fn spawn(&self, ticket: Ticket) {
+        self.0.lock().unwrap().push(thread::spawn(|| ticket.redeem()));
     }
 
     fn run_other_work(&self) -> bool {

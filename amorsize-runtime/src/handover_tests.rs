@@ -11,8 +11,8 @@ use super::*;
 struct Threads;
 
 impl Spawner for Threads {
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        thread::spawn(job);
+    fn spawn(&self, ticket: Ticket) {
+        thread::spawn(|| ticket.redeem());
     }
 
     fn run_other_work(&self) -> bool {
@@ -22,7 +22,7 @@ impl Spawner for Threads {
 
 /// A pool that keeps its jobs until it is told to run them, like one that is busy with other work.
 #[derive(Default)]
-struct Busy(std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>);
+struct Busy(std::sync::Mutex<Vec<Ticket>>);
 
 impl Busy {
     fn len(&self) -> usize {
@@ -30,14 +30,14 @@ impl Busy {
     }
 
     fn run_all(&self) {
-        let jobs = std::mem::take(&mut *self.0.lock().expect("no panic under the lock"));
-        jobs.into_iter().for_each(|job| job());
+        let tickets = std::mem::take(&mut *self.0.lock().expect("no panic under the lock"));
+        tickets.into_iter().for_each(Ticket::redeem);
     }
 }
 
 impl Spawner for Busy {
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        self.0.lock().expect("no panic under the lock").push(job);
+    fn spawn(&self, ticket: Ticket) {
+        self.0.lock().expect("no panic under the lock").push(ticket);
     }
 
     fn run_other_work(&self) -> bool {
@@ -121,7 +121,7 @@ fn a_helper_of_an_earlier_call_serves_a_later_one() {
 fn a_pool_that_drops_its_jobs_is_asked_again() {
     struct Forgetful(AtomicUsize);
     impl Spawner for Forgetful {
-        fn spawn(&self, _: Box<dyn FnOnce() + Send>) {
+        fn spawn(&self, _: Ticket) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
         fn run_other_work(&self) -> bool {

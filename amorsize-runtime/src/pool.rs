@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 use amorsize_profile::MachineFacts;
 
 use crate::clock::Instant;
-use crate::handover::Spawner;
+use crate::handover::{Spawner, Ticket};
 use crate::machine;
 use crate::model::{Bound, Limits};
 
@@ -19,16 +19,16 @@ pub(crate) enum Pool {
 }
 
 impl Spawner for Pool {
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
+    fn spawn(&self, ticket: Ticket) {
         let pool_of_its_own = match self {
             Pool::Rayon => None,
             Pool::Io => io_pool(),
         };
         match pool_of_its_own {
-            Some(pool) => pool.spawn(job),
-            None if is_there() => rayon::spawn(job),
+            Some(pool) => pool.spawn(|| ticket.redeem()),
+            None if is_there() => rayon::spawn(|| ticket.redeem()),
             // A helper that never comes: the caller does the work.
-            None => drop(job),
+            None => drop(ticket),
         }
     }
 

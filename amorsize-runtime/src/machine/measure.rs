@@ -8,7 +8,7 @@ use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
 use crate::clock::{self, Instant};
 use crate::crew::{self, Division};
-use crate::handover::{self, Desk, Spawner};
+use crate::handover::{self, Desk, Spawner, Ticket};
 use crate::machine::ASSUMED;
 use crate::pieces::AtOnce;
 use crate::pool::{self, Pool};
@@ -208,8 +208,8 @@ fn median(mut samples: Vec<f64>) -> f64 {
 struct NoHelpers;
 
 impl Spawner for NoHelpers {
-    fn spawn(&self, job: Box<dyn FnOnce() + Send>) {
-        drop(job);
+    fn spawn(&self, ticket: Ticket) {
+        drop(ticket);
     }
 
     fn run_other_work(&self) -> bool {
