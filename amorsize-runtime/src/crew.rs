@@ -51,11 +51,21 @@ pub(crate) struct Division {
     pub(crate) chunk: usize,
     /// The chunk is a length that these allow.
     pub(crate) lengths: Lengths,
+    /// A folder that was led through so many items is closed, and the next chunk has a new one. What a folder collects
+    /// grows with it, and an allocator gives large blocks back to the system, from which the next call has to get
+    /// them anew, page by page.
+    pub(crate) folder_items: usize,
     /// Helpers stay to the end, as more may be offered while others wait in their items.
     pub(crate) patient: bool,
 }
 
 impl Division {
+    /// Into chunks of so many items, whatever the user asks for.
+    pub(crate) fn of(workers: usize, chunk: usize) -> Self {
+        let folder_items = usize::MAX;
+        Division { workers, chunk, lengths: Lengths::ANY, folder_items, patient: false }
+    }
+
     /// Where a run is cut in two; `None` if it is not.
     fn middle<P: Pieces, C: Consumer<P::Item>>(self, run: &Run<P, C>) -> Option<usize> {
         middle(run.len, self.chunk, self.lengths.min).filter(|_| !run.consumer.full())
@@ -67,7 +77,8 @@ impl Division {
 pub(crate) struct Shift {
     /// Time that workers were there and had something to do.
     pub(crate) busy_ns: u64,
-    /// Time in reductions: in those of the uppermost levels where there is one for each piece.
+    /// Time in reductions, and in making the folders whose results were reduced: in those of the uppermost levels where
+    /// there is one for each piece.
     pub(crate) reducing_ns: u64,
     /// How many reductions that were.
     pub(crate) reductions: u64,
@@ -82,7 +93,7 @@ impl Shift {
         }
     }
 
-    /// What a reduction took on average.
+    /// What a reduction took on average, with the folder that it needed.
     pub(crate) fn reduce_ns(&self) -> Option<f64> {
         (self.reductions > 0).then(|| self.reducing_ns as f64 / self.reductions as f64)
     }
@@ -580,7 +591,7 @@ where
             };
         }
         board.divides_no_more(seat);
-        let left = left.and_then(|left| catch_unwind(AssertUnwindSafe(|| left.close())));
+        let left = left.and_then(|left| catch_unwind(AssertUnwindSafe(|| self.close(left, seat))));
         if left.is_err() {
             board.abandon();
         }
@@ -600,7 +611,11 @@ where
         seat: usize,
         level: usize,
     ) -> FoldedBy<P::Item, C> {
-        let (left, before) = left.resume();
+        let (left, before) = if left.open_items() < self.board.division.folder_items {
+            left.resume()
+        } else {
+            (Some(self.close(left, seat)), None)
+        };
         let right = self.fold(before, right, seat, level);
         match left {
             None => right,
@@ -608,6 +623,11 @@ where
                 self.reduce(reducer, left, right, seat, level)
             }),
         }
+    }
+
+    fn close(&self, folded: FoldedBy<P::Item, C>, seat: usize) -> R {
+        Seat::count(&self.board.seats[seat].reducing_ns, folded.opening_ns());
+        folded.close()
     }
 
     fn reduce(&self, reducer: impl Reducer<R>, left: R, right: R, seat: usize, level: usize) -> R {
@@ -636,7 +656,7 @@ where
         let half = self.half(owner, level);
         let run = half.take()?;
         let start_ns = pool::now_ns();
-        let fold = || self.fold(None, run, seat, from).close();
+        let fold = || self.close(self.fold(None, run, seat, from), seat);
         let result = catch_unwind(AssertUnwindSafe(fold));
         if result.is_err() {
             self.board.abandon();

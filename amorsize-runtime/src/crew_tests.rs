@@ -126,9 +126,12 @@ fn results_are_complete_and_in_order_for_every_division() {
                 for max in [1, 3, usize::MAX] {
                     for open_ended in [false, max == usize::MAX] {
                         let lengths = Lengths { min: 1, max, open_ended };
-                        let division = Division { workers, chunk, lengths, patient: false };
-                        let words = collect(n, division, None);
-                        assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
+                        for folder_items in [3, usize::MAX] {
+                            let division = Division::of(workers, chunk);
+                            let division = Division { lengths, folder_items, ..division };
+                            let words = collect(n, division, None);
+                            assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
+                        }
                     }
                 }
             }
@@ -142,7 +145,7 @@ fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
     for bad in 0..n {
         for open_ended in [false, true] {
             let lengths = Lengths { open_ended, ..Lengths::ANY };
-            let division = Division { workers: 3, chunk: 2, lengths, patient: false };
+            let division = Division { lengths, ..Division::of(3, 2) };
             let outcome = catch_unwind(AssertUnwindSafe(|| collect(n, division, Some(bad))));
             assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&bad));
         }
@@ -152,7 +155,7 @@ fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
 #[test]
 fn a_crew_out_of_levels_goes_on_alone() {
     let n = if cfg!(miri) { 20 } else { 2_000 };
-    let division = Division { workers: 2, chunk: 1, lengths: Lengths::ANY, patient: false };
+    let division = Division::of(2, 1);
     let words = handover::at_desk(|desk| {
         let mut board = Board::new(2, n, division, desk, &Threads);
         board.levels = 2;
@@ -192,9 +195,21 @@ fn a_worker_whom_nobody_helps_has_one_folder_unless_folders_end_with_their_piece
         let folders = AtomicUsize::new(0);
         let run = Run { producer: AtOnce(Items(0..20)), consumer: Folders(&folders), len: 20 };
         let lengths = Lengths { open_ended, ..Lengths::ANY };
-        let division = Division { workers: 2, chunk: 1, lengths, patient: false };
+        let division = Division { lengths, ..Division::of(2, 1) };
         let words = fold(None, run, division, &Nobody).0.close();
         assert_eq!(words.len(), 20);
+        assert_eq!(folders.into_inner(), expected);
+    }
+}
+
+#[test]
+fn a_folder_that_was_led_through_many_items_is_closed_before_the_next_chunk() {
+    for (folder_items, expected) in [(1, 20), (2, 10), (5, 4), (20, 1), (usize::MAX, 1)] {
+        let folders = AtomicUsize::new(0);
+        let run = Run { producer: AtOnce(Items(0..20)), consumer: Folders(&folders), len: 20 };
+        let division = Division { folder_items, ..Division::of(2, 1) };
+        let words = fold(None, run, division, &Nobody).0.close();
+        assert!(words.into_iter().eq((0..20).map(|item| item.to_string())));
         assert_eq!(folders.into_inner(), expected);
     }
 }
@@ -205,7 +220,7 @@ fn a_run_goes_on_under_the_folder_of_the_items_before_it() {
         |items| Run { producer: AtOnce(Items(items)), consumer: Words { bad: None }, len: 10 };
     let (_, before) = run(0..10).fold_onto(None, Lengths::ANY).resume();
     assert!(before.is_some());
-    let division = Division { workers: 3, chunk: 2, lengths: Lengths::ANY, patient: false };
+    let division = Division::of(3, 2);
     let words = fold(before, run(10..20), division, &Threads).0.close();
     assert!(words.into_iter().eq((0..20).map(|item| item.to_string())));
 }
@@ -227,7 +242,7 @@ impl Spawner for Asleep {
 /// Calls, on a thread with a desk of its own, until `pool` holds so many jobs.
 fn call_until(pool: &Asleep, workers: usize, jobs: usize) {
     let call = || {
-        let division = Division { workers, chunk: 1, lengths: Lengths::ANY, patient: false };
+        let division = Division::of(workers, 1);
         let run = Run { producer: AtOnce(Items(0..40)), consumer: Words { bad: None }, len: 40 };
         assert_eq!(fold(None, run, division, pool).0.close().len(), 40);
         pool.0.lock().unwrap().len()
@@ -248,7 +263,7 @@ fn as_many_helpers_are_summoned_as_are_missing() {
 fn of_helpers_who_do_not_come_only_one_is_summoned_again() {
     let pool = Asleep::default();
     call_until(&pool, 3, 3);
-    let division = Division { workers: 3, chunk: 1, lengths: Lengths::ANY, patient: false };
+    let division = Division::of(3, 1);
     handover::at_desk(|desk| {
         let board = Board::new(3, 40, division, desk, &pool);
         (0..3).for_each(|_| Desk::summon_one(desk, &pool));

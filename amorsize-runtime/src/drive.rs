@@ -30,6 +30,11 @@ const BLOCK_GROWTH: f64 = 2.0;
 /// The share of a serial run that its checkpoint may cost.
 const CHECKPOINT_SHARE: f64 = 0.01;
 
+/// Folders of one worker in one call at most, and the share of the items' time that their reductions may take. Past so
+/// many, what each collects is small enough.
+const FOLDERS_PER_WORKER: usize = 8;
+const REDUCTIONS_SHARE: f64 = 0.01;
+
 /// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
 /// decide anything.
 const WORTH_DECIDING_NS: f64 = 1_500.0;
@@ -348,11 +353,22 @@ impl Context {
     {
         let len = run.len;
         let io = self.target.options().io;
-        let division = Division { workers, chunk, lengths: self.lengths, patient: io };
+        let folder_items = self.folder_items(len, workers);
+        let lengths = self.lengths;
+        let division = Division { workers, chunk, lengths, folder_items, patient: io };
         let pool = if io { Pool::Io } else { Pool::Rayon };
         let (folded, shift) = crew::fold(before, run, division, &pool);
         self.learn(len, workers, &pool, shift);
         (folded, shift)
+    }
+
+    /// How many items one folder is led through: as many folders are made as their reductions take next to no time.
+    fn folder_items(self, len: usize, workers: usize) -> usize {
+        let Some(facts) = self.facts(len) else { return usize::MAX };
+        let Some(reduce_ns) = self.target.known_reduce_ns() else { return usize::MAX };
+        let affordable = (REDUCTIONS_SHARE * len as f64 * facts.item_ns / reduce_ns) as usize;
+        let folders = affordable.min(workers * FOLDERS_PER_WORKER);
+        if folders <= workers { usize::MAX } else { len.div_ceil(folders) }
     }
 
     fn learn(self, len: usize, workers: usize, pool: &Pool, shift: Shift) {

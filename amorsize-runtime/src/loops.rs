@@ -348,6 +348,13 @@ impl Loop {
         self.observed.reduce_ns().is_none() && self.profile().is_none()
     }
 
+    /// What a reduction costs, as last observed, else as profiled.
+    pub(crate) fn known_reduce_ns(&self) -> Option<f64> {
+        let profiled = || self.profile().map(|facts| facts.reduce_ns);
+        // A profile says zero where no reduction was measured.
+        self.observed.reduce_ns().or_else(profiled).filter(|reduce_ns| *reduce_ns > 0.0)
+    }
+
     /// Learns what one reduction cost.
     pub(crate) fn observe_reduction(&self, reduce_ns: f64) {
         self.observed.set_reduce_ns(reduce_ns);

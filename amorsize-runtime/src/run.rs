@@ -2,11 +2,13 @@
 //!
 //! A folder is made for the first piece of a run. Where its consumer does not count items, the folder goes
 //! on into the pieces that follow, as long as the same worker folds them: there is one folder, and one
-//! reduction, for each time that a worker takes something from another one, however small the pieces are.
+//! reduction, for each time that a worker takes something from another one, however small the pieces are. Where
+//! reductions are cheap a crew closes folders earlier, see `Division::folder_items`.
 
 use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer, UnindexedConsumer};
 
 use crate::pieces::{Pieces, fold_all};
+use crate::pool;
 
 /// A contiguous run of items with the consumer of just these items.
 pub(crate) struct Run<P, C> {
@@ -35,30 +37,30 @@ impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
         if !lengths.open_ended {
             return Folded::Closed(self.fold_within(lengths));
         }
-        Folded::Open(match open {
-            None => Open::new(self.fold_into(None)),
-            Some(full) if full.folder.full() => full,
-            Some(Open { before, folder }) => Open { before, folder: self.fold_into(Some(folder)) },
-        })
+        let Run { producer, consumer, len } = self;
+        let open = match open {
+            Some(full) if full.folder.full() => return Folded::Open(full),
+            Some(open) => open,
+            None => {
+                let start_ns = pool::now_ns();
+                let folder = consumer.into_folder();
+                Open { opening_ns: pool::now_ns() - start_ns, ..Open::new(folder) }
+            }
+        };
+        let (folder, items) = (producer.fold_piece(open.folder), open.items + len);
+        Folded::Open(Open { folder, items, ..open })
     }
 
     /// Folds the run on this thread with as many items under one folder as `lengths` allow.
     pub(crate) fn fold_within(self, lengths: Lengths) -> C::Result {
         // What is full is not cut any further: there may be more pieces than anyone can wait for.
         if lengths.allow(self.len) || self.consumer.full() {
-            return self.fold_into(None).complete();
+            return self.producer.fold_piece(self.consumer.into_folder()).complete();
         }
         let middle = self.len - self.len / 2;
         let (left, right, reducer) = self.split_at(middle);
         let left = left.fold_within(lengths);
         reducer.reduce(left, right.fold_within(lengths))
-    }
-
-    /// Leads a folder, or a new one, through the items.
-    #[inline]
-    fn fold_into(self, folder: Option<C::Folder>) -> C::Folder {
-        let folder = folder.unwrap_or_else(|| self.consumer.into_folder());
-        self.producer.fold_piece(folder)
     }
 }
 
@@ -86,6 +88,10 @@ pub(crate) enum Folded<F, R, D> {
 pub(crate) struct Open<F, R, D> {
     before: Option<(R, D)>,
     folder: F,
+    /// How many items it was led through.
+    items: usize,
+    /// What it took to make it.
+    opening_ns: u64,
 }
 
 /// What `C` makes of items `T`.
@@ -98,7 +104,7 @@ pub(crate) type OpenBy<T, C> =
 
 impl<F, R, D> Open<F, R, D> {
     pub(crate) fn new(folder: F) -> Self {
-        Open { before: None, folder }
+        Open { before: None, folder, items: 0, opening_ns: 0 }
     }
 
     /// What is open, as the error if it wants no more items.
@@ -122,16 +128,32 @@ impl<F, R, D> Folded<F, R, D> {
         }
     }
 
+    /// How many items the folder was led through that may go on.
+    pub(crate) fn open_items(&self) -> usize {
+        match self {
+            Folded::Closed(_) => 0,
+            Folded::Open(open) => open.items,
+        }
+    }
+
+    /// What it took to make the folder that may go on.
+    pub(crate) fn opening_ns(&self) -> u64 {
+        match self {
+            Folded::Closed(_) => 0,
+            Folded::Open(open) => open.opening_ns,
+        }
+    }
+
     /// Puts the result of the items before these in front.
     pub(crate) fn after(self, left: R, reducer: D, reduce: impl FnOnce(D, R, R) -> R) -> Self {
         match self {
             Folded::Closed(right) => Folded::Closed(reduce(reducer, left, right)),
-            Folded::Open(Open { before, folder }) => {
-                let before = match before {
+            Folded::Open(open) => {
+                let before = match open.before {
                     None => (left, reducer),
                     Some((right, next)) => (reduce(reducer, left, right), next),
                 };
-                Folded::Open(Open { before: Some(before), folder })
+                Folded::Open(Open { before: Some(before), ..open })
             }
         }
     }
@@ -143,9 +165,9 @@ impl<F, R, D> Folded<F, R, D> {
     {
         match self {
             Folded::Closed(result) => result,
-            Folded::Open(Open { before, folder }) => {
-                let right = folder.complete();
-                match before {
+            Folded::Open(open) => {
+                let right = open.folder.complete();
+                match open.before {
                     None => right,
                     Some((left, reducer)) => reducer.reduce(left, right),
                 }

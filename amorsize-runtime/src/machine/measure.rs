@@ -12,7 +12,7 @@ use crate::handover::{self, Desk, Spawner, Ticket};
 use crate::machine::ASSUMED;
 use crate::pieces::AtOnce;
 use crate::pool::{self, Pool};
-use crate::run::{Lengths, Run};
+use crate::run::Run;
 
 /// Starts of a helper right after one another.
 const HOT_ROUNDS: usize = 24;
@@ -175,7 +175,7 @@ fn claim() -> f64 {
     let time = |chunk| {
         let run = Run { producer: AtOnce(Nothing(PIECES)), consumer: Ignore, len: PIECES };
         let start = Instant::now();
-        let division = Division { workers: 2, chunk, lengths: Lengths::ANY, patient: false };
+        let division = Division::of(2, chunk);
         crew::fold(None, run, division, &NoHelpers);
         start.elapsed().as_nanos() as f64
     };

@@ -8,7 +8,8 @@ use crate::executor::Executor;
 use crate::workload::Workload;
 
 /// Breadth-first search, a loop over each frontier: the same loop has one vertex in one call and tens
-/// of thousands in another.
+/// of thousands in another. All executors run the same loop; a search that is never parallel would do without atomic
+/// levels.
 pub(crate) struct Bfs;
 
 /// The level of a vertex that was not reached yet.
@@ -45,16 +46,16 @@ impl Workload for Bfs {
 
     fn run(graph: &mut Graph, executor: Executor) -> Vec<usize> {
         let vertices = graph.offsets.len() - 1;
-        let mut levels: Vec<_> = (0..vertices).map(|_| AtomicU32::new(UNSEEN)).collect();
+        let levels: Vec<_> = (0..vertices).map(|_| AtomicU32::new(UNSEEN)).collect();
         let mut frontier: Vec<u32> = (0..vertices.min(1) as u32).collect();
-        frontier.iter().for_each(|&root| *levels[root as usize].get_mut() = 0);
+        frontier.iter().for_each(|&root| levels[root as usize].store(0, Relaxed));
         let mut sizes = Vec::new();
         while !frontier.is_empty() {
             sizes.push(frontier.len());
             let level = sizes.len() as u32;
             let claim = |vertex: &u32| graph.claim(*vertex, &levels, level);
             frontier = match executor {
-                Executor::Serial => graph.claim_alone(&frontier, &mut levels, level),
+                Executor::Serial => frontier.iter().flat_map(claim).collect(),
                 Executor::Rayon => frontier.par_iter().flat_map_iter(claim).collect(),
                 Executor::RayonMinLen(min) => {
                     frontier.par_iter().with_min_len(min).flat_map_iter(claim).collect()
@@ -87,20 +88,6 @@ impl Graph {
             seen.load(Relaxed) == UNSEEN
                 && seen.compare_exchange(UNSEEN, level, Relaxed, Relaxed).is_ok()
         })
-    }
-
-    /// All unseen neighbours of a frontier. Without other threads, nothing has to be atomic.
-    fn claim_alone(&self, frontier: &[u32], levels: &mut [AtomicU32], level: u32) -> Vec<u32> {
-        let neighbours = frontier.iter().flat_map(|&vertex| self.neighbours(vertex));
-        let mut next = Vec::new();
-        neighbours.for_each(|&neighbour| {
-            let seen = levels[neighbour as usize].get_mut();
-            if *seen == UNSEEN {
-                *seen = level;
-                next.push(neighbour);
-            }
-        });
-        next
     }
 }
 
