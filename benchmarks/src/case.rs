@@ -11,11 +11,12 @@ use crate::cli::Effort;
 use crate::cpu;
 use crate::estimate::{Estimate, median};
 use crate::executor::Executor;
-use crate::fit::{Facts, Sweep, fit};
 use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls};
 use crate::load::{self, Load};
 use crate::output;
 use crate::peer::{Peer, others, planned, profiled, unseen};
+use crate::recording::{Facts, Recorded};
+use crate::sweep::Sweep;
 use crate::workload::Workload;
 
 /// The fastest plans of the sweep that take part in the comparison: the sweep's own times favour the
@@ -55,8 +56,8 @@ pub(crate) struct Comparison {
     /// The executors that are neither rayon's nor ours.
     pub(crate) others: Vec<Other>,
     /// What the profile says, and the plan that follows.
-    #[serde(with = "Facts")]
-    pub(crate) facts: LoopFacts,
+    #[serde(serialize_with = "Facts::optional")]
+    pub(crate) facts: Option<LoopFacts>,
     pub(crate) plan: String,
     /// The least time of all peers and plans, and whose it is.
     pub(crate) best_ns: f64,
@@ -80,18 +81,18 @@ pub(crate) struct Other {
 }
 
 /// A workload at all its sizes that the filter lets pass, swept, with the one profile that a loop has for all of
-/// them.
+/// them, if it has one.
 pub(crate) struct Swept<W: Workload> {
     pub(crate) cases: Vec<Case<W>>,
     pub(crate) sweeps: Vec<Sweep>,
-    pub(crate) facts: LoopFacts,
+    pub(crate) facts: Option<LoopFacts>,
 }
 
 impl<W: Workload> Swept<W> {
     /// Sweeps each size for about `budget`; `None` where the filter leaves none.
     pub(crate) fn new(
         effort: &Effort,
-        machine: &MachineFacts,
+        recorded: &Recorded,
         budget: Duration,
     ) -> Result<Option<Self>, String> {
         let included = |n: &usize| effort.includes(&format!("{}/{n}", W::NAME));
@@ -102,7 +103,7 @@ impl<W: Workload> Swept<W> {
         output::status(&format!("{:>16}  {}", W::NAME, W::ORIGIN));
         let mut cases = sizes.into_iter().map(Case::<W>::prepare).collect::<Result<Vec<_>, _>>()?;
         let sweeps: Vec<_> = cases.iter_mut().map(|case| case.sweep(budget)).collect();
-        let facts = fit(&sweeps, machine);
+        let facts = recorded.facts(W::NAME);
         Ok(Some(Swept { cases, sweeps, facts }))
     }
 
@@ -111,11 +112,11 @@ impl<W: Workload> Swept<W> {
     pub(crate) fn predictable(
         &mut self,
     ) -> impl Iterator<Item = (&mut Case<W>, &Sweep, LoopFacts)> {
-        let facts = self.facts;
+        let facts = self.facts.filter(|_| W::IS_ONE_CALL);
         self.cases.iter_mut().zip(&self.sweeps).filter_map(move |(case, sweep)| {
             let item_ns = sweep.serial_ns() / case.n() as f64;
-            let is_long = sweep.serial_ns() >= PREDICTABLE_NS;
-            is_long.then_some((case, sweep, LoopFacts { item_ns, ..facts }))
+            let facts = facts.filter(|_| sweep.serial_ns() >= PREDICTABLE_NS)?;
+            Some((case, sweep, LoopFacts { item_ns, ..facts }))
         })
     }
 }
@@ -198,7 +199,7 @@ impl<W: Workload> Case<W> {
     pub(crate) fn compare(
         &mut self,
         sweep: &Sweep,
-        facts: LoopFacts,
+        facts: Option<LoopFacts>,
         machine: MachineFacts,
         budget: Duration,
     ) -> Comparison {
@@ -207,8 +208,8 @@ impl<W: Workload> Case<W> {
             Peer::Rayon,
             sweep.best_min_len().unwrap_or(Peer::Rayon),
             Peer::Unseen,
-            // A fork has no profile: what is known of it, it learned in earlier calls.
-            Peer::Profiled(if W::FORKS { unseen() } else { profiled(facts, machine) }),
+            // What is known of a loop that has no profile, it learned in earlier calls.
+            Peer::Profiled(facts.map_or_else(unseen, |facts| profiled(facts, machine))),
         ];
         let first_other = peers.len();
         peers.extend(others::<W>().map(Peer::Other));
@@ -242,7 +243,12 @@ impl<W: Workload> Case<W> {
                 .map(|peer| Other { name: peers[peer].setting(), time: time(peer) })
                 .collect(),
             facts,
-            plan: if W::FORKS { "forks".to_owned() } else { planned(self.n, &facts, &machine) },
+            plan: match facts {
+                Some(facts) if W::IS_ONE_CALL => planned(self.n, &facts, &machine),
+                Some(_) => "by call".to_owned(),
+                None if W::FORKS => "forks".to_owned(),
+                None => "none".to_owned(),
+            },
             best_ns,
             best: best.setting(),
             cpu_per_serial: cpu_ns.map(|cpu_ns| cpu_ns / medians[0]),

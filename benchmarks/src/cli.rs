@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use regex::Regex;
 
+#[cfg(feature = "record")]
+use crate::record;
 use crate::{
     blocking, build_cost, facts, nine_loops, output, pauses, portability, predict, report,
     respect_load, simulate, suite,
@@ -24,6 +26,10 @@ struct Arguments {
     /// Only what matches this regular expression, as in `axpy/1000` or `mandelbrot`
     #[arg(long, global = true, value_name = "RE")]
     filter: Option<Regex>,
+
+    /// Use the recordings in DIR instead of making new ones
+    #[arg(long, global = true, value_name = "DIR")]
+    records: Option<PathBuf>,
 
     /// Also write everything measured to FILE
     #[arg(long, global = true, value_name = "FILE")]
@@ -62,6 +68,9 @@ enum Command {
     Simulate,
     /// What a user's clean build pays for depending on Amorsize
     BuildCost,
+    /// Calls every workload, in a process that records to the folder AMORSIZE_RECORD
+    #[cfg(feature = "record")]
+    Record,
     /// Keeps a core busy until the input ends: the busy process of `pauses` and `respect-load`
     #[command(hide = true)]
     KeepBusy,
@@ -72,12 +81,21 @@ enum Command {
 pub(crate) struct Effort {
     pub(crate) quick: bool,
     filter: Option<Regex>,
+    /// A folder with recordings.
+    pub(crate) records: Option<PathBuf>,
 }
 
 impl Effort {
     /// Whether the filter lets `name` pass.
     pub(crate) fn includes(&self, name: &str) -> bool {
         self.filter.as_ref().is_none_or(|re| re.is_match(name))
+    }
+
+    /// The arguments that ask for as much.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let quick = self.quick.then(|| "--quick".to_owned());
+        let filter = self.filter.as_ref().map(|filter| format!("--filter={filter}"));
+        quick.into_iter().chain(filter).collect()
     }
 
     /// The first of two numbers when quick, the second otherwise.
@@ -88,7 +106,8 @@ impl Effort {
 
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let effort = Effort { quick: arguments.quick, filter: arguments.filter };
+    let Arguments { quick, filter, records, .. } = arguments;
+    let effort = Effort { quick, filter, records };
     let json = arguments.json.as_deref();
     match arguments.command {
         None => {
@@ -142,6 +161,8 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
             output::result(&results.to_string());
             output::json(json, &results)?;
         }
+        #[cfg(feature = "record")]
+        Some(Command::Record) => record::run(&effort)?,
         Some(Command::KeepBusy) => pauses::keep_busy(),
         Some(Command::BuildCost) => {
             let results = build_cost::run(&effort)?;

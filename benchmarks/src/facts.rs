@@ -3,15 +3,13 @@
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use amorsize::expansion::{LoopFacts, MachineFacts};
+use amorsize::expansion::LoopFacts;
 use serde::{Deserialize, Serialize};
 
-use crate::case::Swept;
 use crate::cli::Effort;
-use crate::fit::Facts;
 use crate::host::Host;
+use crate::recording::{Facts, Recorded};
 use crate::table::{Table, time};
 use crate::workload::Workload;
 use crate::workloads::{Visit, visit_all};
@@ -48,32 +46,25 @@ impl Results {
 }
 
 pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
-    let machine = Host::machine();
-    let mut fitting = Fitting { effort, machine, loops: Vec::new() };
-    visit_all(&mut fitting)?;
-    if fitting.loops.is_empty() {
-        return Err("the filter leaves no workload".to_owned());
+    let recorded = Recorded::of(effort)?;
+    let host = Host::of_class(recorded.class.clone(), recorded.machine());
+    let mut listing = Listing { recorded, loops: Vec::new() };
+    visit_all(&mut listing)?;
+    if listing.loops.is_empty() {
+        return Err("no workload was recorded".to_owned());
     }
-    Ok(Results { host: Host::new(machine), loops: fitting.loops })
+    Ok(Results { host, loops: listing.loops })
 }
 
-struct Fitting<'a> {
-    effort: &'a Effort,
-    machine: MachineFacts,
+struct Listing {
+    recorded: Recorded,
     loops: Vec<Entry>,
 }
 
-impl Visit for Fitting<'_> {
+impl Visit for Listing {
     fn visit<W: Workload>(&mut self) -> Result<(), String> {
-        // A fork has no facts.
-        if W::FORKS {
-            return Ok(());
-        }
-        let budget = Duration::from_millis(self.effort.pick(900, 3_000));
-        if let Some(swept) = Swept::<W>::new(self.effort, &self.machine, budget)? {
-            let entry = Entry { workload: W::NAME.to_owned(), facts: swept.facts };
-            self.loops.push(entry);
-        }
+        let entry = |facts| Entry { workload: W::NAME.to_owned(), facts };
+        self.loops.extend(self.recorded.facts(W::NAME).map(entry));
         Ok(())
     }
 }
@@ -98,6 +89,8 @@ impl fmt::Display for Results {
 
 #[cfg(test)]
 mod tests {
+    use amorsize::expansion::MachineFacts;
+
     use super::*;
 
     #[test]

@@ -34,8 +34,12 @@ struct Costs {
 impl Host {
     /// The machine with its measured costs.
     pub(crate) fn new(costs: MachineFacts) -> Self {
-        let (class, threads) = (machine_class().to_owned(), rayon::current_num_threads());
-        Host { class, threads, costs }
+        Host::of_class(machine_class().to_owned(), costs)
+    }
+
+    /// A machine of this class whose costs were measured there.
+    pub(crate) fn of_class(class: String, costs: MachineFacts) -> Self {
+        Host { class, threads: rayon::current_num_threads(), costs }
     }
 
     /// The costs of this machine.

@@ -11,14 +11,14 @@ use serde::Serialize;
 
 use crate::case::PATIENCE;
 use crate::cli::Effort;
-use crate::estimate::{Estimate, geometric_mean};
+use crate::estimate::{Estimate, geometric_mean, median};
 use crate::executor::Executor;
-use crate::fit::{Facts, Sweep, fit};
 use crate::host::Host;
 use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls};
 use crate::load::{self, Load};
 use crate::output;
 use crate::peer::{Peer, planned, profiled};
+use crate::recording::Facts;
 use crate::spin::{spin, steps_for, sum_of_spins};
 use crate::table::{Table, cores, count, ratio, time};
 
@@ -103,7 +103,7 @@ fn compare(
             black_box(sum(black_box(&seeds), black_box(steps), executor));
         })
     };
-    let serial_ns = region(&Peer::Serial, 5);
+    let serial_ns = median(&[(); 9].map(|()| region(&Peer::Serial, 5)));
     let calls = calls_per_region(serial_ns);
     let time = |peer: &Peer| match caller {
         Caller::OutsideThePool => region(peer, calls),
@@ -112,9 +112,8 @@ fn compare(
     load::wait_for_quiet(PATIENCE);
     let before = Load::now();
     let budget = Duration::from_millis(effort.pick(500, 3_000));
-    let sweep =
-        Sweep::run(items, rounds_within(budget, &[Peer::Serial; 11], serial_ns).min(25), time);
-    let facts = fit(std::slice::from_ref(&sweep), &machine);
+    // Items are equal and share nothing.
+    let facts = LoopFacts { item_ns: serial_ns / items as f64, ..LoopFacts::default() };
     let peers = [
         Peer::Serial,
         Peer::Rayon,

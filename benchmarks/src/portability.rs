@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use amorsize::expansion::{LoopFacts, MachineFacts};
+use amorsize::expansion::LoopFacts;
 use amorsize_runtime::machine_class;
 use amorsize_runtime::model::{self, Limits, Plan};
 use serde::Serialize;
@@ -17,6 +17,7 @@ use crate::facts;
 use crate::host::Host;
 use crate::output;
 use crate::peer::{HOT, Peer, plan_text, profiled_on, unseen};
+use crate::recording::Recorded;
 use crate::score::quantile;
 use crate::table::{Table, ratio, time};
 use crate::workload::Workload;
@@ -51,7 +52,6 @@ struct Ported {
 
 pub(crate) fn run(effort: &Effort, foreign: &Path) -> Result<Results, String> {
     let foreign = facts::Results::read(foreign)?;
-    let machine = Host::machine();
     if foreign.host.class == machine_class() {
         let class = &foreign.host.class;
         return Err(format!(
@@ -60,7 +60,9 @@ pub(crate) fn run(effort: &Effort, foreign: &Path) -> Result<Results, String> {
     }
     // Loops keep the name of their machine's class for as long as the process runs.
     let class: &'static str = foreign.host.class.clone().leak();
-    let mut porting = Porting { effort, machine, foreign: &foreign, class, cases: Vec::new() };
+    let recorded = Recorded::of(effort)?;
+    let machine = recorded.machine();
+    let mut porting = Porting { effort, recorded, foreign: &foreign, class, cases: Vec::new() };
     visit_all(&mut porting)?;
     let cases = porting.cases;
     if cases.is_empty() {
@@ -71,7 +73,7 @@ pub(crate) fn run(effort: &Effort, foreign: &Path) -> Result<Results, String> {
 
 struct Porting<'a> {
     effort: &'a Effort,
-    machine: MachineFacts,
+    recorded: Recorded,
     foreign: &'a facts::Results,
     class: &'static str,
     cases: Vec<Ported>,
@@ -88,7 +90,7 @@ impl Visit for Porting<'_> {
             return Ok(());
         };
         let budget = Duration::from_millis(self.effort.pick(900, 3_000));
-        let Some(mut swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
+        let Some(mut swept) = Swept::<W>::new(self.effort, &self.recorded, budget)? else {
             return Ok(());
         };
         for (case, _, native) in swept.predictable() {
@@ -108,7 +110,7 @@ impl Porting<'_> {
     ) -> Ported {
         let limits = Limits::cores(rayon::current_num_threads());
         let n = case.n();
-        let plan = model::decide(n, &native, &self.machine, &limits, HOT).plan;
+        let plan = model::decide(n, &native, &self.recorded.machine(), &limits, HOT).plan;
         let as_planned = match plan {
             Plan::Serial => Peer::Serial,
             Plan::Parallel { workers, chunk } => {
@@ -119,7 +121,7 @@ impl Porting<'_> {
         let as_ported = Peer::Profiled(profiled_on(self.class, foreign, costs));
         let peers = [Peer::Serial, as_planned, as_ported];
         let samples = case.samples(&peers, native.item_ns * n as f64, budget);
-        let scaled_ns = foreign.item_ns * self.machine.reference_ns / costs.reference_ns;
+        let scaled_ns = foreign.item_ns * self.recorded.machine().reference_ns / costs.reference_ns;
         Ported {
             workload: W::NAME,
             n,

@@ -3,17 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use amorsize::expansion::{LoopFacts, MachineFacts};
+use amorsize::expansion::LoopFacts;
 use amorsize_runtime::model::{self, Limits, Plan};
 use serde::Serialize;
 
 use crate::case::{Case, Swept};
 use crate::cli::Effort;
 use crate::estimate::median;
-use crate::fit::Sweep;
 use crate::host::Host;
 use crate::peer::{HOT, plan_text};
+use crate::recording::Recorded;
 use crate::score::{gate_right, quantile, right_percent};
+use crate::sweep::Sweep;
 use crate::table::{Table, time};
 use crate::workload::Workload;
 use crate::workloads::{Visit, visit_all};
@@ -52,8 +53,9 @@ impl Prediction {
 }
 
 pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
-    let machine = Host::machine();
-    let mut predicting = Predicting { effort, machine, predictions: Vec::new() };
+    let recorded = Recorded::of(effort)?;
+    let machine = recorded.machine();
+    let mut predicting = Predicting { effort, recorded, predictions: Vec::new() };
     visit_all(&mut predicting)?;
     if predicting.predictions.is_empty() {
         return Err("the filter leaves no workload".to_owned());
@@ -63,7 +65,7 @@ pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
 
 struct Predicting<'a> {
     effort: &'a Effort,
-    machine: MachineFacts,
+    recorded: Recorded,
     predictions: Vec<Prediction>,
 }
 
@@ -74,7 +76,7 @@ impl Visit for Predicting<'_> {
             return Ok(());
         }
         let budget = Duration::from_millis(self.effort.pick(900, 3_000));
-        let Some(mut swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
+        let Some(mut swept) = Swept::<W>::new(self.effort, &self.recorded, budget)? else {
             return Ok(());
         };
         for (case, sweep, facts) in swept.predictable() {
@@ -94,7 +96,7 @@ impl Predicting<'_> {
     ) -> Prediction {
         let n = case.n();
         let limits = Limits::cores(rayon::current_num_threads());
-        let decision = model::decide(n, &facts, &self.machine, &limits, HOT);
+        let decision = model::decide(n, &facts, &self.recorded.machine(), &limits, HOT);
         let [serial_ns, parallel_ns, measured_ns] = case.measure(sweep, decision.plan, budget);
         Prediction {
             workload: W::NAME,

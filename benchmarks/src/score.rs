@@ -105,7 +105,6 @@ impl fmt::Display for Score {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use amorsize::expansion::LoopFacts;
 
     fn exactly(ns: f64) -> Estimate {
         Estimate::of(&[ns])
@@ -122,7 +121,7 @@ mod tests {
             amorsize_unseen: exactly(unseen),
             amorsize: exactly(amorsize),
             others: Vec::new(),
-            facts: LoopFacts::default(),
+            facts: None,
             plan: String::new(),
             best_ns,
             best: String::new(),

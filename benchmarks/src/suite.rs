@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use amorsize::expansion::MachineFacts;
 use serde::Serialize;
 
 use crate::case::{Comparison, Swept};
@@ -13,6 +12,7 @@ use crate::fork_join::{ForkJoin, fork_join};
 use crate::host::Host;
 use crate::output;
 use crate::overhead::serial_overhead;
+use crate::recording::Recorded;
 use crate::score::Score;
 use crate::table::{Table, cores, ratio, time};
 use crate::workload::Workload;
@@ -30,8 +30,9 @@ pub(crate) struct Results {
 
 /// Measures what the filter lets pass.
 pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
-    let machine = Host::machine();
-    let mut comparing = Comparing { effort, machine, results: Vec::new() };
+    let recorded = Recorded::of(effort)?;
+    let machine = recorded.machine();
+    let mut comparing = Comparing { effort, recorded, results: Vec::new() };
     visit_all(&mut comparing)?;
     let cases = comparing.results;
     if cases.is_empty() {
@@ -57,19 +58,19 @@ impl Results {
 
 struct Comparing<'a> {
     effort: &'a Effort,
-    machine: MachineFacts,
+    recorded: Recorded,
     results: Vec<Comparison>,
 }
 
 impl Visit for Comparing<'_> {
     fn visit<W: Workload>(&mut self) -> Result<(), String> {
         let budget = Duration::from_millis(self.effort.pick(900, 5_000));
-        let Some(swept) = Swept::<W>::new(self.effort, &self.machine, budget)? else {
+        let Some(swept) = Swept::<W>::new(self.effort, &self.recorded, budget)? else {
             return Ok(());
         };
         let Swept { mut cases, sweeps, facts } = swept;
         for (case, sweep) in cases.iter_mut().zip(&sweeps) {
-            let comparison = case.compare(sweep, facts, self.machine, budget);
+            let comparison = case.compare(sweep, facts, self.recorded.machine(), budget);
             self.results.push(comparison);
         }
         Ok(())

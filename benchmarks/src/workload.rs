@@ -16,6 +16,9 @@ pub(crate) trait Workload {
     /// is no plan but a cut-off.
     const FORKS: bool = false;
 
+    /// Whether one call of the workload is one of its loop, which can be predicted.
+    const IS_ONE_CALL: bool = true;
+
     /// What is worked on. A workload that works in place changes it.
     type Input: Clone + PartialEq + Debug;
     /// What one call returns.

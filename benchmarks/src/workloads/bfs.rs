@@ -27,6 +27,7 @@ impl Workload for Bfs {
     const ORIGIN: &'static str =
         "breadth-first search in the Problem Based Benchmark Suite (Shun et al. 2012)";
     const SIZES: &'static [usize] = &[1_000, 100_000];
+    const IS_ONE_CALL: bool = false;
 
     type Input = Graph;
     /// The number of vertices on each level.

@@ -1,0 +1,56 @@
+//! Calls every workload while the process records. Part of recording builds alone.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use amorsize::Loop;
+use amorsize::expansion::Options;
+
+use crate::cli::Effort;
+use crate::executor::Executor;
+use crate::interleave::calls_per_region;
+use crate::output;
+use crate::workload::Workload;
+use crate::workloads::{Visit, visit_all};
+
+/// Calls in a row of one size, so that pool and caches are as warm as in what is compared.
+const ROW: Duration = Duration::from_millis(2);
+
+pub(crate) fn run(effort: &Effort) -> Result<(), String> {
+    if std::env::var_os("AMORSIZE_RECORD").is_none() {
+        return Err("set AMORSIZE_RECORD to a folder for the records".to_owned());
+    }
+    visit_all(&mut Recording { budget: Duration::from_millis(effort.pick(1_200, 5_000)), effort })
+}
+
+struct Recording<'a> {
+    effort: &'a Effort,
+    /// Of one workload.
+    budget: Duration,
+}
+
+impl Visit for Recording<'_> {
+    fn visit<W: Workload>(&mut self) -> Result<(), String> {
+        let included = |n: &&usize| self.effort.includes(&format!("{}/{n}", W::NAME));
+        let sizes: Vec<usize> = W::SIZES.iter().filter(included).copied().collect();
+        // What a fork knows, it learns in each process.
+        if W::FORKS || sizes.is_empty() {
+            return Ok(());
+        }
+        output::status(&format!("{:>16}  {} sizes", W::NAME, sizes.len()));
+        let target: &'static Loop = Box::leak(Box::new(Loop::new(W::NAME, Options::NONE, &[])));
+        let mut inputs: Vec<W::Input> = sizes.into_iter().map(W::prepare).collect();
+        let start = Instant::now();
+        while start.elapsed() < self.budget {
+            for input in &mut inputs {
+                let row = Instant::now();
+                let mut calls = 0;
+                while calls == 0 || (row.elapsed() < ROW && calls < calls_per_region(0.0)) {
+                    black_box(W::run(black_box(input), Executor::Amorsize(target)));
+                    calls += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+}
