@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::Effort;
 use crate::cpu;
-use crate::estimate::{Estimate, median};
+use crate::estimate::{Estimate, against_fastest, median};
 use crate::executor::Executor;
 use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls};
 use crate::load::{self, Load};
@@ -32,7 +32,8 @@ const PREDICTABLE_NS: f64 = 1_000.0;
 /// How long calls are made to see their processor time.
 const CPU_REGION: Duration = Duration::from_millis(30);
 
-/// Where the peer with a profile stands among those compared.
+/// Where the peers without and with a profile stand among those compared.
+const UNSEEN: usize = 3;
 const PROFILED: usize = 4;
 
 /// An input, ready to be worked on.
@@ -62,14 +63,17 @@ pub(crate) struct Comparison {
     /// The least time of all peers and plans, and whose it is.
     pub(crate) best_ns: f64,
     pub(crate) best: String,
+    /// Our time divided by that of the fastest, see [`against_fastest`]; profiled and never seen.
+    pub(crate) regret: f64,
+    pub(crate) unseen_regret: f64,
     /// Processor time of a profiled call divided by the time of a serial one.
     pub(crate) cpu_per_serial: Option<f64>,
     /// Cores that other processes used meanwhile.
     pub(crate) other_load: Option<f64>,
     /// Rayon's time divided by that of `amorsize`.
     pub(crate) vs_rayon: Estimate,
-    /// The least time of all that is not ours, the plain iterator and every `with_min_len` included,
-    /// divided by that of `amorsize`.
+    /// The time of the fastest that is not ours, the plain iterator and the best `with_min_len` included,
+    /// divided by that of `amorsize`; see [`against_fastest`].
     pub(crate) vs_best_peer: f64,
 }
 
@@ -223,8 +227,8 @@ impl<W: Workload> Case<W> {
         let other_load = load::others_since(before);
         let time = |peer: usize| Estimate::of(&samples[peer]);
         let medians: Vec<f64> = samples.iter().map(|samples| median(samples)).collect();
-        let theirs = (0..3).chain(first_other..after_others).map(|peer| medians[peer]);
-        let best_peer_ns = theirs.fold(f64::INFINITY, f64::min);
+        let all: Vec<&[f64]> = samples.iter().map(Vec::as_slice).collect();
+        let theirs: Vec<&[f64]> = [&all[..3], &all[first_other..after_others]].concat();
         let (best, best_ns) = peers
             .iter()
             .zip(medians.iter().copied())
@@ -237,7 +241,7 @@ impl<W: Workload> Case<W> {
             rayon: time(1),
             rayon_min_len: time(2),
             min_len: peers[2].setting(),
-            amorsize_unseen: time(3),
+            amorsize_unseen: time(UNSEEN),
             amorsize: time(PROFILED),
             others: (first_other..after_others)
                 .map(|peer| Other { name: peers[peer].setting(), time: time(peer) })
@@ -251,10 +255,12 @@ impl<W: Workload> Case<W> {
             },
             best_ns,
             best: best.setting(),
+            regret: against_fastest(all[PROFILED], &all),
+            unseen_regret: against_fastest(all[UNSEEN], &all),
             cpu_per_serial: cpu_ns.map(|cpu_ns| cpu_ns / medians[0]),
             other_load,
             vs_rayon: Estimate::of_ratio(&samples[1], &samples[PROFILED]),
-            vs_best_peer: best_peer_ns / medians[PROFILED],
+            vs_best_peer: 1.0 / against_fastest(all[PROFILED], &theirs),
         }
     }
 }

@@ -55,6 +55,19 @@ pub(crate) fn median(samples: &[f64]) -> f64 {
     }
 }
 
+/// The median of `ours` divided by that of the fastest of `peers`, all measured in the same rounds. One half of the
+/// rounds chooses the fastest and the other one compares, the geometric mean of both ways: of many who are alike, the one
+/// that is fastest in some rounds was lucky in them.
+pub(crate) fn against_fastest(ours: &[f64], peers: &[&[f64]]) -> f64 {
+    let half = |samples: &[f64], first: usize| {
+        median(&samples.iter().copied().skip(first).step_by(2).collect::<Vec<f64>>())
+    };
+    geometric_mean([0, 1].into_iter().filter_map(|first| {
+        let fastest = peers.iter().min_by(|a, b| half(a, first).total_cmp(&half(b, first)))?;
+        Some(half(ours, 1 - first) / half(fastest, 1 - first))
+    }))
+}
+
 /// The geometric mean; NaN without values.
 pub(crate) fn geometric_mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let (mut sum, mut count) = (0.0, 0_u32);
@@ -103,6 +116,30 @@ mod tests {
         assert_eq!(Estimate::of(&[5.0; 9]).uncertainty(), 0.0);
         let ratio = Estimate::of_ratio(&[6.0; 9], &[2.0; 9]);
         assert_eq!((ratio.low, ratio.median, ratio.high), (3.0, 3.0, 3.0));
+    }
+
+    #[test]
+    fn luck_makes_nobody_the_fastest() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut alike = || (0..21).map(|_| 10.0 + random.f64()).collect::<Vec<f64>>();
+        let (mut halved, mut whole) = (Vec::new(), Vec::new());
+        for _ in 0..200 {
+            let peers: Vec<Vec<f64>> = std::iter::repeat_with(&mut alike).take(12).collect();
+            let peers: Vec<&[f64]> = peers.iter().map(Vec::as_slice).collect();
+            let medians = peers.iter().map(|samples| median(samples));
+            whole.push(median(peers[0]) / medians.fold(f64::INFINITY, f64::min));
+            halved.push(against_fastest(peers[0], &peers));
+        }
+        let (halved, whole) = (geometric_mean(halved), geometric_mean(whole));
+        assert!((halved - 1.0).abs() < 0.002 && whole > 1.01, "{halved} {whole}");
+    }
+
+    #[test]
+    fn who_takes_twice_as_long_as_the_fastest_does_so_in_both_halves() {
+        let (fast, slow) = ([1.0, 1.1, 0.9, 1.0], [2.0, 2.2, 1.8, 2.0]);
+        assert_eq!(against_fastest(&slow, &[&fast, &slow]), 2.0);
+        assert_eq!(against_fastest(&fast, &[&fast, &slow]), 1.0);
+        assert!(against_fastest(&fast, &[]).is_nan());
     }
 
     #[test]

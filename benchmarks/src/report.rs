@@ -50,7 +50,7 @@ const HOW_TO_READ: &str = "Made by `cargo run --release -p benchmarks -- --markd
 
 /// The cases that are notably slower than the best of all peers and plans, worst first.
 fn losses(cases: &[Comparison]) -> String {
-    let regret = |case: &Comparison| case.amorsize.median / case.best_ns;
+    let regret = |case: &Comparison| case.regret;
     let mut lost: Vec<&Comparison> = cases.iter().filter(|case| regret(case) > NOTABLE).collect();
     lost.sort_by(|a, b| regret(b).total_cmp(&regret(a)));
     if lost.is_empty() {

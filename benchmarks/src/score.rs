@@ -37,8 +37,8 @@ impl Score {
     ) -> Self {
         let cases = || cases.iter().filter(|case| case.serial.median >= SHORTEST_NS);
         let vs_rayon = || cases().map(|case| case.vs_rayon.median);
-        let regret = || cases().map(|case| case.amorsize.median / case.best_ns);
-        let unseen = cases().map(|case| case.amorsize_unseen.median / case.best_ns);
+        let regret = || cases().map(|case| case.regret);
+        let unseen = cases().map(|case| case.unseen_regret);
         let vs_serial = cases().map(|case| case.amorsize.median / case.serial.median);
         Score {
             vs_rayon_geomean: geometric_mean(vs_rayon()),
@@ -125,6 +125,8 @@ mod tests {
             plan: String::new(),
             best_ns,
             best: String::new(),
+            regret: amorsize / best_ns,
+            unseen_regret: unseen / best_ns,
             cpu_per_serial: Some(amorsize / serial),
             other_load: None,
             vs_rayon: exactly(rayon / amorsize),

@@ -103,7 +103,7 @@ impl fmt::Display for Results {
                 time(case.amorsize.median),
                 case.plan.clone(),
                 case.best.clone(),
-                format!("{:.2}", case.amorsize.median / case.best_ns),
+                format!("{:.2}", case.regret),
                 ratio(&case.vs_rayon),
                 format!("{:.2}", case.vs_best_peer),
                 cores(case.other_load),
