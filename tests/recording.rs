@@ -140,3 +140,26 @@ fn under_every_setting_only_so_many_items_run_at_a_time_as_fit_into_the_memory()
     };
     assert!(text.contains("rayon") && text.contains("serial"), "{text}");
 }
+
+#[amorsize::tune]
+fn inner_sum(row: &[u64]) -> u64 {
+    row.par_iter().map(|x| x * x).sum()
+}
+
+#[amorsize::tune]
+fn outer_sums(rows: &[Vec<u64>]) -> Vec<u64> {
+    rows.par_iter().map(|row| inner_sum(row)).collect()
+}
+
+#[test]
+fn a_loop_and_those_within_its_items_are_measured_in_turns() {
+    let Some(text) = recorded("a_loop_and_those_within_its_items_are_measured_in_turns") else {
+        let rows = vec![vec![3; 100]; 4];
+        return (0..9).for_each(|_| assert_eq!(outer_sums(&rows), [900; 4]));
+    };
+    let names: Vec<&str> = text.lines().filter_map(|line| line.rsplit('\t').next()).collect();
+    let (outer, inner) = ("recording::outer_sums", "recording::inner_sum");
+    // Five calls of the outer loop are measured, the first one before anything is known of the inner one.
+    let expected = [[outer].as_slice(), &[inner; 4]].concat().repeat(5);
+    assert_eq!(names, expected[..21], "{text}");
+}

@@ -236,7 +236,7 @@ impl Context {
 
     /// The same, with the workers that other loops leave: an outer loop that fills the machine has its inner
     /// ones run where they are called.
-    fn beside_others(self) -> Self {
+    pub(crate) fn beside_others(self) -> Self {
         if self.target.options().io {
             return self;
         }

@@ -9,6 +9,7 @@ mod coarse;
 mod experiment;
 mod memory;
 mod meter;
+mod nesting;
 mod resident;
 mod serial;
 
@@ -32,6 +33,7 @@ use crate::pool;
 use crate::run::{Run, fold_at_once};
 use coarse::Coarse;
 use experiment::{Assignment, Experiment};
+use nesting::{Inner, Measured, Turns};
 use resident::{Asked, Peaks, Resident};
 use serial::Blocks;
 
@@ -94,6 +96,8 @@ pub(crate) struct Recorder {
     file: Mutex<File>,
     /// By loop.
     experiments: Mutex<HashMap<Key, Experiment>>,
+    /// Whose turn their calls are.
+    turns: Mutex<HashMap<Key, Turns>>,
     /// Loops that were noted already.
     untuned: Mutex<HashSet<&'static str>>,
     /// Samples so far of kernels that no loop here calls.
@@ -137,6 +141,7 @@ impl Recorder {
             mode,
             file: Mutex::new(file),
             experiments: Mutex::new(HashMap::new()),
+            turns: Mutex::new(HashMap::new()),
             untuned: Mutex::new(HashSet::new()),
             samples: Mutex::new(HashMap::new()),
             task_bytes: Mutex::new(HashMap::new()),
@@ -195,8 +200,37 @@ impl Recorder {
             return self.run_for_memory(asked, context, run);
         }
         self.end_sampling(name);
+        if let Some(inner) = nesting::within_item() {
+            return run_within_item(context, run, inner);
+        }
         let key = (name, item_type, items.ilog2(), cost.log2() as i32);
+        if self.with_turns(key, Turns::next_is_theirs) {
+            return context.run_serial(None, run).close();
+        }
         let assignment = self.with_experiment(key, items, Experiment::next);
+        let measured = Measured::start(match assignment {
+            Assignment::First | Assignment::SerialBlocks { .. } => Inner::Serial,
+            Assignment::Run(setting) | Assignment::Settled(setting) => Inner::of(setting),
+        });
+        let result = self.run_assigned(assignment, key, context, run);
+        self.with_turns(key, |turns| turns.note(measured.has_inner_loops()));
+        result
+    }
+
+    /// Runs one call under its assignment and writes what it took.
+    fn run_assigned<P, C>(
+        &self,
+        assignment: Assignment,
+        key: Key,
+        context: Context,
+        run: Run<P, C>,
+    ) -> C::Result
+    where
+        P: Pieces,
+        C: Consumer<P::Item>,
+    {
+        let Context { target, cost, .. } = context;
+        let (name, item_type, items) = (target.name(), target.item_type(), run.len as u64);
         let hot = pool::hot_helpers(&machine::facts());
         let write = |items, hot: usize, setting, wall_ns, seen: Seen| {
             self.append(&Record::Call(Call {
@@ -341,17 +375,7 @@ impl Recorder {
                 let (folded, shift) = context.run_parallel(None, run, workers, chunk);
                 return (folded.close(), shift.reduce_ns());
             }
-            Setting::Tuned { .. } => {
-                let (planned, len) = (context.target.planned(), run.len);
-                let units = context.units(len);
-                if planned.is_untimed(units) {
-                    fold_at_once(run.producer, run.consumer)
-                } else if planned.is_certain(units) {
-                    run_timed(context.target, run, context.lengths, units)
-                } else {
-                    context.go(run, context.planned_way(len))
-                }
-            }
+            Setting::Tuned { .. } => run_planned(context, run),
         };
         (result, None)
     }
@@ -385,6 +409,11 @@ impl Recorder {
         }
     }
 
+    fn with_turns<R>(&self, key: Key, f: impl FnOnce(&mut Turns) -> R) -> R {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        f(turns.entry(key).or_default())
+    }
+
     fn with_experiment<R>(&self, key: Key, items: u64, f: impl FnOnce(&mut Experiment) -> R) -> R {
         let mut experiments = self.experiments.lock().unwrap_or_else(PoisonError::into_inner);
         let number = experiments.len() as u64;
@@ -404,6 +433,36 @@ impl Recorder {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         // A full disk loses observations; the program under measurement goes on.
         let _ = file.write_all(line.as_bytes());
+    }
+}
+
+/// Runs as a process that does not record would.
+fn run_planned<P, C>(context: Context, run: Run<P, C>) -> C::Result
+where
+    P: Pieces,
+    C: Consumer<P::Item>,
+{
+    let (planned, len) = (context.target.planned(), run.len);
+    let units = context.units(len);
+    if planned.is_untimed(units) {
+        fold_at_once(run.producer, run.consumer)
+    } else if planned.is_certain(units) {
+        run_timed(context.target, run, context.lengths, units)
+    } else {
+        context.go(run, context.beside_others().planned_way(len))
+    }
+}
+
+/// Runs a call that is part of an item of one that is measured.
+fn run_within_item<P, C>(context: Context, run: Run<P, C>, inner: Inner) -> C::Result
+where
+    P: Pieces,
+    C: Consumer<P::Item>,
+{
+    match inner {
+        Inner::Serial => context.run_serial(None, run).close(),
+        Inner::Rayon => run_as_rayon(run),
+        Inner::Planned => run_planned(context, run),
     }
 }
 
