@@ -175,8 +175,8 @@ impl<W: Workload> Case<W> {
         self.n
     }
 
-    /// The times of a serial call, of the best parallel plan of the sweep, and of `plan`.
-    pub(crate) fn measure(&mut self, sweep: &Sweep, plan: Plan, budget: Duration) -> [f64; 3] {
+    /// The times of serial calls, of the best parallel plan of the sweep, and of `plan`, in the same rounds.
+    pub(crate) fn measure(&mut self, sweep: &Sweep, plan: Plan, budget: Duration) -> [Vec<f64>; 3] {
         let target = unseen();
         let measured = match plan {
             Plan::Serial => Peer::Serial,
@@ -184,7 +184,7 @@ impl<W: Workload> Case<W> {
         };
         let best = sweep.best_plans(1).next().unwrap_or(Peer::Serial);
         let samples = self.samples(&[Peer::Serial, best, measured], sweep.serial_ns(), budget);
-        [0, 1, 2].map(|peer| median(&samples[peer]))
+        samples.try_into().expect("there are three peers")
     }
 
     /// The times of these peers in interleaved rounds, where a serial call takes `serial_ns`.

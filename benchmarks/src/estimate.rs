@@ -59,13 +59,16 @@ pub(crate) fn median(samples: &[f64]) -> f64 {
 /// rounds chooses the fastest and the other one compares, the geometric mean of both ways: of many who are alike, the one
 /// that is fastest in some rounds was lucky in them.
 pub(crate) fn against_fastest(ours: &[f64], peers: &[&[f64]]) -> f64 {
-    let half = |samples: &[f64], first: usize| {
-        median(&samples.iter().copied().skip(first).step_by(2).collect::<Vec<f64>>())
-    };
-    geometric_mean([0, 1].into_iter().filter_map(|first| {
-        let fastest = peers.iter().min_by(|a, b| half(a, first).total_cmp(&half(b, first)))?;
-        Some(half(ours, 1 - first) / half(fastest, 1 - first))
+    geometric_mean([0, 1].into_iter().filter_map(|half| {
+        let median = |samples, half| median_of_half(samples, half);
+        let fastest = peers.iter().min_by(|a, b| median(a, half).total_cmp(&median(b, half)))?;
+        Some(median(ours, 1 - half) / median(fastest, 1 - half))
     }))
+}
+
+/// The median of every second sample, from the first or from the second one on.
+pub(crate) fn median_of_half(samples: &[f64], half: usize) -> f64 {
+    median(&samples.iter().copied().skip(half).step_by(2).collect::<Vec<f64>>())
 }
 
 /// The geometric mean; NaN without values.
