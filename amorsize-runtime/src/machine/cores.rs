@@ -134,8 +134,12 @@ pub(super) fn whole(quota: f64) -> usize {
 /// The logical processors that this process may run on, and the physical cores among them.
 fn processors(host: &Host<'_>) -> (Option<Fact<usize>>, Option<Fact<usize>>) {
     let Some(cpus) = mask(host) else {
-        let counted = host.parallelism();
-        return (counted.map(|count| Fact::new(count.max(1), "the standard library")), None);
+        let counted = (host.calls().parallelism)().map(|count| count.max(1));
+        // Calls tell the cores of the whole machine, which need not all be allowed.
+        let most = counted.unwrap_or(usize::MAX);
+        let physical = (host.calls().physical_cores)()
+            .map(|cores| Fact::new(cores.value.clamp(1, most), cores.source));
+        return (counted.map(|count| Fact::new(count, "the standard library")), physical);
     };
     let physical = physical_cores(host, &cpus);
     (Some(Fact::new(cpus.len(), "/proc/self/status Cpus_allowed_list")), physical)
@@ -156,7 +160,7 @@ pub(super) fn mask(host: &Host<'_>) -> Option<BTreeSet<u32>> {
     let present: BTreeSet<u32> = online.unwrap_or_default().intersection(&mask).copied().collect();
     if present.is_empty() {
         // Nothing tells which of them are there, but maybe how many.
-        let count = host.parallelism().unwrap_or(mask.len());
+        let count = (host.calls().parallelism)().unwrap_or(mask.len());
         return Some(mask.into_iter().take(count).collect());
     }
     Some(present)

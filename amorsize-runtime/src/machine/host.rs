@@ -1,8 +1,11 @@
-//! Where facts about the machine are read from: the files below a root, and variables. Nothing is written, and
-//! what cannot be read is not known.
+//! Where facts about the machine are read from: the files below a root, variables, and calls where there are no
+//! such files. Nothing is written, and what cannot be read is not known.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::fact::Fact;
 
 /// Whether anything was read about the machine.
 static READ: AtomicBool = AtomicBool::new(false);
@@ -13,11 +16,44 @@ pub fn was_read() -> bool {
     READ.load(Ordering::Relaxed)
 }
 
-/// A system as its files and the variables of this process show it.
+/// What a system tells when it is asked, for systems that have no files which tell it.
+#[derive(Clone, Copy)]
+pub(crate) struct Calls {
+    /// The threads that can run at once as the standard library sees it.
+    pub(crate) parallelism: fn() -> Option<usize>,
+    pub(crate) physical_cores: fn() -> Option<Fact<usize>>,
+    pub(crate) installed_bytes: fn() -> Option<Fact<u64>>,
+    pub(crate) available_bytes: fn() -> Option<Fact<u64>>,
+    /// Threads that ran or were ready to, on the average of the last minute.
+    pub(crate) load_average: fn() -> Option<Fact<f64>>,
+    /// The processor time that this process has taken.
+    pub(crate) own_cpu_time: fn() -> Option<Duration>,
+}
+
+impl Calls {
+    /// Nothing is told.
+    #[cfg(any(test, target_os = "linux", target_os = "android", target_family = "wasm"))]
+    pub(crate) const NONE: Calls = Calls {
+        parallelism: || None,
+        physical_cores: || None,
+        installed_bytes: || None,
+        available_bytes: || None,
+        load_average: || None,
+        own_cpu_time: || None,
+    };
+
+    /// What is asked of the system that this process runs on, beside its parallelism.
+    #[cfg(any(target_os = "linux", target_os = "android", target_family = "wasm"))]
+    const THIS: Calls = Calls::NONE;
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_family = "wasm")))]
+    const THIS: Calls = super::elsewhere::CALLS;
+}
+
+/// A system as its files, the variables of this process and its calls show it.
 pub(crate) struct Host<'v> {
     root: &'v Path,
     variable: &'v dyn Fn(&str) -> Option<String>,
-    parallelism: fn() -> Option<usize>,
+    calls: Calls,
 }
 
 impl Host<'static> {
@@ -26,7 +62,10 @@ impl Host<'static> {
         Host {
             root: Path::new("/"),
             variable: &|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()),
-            parallelism: || std::thread::available_parallelism().ok().map(usize::from),
+            calls: Calls {
+                parallelism: || std::thread::available_parallelism().ok().map(usize::from),
+                ..Calls::THIS
+            },
         }
     }
 }
@@ -71,10 +110,10 @@ impl Host<'_> {
         self.variable(name)?.trim().parse().ok().filter(|&count| count > 0)
     }
 
-    /// The threads that can run at once as the standard library sees it, for systems that have no such
-    /// files.
-    pub(crate) fn parallelism(&self) -> Option<usize> {
-        (self.parallelism)()
+    /// What can be asked of the system where it has no such files.
+    pub(crate) fn calls(&self) -> &Calls {
+        READ.store(true, Ordering::Relaxed);
+        &self.calls
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -85,18 +124,19 @@ impl Host<'_> {
 /// Trees of files that tests read.
 #[cfg(test)]
 pub(crate) mod tree {
-    use super::Host;
+    use super::{Calls, Host};
 
-    /// A folder that stands for the root of a machine, and variables.
+    /// A folder that stands for the root of a machine, variables, and calls.
     pub(crate) struct Tree {
         folder: tempfile::TempDir,
         variables: Vec<(String, String)>,
+        calls: Calls,
     }
 
     impl Tree {
         pub(crate) fn new() -> Self {
             let folder = tempfile::tempdir().expect("a temporary folder");
-            Tree { folder, variables: Vec::new() }
+            Tree { folder, variables: Vec::new(), calls: Calls::NONE }
         }
 
         /// Adds a file, by its absolute path.
@@ -110,6 +150,10 @@ pub(crate) mod tree {
         pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
             self.variables.push((name.to_owned(), value.to_owned()));
             self
+        }
+
+        pub(crate) fn calls(self, calls: Calls) -> Self {
+            Tree { calls, ..self }
         }
 
         /// Adds the processors `cpus`, each a thread of the core with the siblings that `siblings` tells.
@@ -139,7 +183,7 @@ pub(crate) mod tree {
                 Some(found.1.clone())
             };
             let root = self.folder.path();
-            look(&Host { root, variable: &find, parallelism: || None })
+            look(&Host { root, variable: &find, calls: self.calls })
         }
     }
 }

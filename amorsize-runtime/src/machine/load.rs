@@ -20,7 +20,8 @@ const TICKS_PER_S: f64 = 100.0;
 ///
 /// Pressure is the share of the last ten seconds in which some task waited for a processor or for memory.
 /// Where the kernel does not measure it, that of processors is the load average of the last minute, less what
-/// this process has contributed lately, as a share of the usable cores. That one may exceed 100.
+/// this process has contributed lately, as a share of the usable cores. That one may exceed 100. On other systems
+/// than Linux, that of memory is the share of the installed memory that is not available.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Load {
@@ -73,7 +74,16 @@ pub(super) fn cpu(host: &Host<'_>, usable_cores: usize, own_cores: f64) -> Optio
 
 /// The pressure on the memory in percent.
 pub(super) fn memory(host: &Host<'_>) -> Option<Fact<f64>> {
-    pressure(host, "memory")
+    pressure(host, "memory").or_else(|| memory_in_use(host))
+}
+
+/// The share of the memory that is not available, of systems that tell it by calls.
+fn memory_in_use(host: &Host<'_>) -> Option<Fact<f64>> {
+    let calls = host.calls();
+    let (installed, available) = ((calls.installed_bytes)()?, (calls.available_bytes)()?);
+    let share = 100.0 * (1.0 - available.value as f64 / installed.value.max(1) as f64);
+    let source = format!("{} / {}", available.source, installed.source);
+    Some(Fact::new(share.clamp(0.0, 100.0), source))
 }
 
 /// The line `some avg10=1.23 …` of the pressure on a resource.
@@ -87,16 +97,18 @@ fn pressure(host: &Host<'_>, resource: &str) -> Option<Fact<f64>> {
 }
 
 fn load_average(host: &Host<'_>, usable_cores: usize, own_cores: f64) -> Option<Fact<f64>> {
-    let text = host.read("/proc/loadavg")?;
-    let running: f64 = text.split_whitespace().next()?.parse().ok()?;
-    let others = Some(running - own_cores).filter(|others| others.is_finite())?;
+    let running = match host.read("/proc/loadavg") {
+        Some(text) => Fact::new(text.split_whitespace().next()?.parse().ok()?, "/proc/loadavg"),
+        None => (host.calls().load_average)()?,
+    };
+    let others = Some(running.value - own_cores).filter(|others| others.is_finite())?;
     let share = 100.0 * others.max(0.0) / usable_cores.max(1) as f64;
-    Some(Fact::new(share, "/proc/loadavg"))
+    Some(Fact::new(share, running.source))
 }
 
 /// The processor time that this process has taken.
 pub(crate) fn own_cpu_time(host: &Host<'_>) -> Option<Duration> {
-    let text = host.read("/proc/self/stat")?;
+    let Some(text) = host.read("/proc/self/stat") else { return (host.calls().own_cpu_time)() };
     // The name of the program, in parentheses, may contain anything.
     let (_, fields) = text.rsplit_once(')')?;
     let ticks = |index| fields.split_whitespace().nth(index)?.parse().ok();
@@ -171,6 +183,7 @@ pub(crate) fn limit_by_load(limits: Limits) -> Limits {
 
 #[cfg(test)]
 mod tests {
+    use super::super::host::Calls;
     use super::super::host::tree::Tree;
     use super::*;
 
@@ -229,6 +242,8 @@ mod tests {
         let time = Tree::new().file("/proc/self/stat", stat).look(own_cpu_time);
         assert_eq!(time, Some(Duration::from_secs(2)));
         assert_eq!(Tree::new().file("/proc/self/stat", "42 (a").look(own_cpu_time), None);
+        let told = Calls { own_cpu_time: || Some(Duration::from_secs(3)), ..Calls::NONE };
+        assert_eq!(Tree::new().calls(told).look(own_cpu_time), Some(Duration::from_secs(3)));
     }
 
     #[test]

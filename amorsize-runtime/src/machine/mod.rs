@@ -10,6 +10,11 @@ mod class;
 mod cores;
 mod cpus;
 mod doubt;
+#[cfg(any(
+    not(any(target_os = "linux", target_os = "android", target_family = "wasm")),
+    all(test, target_os = "linux")
+))]
+mod elsewhere;
 mod fact;
 mod host;
 mod load;

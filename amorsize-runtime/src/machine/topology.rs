@@ -69,7 +69,10 @@ pub struct Node {
 
 impl Topology {
     pub(crate) fn read(host: &Host<'_>) -> Self {
-        let Some((online, source)) = online(host) else { return Topology::default() };
+        let Some((online, source)) = online(host) else {
+            let physical_cores = (host.calls().physical_cores)();
+            return Topology { physical_cores, ..Topology::default() };
+        };
         let present = host.read(&format!("{CPUS}/present")).and_then(|list| cpu_list(&list));
         let (physical_cores, threads_per_core) = cores(host, &online);
         Topology {

@@ -1,6 +1,7 @@
 //! Whole machines.
 
 use super::*;
+use crate::machine::host::Calls;
 use crate::machine::host::tree::Tree;
 
 const ONLINE: &str = "/sys/devices/system/cpu/online";
@@ -254,6 +255,56 @@ fn of_a_machine_that_tells_nothing_one_worker_is_sure() {
     assert_eq!(survey.topology, Topology::default());
     assert_eq!((survey.cpu_load, survey.memory_load), (None, None));
     assert!(survey.cgroups.is_empty() && survey.doubts.is_empty());
+}
+
+/// A desktop that has no files: 8 processors on 4 cores, a quarter of the memory available.
+const TELLS: Calls = Calls {
+    parallelism: || Some(8),
+    physical_cores: || Some(Fact::new(4, "told cores")),
+    installed_bytes: || Some(Fact::new(16_000, "told installed")),
+    available_bytes: || Some(Fact::new(4_000, "told left")),
+    load_average: || Some(Fact::new(3.0, "told load")),
+    own_cpu_time: || None,
+};
+
+#[test]
+fn a_system_without_files_is_asked() {
+    let tree = Tree::new().calls(TELLS);
+    assert_eq!(usable(&tree), (4, "told cores".to_owned()));
+    let Survey { cores, memory, cpu_load, memory_load, topology, .. } = survey(&tree);
+    assert_eq!(cores.usable_processors, Fact::new(8, "the standard library"));
+    assert_eq!(topology.physical_cores, cores.physical);
+    assert_eq!(memory.available_bytes, Some(Fact::new(4_000, "told left")));
+    assert_eq!(memory.installed_bytes, Some(Fact::new(16_000, "told installed")));
+    assert_eq!(cpu_load, Some(Fact::new(75.0, "told load")));
+    assert_eq!(memory_load, Some(Fact::new(75.0, "told left / told installed")));
+    assert_eq!(names(&tree), ["shared-cores"]);
+}
+
+#[test]
+fn a_system_that_is_asked_has_no_more_cores_than_the_process_may_use() {
+    let tree = Tree::new().calls(Calls { parallelism: || Some(3), ..TELLS });
+    assert_eq!(usable(&tree), (3, "the standard library".to_owned()));
+    assert_eq!(survey(&tree).cores.physical.map(|fact| fact.value), Some(3));
+    // Nothing but the parallelism is known, nothing but the cores, and not even these.
+    let tree = Tree::new().calls(Calls { parallelism: || Some(3), ..Calls::NONE });
+    assert_eq!(usable(&tree).0, 3);
+    let tree = Tree::new().calls(Calls { parallelism: || None, ..TELLS });
+    assert_eq!(usable(&tree).0, 4);
+    let tree = Tree::new().calls(Calls { parallelism: || Some(0), ..TELLS });
+    assert_eq!(usable(&tree).0, 1);
+}
+
+#[test]
+fn a_system_with_files_is_not_asked() {
+    let tree = machine(2, 1, 1)
+        .file("/proc/meminfo", "MemTotal: 3 kB\nMemAvailable: 2 kB\n")
+        .file("/proc/loadavg", "1.00 1.00 1.00 1/99 42\n");
+    let files = survey(&tree);
+    let mut both = survey(&tree.calls(TELLS));
+    // Only pressure on the memory may be missing among the files of a system that has the others.
+    assert_eq!(both.memory_load.take().map(|load| load.value), Some(75.0));
+    assert_eq!(both, files);
 }
 
 #[test]
