@@ -33,6 +33,9 @@ use crate::run::{Folded, FoldedBy, Lengths, Open, OpenBy, Run, middle};
 /// How often in a row a helper sees that there is nothing to come before it goes home. Seats are looked at one after the
 /// other: a run may pass from one that is still to be seen to one that was.
 const LOOKS_BEFORE_LEAVING: u32 = 2;
+/// How often a helper looks in a row for what may come before it leaves its core to others: whoever divides a run at that
+/// moment may be waiting for one.
+const LOOKS_BEFORE_YIELDING: u32 = 1_000;
 /// How often a worker looks for the result of a half before it does something else.
 const LOOKS_BEFORE_SLEEPING: u32 = 4_000;
 /// How long a worker sleeps at most before it looks again.
@@ -245,18 +248,22 @@ impl<'s> Board<'s> {
     fn help(&self, tasks: &dyn Tasks, seat: usize) {
         // Items that wait leave the cores to others.
         let _busy = (!self.division.patient).then(Busy::helper);
-        let mut in_vain = 0;
+        let (mut in_vain, mut waited) = (0, 0);
         while in_vain < LOOKS_BEFORE_LEAVING {
             match self.take_an_offer(tasks, seat, 0) {
                 Look::Took(ns) => {
                     Seat::count(&self.seats[seat].present_ns, ns);
-                    in_vain = 0;
+                    (in_vain, waited) = (0, 0);
                 }
                 _ if self.finished.load(Ordering::Acquire) => break,
                 _ if self.division.patient => thread::sleep(NAP),
-                Look::MayCome => {
-                    in_vain = 0;
+                Look::MayCome if waited < LOOKS_BEFORE_YIELDING => {
+                    (in_vain, waited) = (0, waited + 1);
                     std::hint::spin_loop();
+                }
+                Look::MayCome => {
+                    (in_vain, waited) = (0, 0);
+                    thread::yield_now();
                 }
                 Look::Nothing => in_vain += 1,
             }
