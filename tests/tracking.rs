@@ -171,3 +171,45 @@ fn results_and_folders_count_once_for_a_worker_and_inputs_do_not() {
     // The thread that is started takes something too.
     assert!((MIB..MIB + 64 * KIB).contains(&of("given_back_elsewhere")), "{bytes:?}");
 }
+
+#[amorsize::tune(kernel)]
+fn kernel_with_scratch() -> usize {
+    filled(8 * MIB).len()
+}
+
+#[amorsize::tune(kernel)]
+fn kernel_with_result(item: u8) -> Vec<u8> {
+    let size = if item == 3 { 5 * MIB } else { 3 * MIB };
+    filled(size)[..MIB].to_vec()
+}
+
+#[amorsize::tune(kernel)]
+fn kernel_that_gives_back(input: Vec<u8>) -> usize {
+    let bytes = input.len() + filled(64 * KIB).len();
+    drop(input);
+    bytes
+}
+
+#[amorsize::tune(kernel)]
+fn kernel_with_nothing(item: u8) -> u8 {
+    item ^ 1
+}
+
+#[test]
+fn the_memory_of_a_kernel_is_known_to_the_byte() {
+    let Some(bytes) = recorded("the_memory_of_a_kernel_is_known_to_the_byte") else {
+        assert!((0..5).all(|_| kernel_with_scratch() == 8 * MIB));
+        let results: Vec<Vec<u8>> = (0..5).map(kernel_with_result).collect();
+        assert!(results.iter().all(|result| result.len() == MIB));
+        assert!((0..5).all(|_| kernel_that_gives_back(filled(MIB)) > MIB));
+        assert!((0..5).all(|item| kernel_with_nothing(item) < 6));
+        return;
+    };
+    let expected = [
+        ("kernel_that_gives_back", 64 * KIB),
+        ("kernel_with_nothing", 0),
+        ("kernel_with_result", 6 * MIB),
+        ("kernel_with_scratch", 8 * MIB),
+    ];
+    assert_eq!(bytes, expected.map(|(name, bytes)| (name.to_owned(), bytes)));
+}

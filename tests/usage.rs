@@ -84,6 +84,16 @@ fn reading_cached(file: &Path) -> usize {
     (0..ITEMS).into_par_iter().map(|_| fs::read(file).map_or(0, |bytes| bytes.len())).sum()
 }
 
+#[amorsize::tune(kernel)]
+fn computing_item(steps: u64) {
+    compute(steps);
+}
+
+#[amorsize::tune(kernel)]
+fn sleeping_item() {
+    thread::sleep(Duration::from_millis(1));
+}
+
 /// What the calls of a test took, run again by itself in a process that records, beside other work if the
 /// machine is to be `busy`; `None` in that run, and where the system does not tell.
 fn recorded(test: &str, busy: bool) -> Option<Vec<(f64, Usage)>> {
@@ -241,6 +251,10 @@ alone_and_beside_others! {
         &[Workload::Mixed], |_| mixed(steps_of(Duration::from_micros(1_400)));
     items_that_compute_are_cpu_bound, items_that_compute_beside_others_are_cpu_bound:
         &[Workload::Cpu], |_| computing(steps_of(LONG));
+    kernels_that_sleep_are_io_bound, kernels_that_sleep_beside_others_are_io_bound:
+        &[Workload::Io], |_| sleeping_item();
+    kernels_that_compute_are_cpu_bound, kernels_that_compute_beside_others_are_cpu_bound:
+        &[Workload::Cpu], |_| computing_item(u64::from(ITEMS) * steps_of(LONG));
 }
 
 const ANY: [Workload; 3] = [Workload::Cpu, Workload::Mixed, Workload::Io];

@@ -1,14 +1,14 @@
-//! Times calls of a kernel, in recording builds only.
+//! Measures calls of a kernel, in recording builds only.
 
-/// The time of one call of a kernel, from here to the end of the scope.
+/// One call of a kernel, from here to the end of the scope.
 #[derive(Debug)]
 pub struct Sample {
     #[cfg(feature = "record")]
-    started: Option<(&'static str, std::time::Instant)>,
+    started: Option<(&'static str, crate::record::Sampled)>,
 }
 
 impl Sample {
-    /// Starts the clock for the loop of this name, if this process records.
+    /// Starts to measure for the loop of this name, if this process records.
     #[inline]
     #[must_use]
     pub fn start(name: &'static str) -> Self {
@@ -17,8 +17,7 @@ impl Sample {
         Sample {
             #[cfg(feature = "record")]
             started: crate::record::recorder()
-                .is_some_and(|recorder| recorder.wants_sample(name))
-                .then(|| (name, std::time::Instant::now())),
+                .and_then(|recorder| Some((name, recorder.start_sample(name)?))),
         }
     }
 }
@@ -26,8 +25,9 @@ impl Sample {
 #[cfg(feature = "record")]
 impl Drop for Sample {
     fn drop(&mut self) {
-        if let (Some((name, start)), Some(recorder)) = (self.started, crate::record::recorder()) {
-            recorder.add_sample(name, start.elapsed());
+        let started = self.started.take();
+        if let (Some((name, sampled)), Some(recorder)) = (started, crate::record::recorder()) {
+            recorder.end_sample(name, sampled);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod coarse;
 mod experiment;
+mod kernel;
 mod memory;
 mod meter;
 mod nesting;
@@ -18,7 +19,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use amorsize_profile::{Call, Memory, MemoryEvidence, Profile, Record, Setting, Usage};
 use rayon::iter::plumbing::Consumer;
@@ -33,6 +34,8 @@ use crate::pool;
 use crate::run::{Run, fold_at_once};
 use coarse::Coarse;
 use experiment::{Assignment, Experiment};
+pub(crate) use kernel::Sampled;
+use kernel::{Samples, Took};
 use nesting::{Inner, Measured, Turns};
 use resident::{Asked, Peaks, Resident};
 use serial::Blocks;
@@ -42,9 +45,6 @@ pub(crate) fn recorder() -> Option<&'static Recorder> {
     static RECORDER: OnceLock<Option<Recorder>> = OnceLock::new();
     RECORDER.get_or_init(Recorder::from_environment).as_ref()
 }
-
-/// Samples of one kernel at most.
-const SAMPLES: usize = 1_000;
 
 /// What a recording process is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,9 @@ pub(crate) fn note_untuned(target: &'static Loop) {
     }
 }
 
+/// Name and item type of a loop.
+type Named = (&'static str, &'static str);
+
 /// Name and item type of a loop, and the binary orders of magnitude of its items' number and cost.
 type Key = (&'static str, &'static str, u32, i32);
 
@@ -100,10 +103,10 @@ pub(crate) struct Recorder {
     turns: Mutex<HashMap<Key, Turns>>,
     /// Loops that were noted already.
     untuned: Mutex<HashSet<&'static str>>,
-    /// Samples so far of kernels that no loop here calls.
-    samples: Mutex<HashMap<&'static str, usize>>,
-    /// The most that an item has taken so far, by name and item type of the loop.
-    task_bytes: Mutex<HashMap<(&'static str, &'static str), u64>>,
+    /// By kernel.
+    samples: Mutex<HashMap<&'static str, Samples>>,
+    /// The most that an item has taken so far.
+    task_bytes: Mutex<HashMap<Named, u64>>,
     /// Of the loop whose memory is watched.
     peaks: Peaks,
     seed: u64,
@@ -152,18 +155,19 @@ impl Recorder {
         })
     }
 
-    /// Whether a call of this kernel should be timed: it is none of a loop's items, and there are not
-    /// enough samples yet.
-    pub(crate) fn wants_sample(&self, name: &'static str) -> bool {
-        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        self.mode == Mode::Explore && samples.get(name).is_none_or(|&count| count < SAMPLES)
+    /// Starts to measure a call of this kernel, unless it is one of a loop's items or there are enough samples.
+    pub(crate) fn start_sample(&self, name: &'static str) -> Option<Sampled> {
+        if self.mode != Mode::Explore {
+            return None;
+        }
+        self.with_samples(name, Samples::next).map(Sampled::start)
     }
 
-    pub(crate) fn add_sample(&self, name: &'static str, time: Duration) {
-        {
-            let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-            *samples.entry(name).or_default() += 1;
-        }
+    /// Writes what a call of this kernel took.
+    pub(crate) fn end_sample(&self, name: &'static str, sampled: Sampled) {
+        let Took { time, taken, usage } = sampled.end();
+        let task_bytes = self.with_samples(name, |samples| samples.add(time, taken));
+        self.note_task_bytes((name, ""), task_bytes);
         let wall_ns = (time.as_nanos() as u64).saturating_sub(self.clock_ns);
         self.append(&Record::Call(Call {
             name: name.to_owned(),
@@ -175,14 +179,8 @@ impl Recorder {
             wall_ns,
             item_sd_ns: None,
             reduce_ns: None,
-            usage: None,
+            usage,
         }));
-    }
-
-    /// The loop calls the kernel itself: calls of it are items from now on, not samples.
-    fn end_sampling(&self, name: &'static str) {
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        samples.insert(name, usize::MAX);
     }
 
     /// Runs one call under the setting that is its turn.
@@ -199,7 +197,8 @@ impl Recorder {
         if let Mode::Memory(asked) = &self.mode {
             return self.run_for_memory(asked, context, run);
         }
-        self.end_sampling(name);
+        // If it is a kernel's, its calls are items from now on.
+        self.with_samples(name, Samples::end);
         if let Some(inner) = nesting::within_item() {
             return run_within_item(context, run, inner);
         }
@@ -231,6 +230,7 @@ impl Recorder {
     {
         let Context { target, cost, .. } = context;
         let (name, item_type, items) = (target.name(), target.item_type(), run.len as u64);
+        let named = (name, item_type);
         let hot = pool::hot_helpers(&machine::facts());
         let write = |items, hot: usize, setting, wall_ns, seen: Seen| {
             self.append(&Record::Call(Call {
@@ -254,9 +254,9 @@ impl Recorder {
                 let resident = if is_installed() { None } else { Resident::now() };
                 let result = blocks.run_first(context, run).close();
                 if let Some(bytes) = resident.and_then(Resident::notable_growth) {
-                    self.append_memory(target, MemoryEvidence::Growth, bytes);
+                    self.append_memory(named, MemoryEvidence::Growth, bytes);
                 }
-                self.note_task_bytes(target, &blocks);
+                self.note_task_bytes(named, blocks.task_bytes());
                 if let Some(rest) = blocks.handed_over {
                     // The serial part took so long that no helper was hot any more.
                     let seen = Seen { reduce_ns: rest.reduce_ns, ..Seen::default() };
@@ -284,7 +284,7 @@ impl Recorder {
                     blocks.watch();
                 }
                 let result = blocks.run(context, run).close();
-                self.note_task_bytes(target, &blocks);
+                self.note_task_bytes(named, blocks.task_bytes());
                 (result, Setting::Serial, blocks.total_ns(), blocks.seen())
             }
             Assignment::Run(setting) => {
@@ -301,22 +301,21 @@ impl Recorder {
         result
     }
 
-    /// Writes what items take at their peak, where that is more than known so far.
-    fn note_task_bytes(&self, target: &Loop, blocks: &Blocks) {
-        let Some(bytes) = blocks.task_bytes().filter(|_| is_installed()) else { return };
+    /// Writes what items take at their peak, where that is known and more than before.
+    fn note_task_bytes(&self, named: Named, bytes: Option<u64>) {
+        let Some(bytes) = bytes else { return };
         {
             let mut known = self.task_bytes.lock().unwrap_or_else(PoisonError::into_inner);
-            let key = (target.name(), target.item_type());
-            if known.get(&key).is_some_and(|&most| most >= bytes) {
+            if known.get(&named).is_some_and(|&most| most >= bytes) {
                 return;
             }
-            known.insert(key, bytes);
+            known.insert(named, bytes);
         }
-        self.append_memory(target, MemoryEvidence::Task, bytes);
+        self.append_memory(named, MemoryEvidence::Task, bytes);
     }
 
-    fn append_memory(&self, target: &Loop, evidence: MemoryEvidence, bytes: u64) {
-        let (name, item_type) = (target.name().to_owned(), target.item_type().to_owned());
+    fn append_memory(&self, named: Named, evidence: MemoryEvidence, bytes: u64) {
+        let (name, item_type) = (named.0.to_owned(), named.1.to_owned());
         self.append(&Record::Memory(Memory { name, item_type, evidence, bytes }));
     }
 
@@ -341,7 +340,7 @@ impl Recorder {
         };
         if let Some(peak) = is_watched.then(|| self.peaks.end_call()).flatten() {
             let evidence = MemoryEvidence::Peak { workers: asked.workers };
-            self.append_memory(target, evidence, peak);
+            self.append_memory((target.name(), target.item_type()), evidence, peak);
         }
         result
     }
@@ -407,6 +406,11 @@ impl Recorder {
             target.adopt(entry.facts);
             target.adopt_task_bytes(entry.memory.map(|memory| memory.bytes));
         }
+    }
+
+    fn with_samples<R>(&self, name: &'static str, f: impl FnOnce(&mut Samples) -> R) -> R {
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        f(samples.entry(name).or_default())
     }
 
     fn with_turns<R>(&self, key: Key, f: impl FnOnce(&mut Turns) -> R) -> R {
