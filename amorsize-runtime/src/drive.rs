@@ -21,6 +21,9 @@ use crate::tuned::Cost;
 /// One call in this many that take the fast path is measured all the same.
 const SAMPLE_EVERY: u32 = 256;
 
+/// All helpers are hot.
+const HOT: usize = usize::MAX;
+
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;
 
@@ -299,7 +302,10 @@ impl Context {
         let checked = self.lengths.open_ended
             || decision.serial_ns * CHECKPOINT_SHARE > facts.piece_ns + facts.reduce_ns;
         let first = if checked { len / 4 } else { len };
-        Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first }))
+        let pacer = Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });
+        // Shorter calls tell by their thresholds that they would have gained from hot helpers.
+        let missed = || model::decide(len, &facts, &machine, &limits, HOT).plan != Plan::Serial;
+        Way::Alone(Pacer { missed: hot == 0 && missed(), ..pacer })
     }
 
     /// Workers and chunk of a plan that the cores allow, unless the pool, other work on the machine or the memory
@@ -492,6 +498,8 @@ pub(crate) struct Pacer {
     in_block: bool,
     /// A crew has taken over.
     handed_over: bool,
+    /// It would have, had helpers been hot.
+    missed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -516,7 +524,8 @@ enum Pace {
 impl Pacer {
     fn new(context: Context, pace: Pace) -> Self {
         let start = Instant::now();
-        Pacer { context, pace, start, done: 0, in_block: false, handed_over: false }
+        let (in_block, handed_over, missed) = (false, false, false);
+        Pacer { context, pace, start, done: 0, in_block, handed_over, missed }
     }
 
     fn serial(context: Context) -> Self {
@@ -624,7 +633,11 @@ impl Pacer {
                 self.context.target.observe_serial(units, self.elapsed_ns());
             }
             Pace::Blocks { .. } | Pace::Chunks { .. } => {
-                self.context.observe(self.done, self.elapsed_ns());
+                let elapsed_ns = self.elapsed_ns();
+                if self.missed {
+                    pool::note_missed(elapsed_ns, &machine::facts());
+                }
+                self.context.observe(self.done, elapsed_ns);
             }
         }
     }

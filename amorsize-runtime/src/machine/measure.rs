@@ -127,7 +127,8 @@ fn start_after(pause: Duration) -> Option<Start> {
     start_one()
 }
 
-/// The longest pause after which a start takes more like a hot one than like a cold one.
+/// The longest pause after which a start takes more like a hot one than like a cold one, and no less than the shortest
+/// pause: that a helper which has just worked comes late is chance.
 fn hot_for_ns(hot: Start, cold: Start) -> f64 {
     let between = (hot.total_ns() + cold.total_ns()) / 2.0;
     PAUSES_US
@@ -135,7 +136,8 @@ fn hot_for_ns(hot: Start, cold: Start) -> f64 {
         .map(Duration::from_micros)
         .take_while(|&pause| start_after(pause).is_some_and(|start| start.total_ns() <= between))
         .last()
-        .map_or(0.0, |pause| pause.as_nanos() as f64)
+        .unwrap_or(Duration::from_micros(PAUSES_US[0]))
+        .as_nanos() as f64
 }
 
 /// Starts one helper; `None` if it does not come in time.
