@@ -398,8 +398,7 @@ impl Drop for OpenUntilDropped<'_, '_> {
     }
 }
 
-/// Tells the owner of a half that its result is there.
-/// Apart from what is written before, as the owner looks at it all the time.
+/// Tells the owner of a half that its result is there. On a cache line of its own, as the owner looks at it all the time.
 #[derive(Default)]
 #[repr(align(64))]
 struct Done {
@@ -416,6 +415,7 @@ impl Done {
 
     fn clear(&self) {
         self.set.store(false, Ordering::Relaxed);
+        self.has_sleeper.store(false, Ordering::Relaxed);
     }
 
     fn set(&self) {
