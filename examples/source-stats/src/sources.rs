@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, NodeDep, PackageId};
+use cargo_platform::{Cfg, Platform};
 use rayon::prelude::*;
 
 /// One source file.
@@ -76,9 +77,10 @@ pub fn load(manifest: &Path) -> Result<Vec<Source>, Error> {
 ///
 /// Fails where `cargo metadata` does, or when a `src` folder cannot be listed.
 pub fn locate(manifest: &Path) -> Result<Vec<Location>, Error> {
-    let metadata = metadata(manifest)?;
+    let host = Host::ask()?;
+    let metadata = metadata(manifest, &host)?;
     let mut locations = Vec::new();
-    for id in dependency_graph(&metadata) {
+    for id in dependency_graph(&metadata, &host) {
         let package = &metadata[id];
         let label = format!("{}-{}", package.name, package.version);
         if let Some(root) = package.manifest_path.parent() {
@@ -114,8 +116,8 @@ pub fn read(locations: &[Location]) -> Result<Vec<Source>, Error> {
 
 /// Everything that was needed to build a package lies on this machine, so cargo is first asked not to use the
 /// network. Only where more is missing, such as the dependencies of other workspace members, may it fetch.
-fn metadata(manifest: &Path) -> Result<Metadata, Error> {
-    let platform = format!("--filter-platform={}", host()?);
+fn metadata(manifest: &Path, host: &Host) -> Result<Metadata, Error> {
+    let platform = format!("--filter-platform={}", host.name);
     let ask = |options: &[&str]| {
         let mut command = MetadataCommand::new();
         command.manifest_path(manifest);
@@ -125,22 +127,44 @@ fn metadata(manifest: &Path) -> Result<Metadata, Error> {
     ask(&["--offline", &platform]).or_else(|_| ask(&[&platform])).map_err(Error::Metadata)
 }
 
-fn host() -> Result<String, Error> {
+/// The platform that packages are built for here.
+struct Host {
+    name: String,
+    cfgs: Vec<Cfg>,
+}
+
+impl Host {
+    fn ask() -> Result<Self, Error> {
+        let name = rustc_prints("host-tuple")?;
+        let cfgs = rustc_prints("cfg")?.lines().filter_map(|line| line.parse().ok()).collect();
+        Ok(Host { name, cfgs })
+    }
+
+    /// Whether more than tests and benches need the dependency here.
+    fn needs(&self, dependency: &NodeDep) -> bool {
+        dependency.dep_kinds.iter().any(|each| {
+            let is_for = |platform: &Platform| platform.matches(&self.name, &self.cfgs);
+            each.kind != DependencyKind::Development && each.target.as_ref().is_none_or(is_for)
+        })
+    }
+}
+
+fn rustc_prints(what: &str) -> Result<String, Error> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)
-        .args(["--print", "host-tuple"])
+        .args(["--print", what])
         .output()
         .map_err(|error| Error::Host(error.to_string()))?;
-    let host = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if !output.status.success() || host.is_empty() {
+    let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || printed.is_empty() {
         let reason = String::from_utf8_lossy(&output.stderr);
         return Err(Error::Host(reason.trim().to_owned()));
     }
-    Ok(host)
+    Ok(printed)
 }
 
 /// The manifest's package, or all members of a workspace without one, and what they need.
-fn dependency_graph(metadata: &Metadata) -> Vec<&PackageId> {
+fn dependency_graph<'m>(metadata: &'m Metadata, host: &Host) -> Vec<&'m PackageId> {
     let Some(resolve) = &metadata.resolve else {
         return Vec::new();
     };
@@ -151,7 +175,7 @@ fn dependency_graph(metadata: &Metadata) -> Vec<&PackageId> {
     let mut next = 0;
     while let Some(&id) = found.get(next) {
         let nodes = resolve.nodes.iter().filter(|node| node.id == *id);
-        for dependency in nodes.flat_map(|node| &node.deps).filter(|each| is_needed(each)) {
+        for dependency in nodes.flat_map(|node| &node.deps).filter(|each| host.needs(each)) {
             if !found.contains(&&dependency.pkg) {
                 found.push(&dependency.pkg);
             }
@@ -159,11 +183,6 @@ fn dependency_graph(metadata: &Metadata) -> Vec<&PackageId> {
         next += 1;
     }
     found
-}
-
-/// Whether more than tests and benches need it.
-fn is_needed(dependency: &NodeDep) -> bool {
-    dependency.dep_kinds.iter().any(|each| each.kind != DependencyKind::Development)
 }
 
 /// Adds the Rust files of `folder`, a path inside the package at `root`. A folder that is not there has none.
