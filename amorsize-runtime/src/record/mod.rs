@@ -200,7 +200,7 @@ impl Recorder {
         // If it is a kernel's, its calls are items from now on.
         self.with_samples(name, Samples::end);
         if let Some(inner) = nesting::within_item() {
-            return run_within_item(context, run, inner);
+            return self.run_as(context, run, inner.setting()).0;
         }
         let key = (name, item_type, items.ilog2(), cost.log2() as i32);
         if self.with_turns(key, Turns::next_is_theirs) {
@@ -454,19 +454,6 @@ where
         run_timed(context.target, run, context.lengths, units)
     } else {
         context.go(run, context.beside_others().planned_way(len))
-    }
-}
-
-/// Runs a call that is part of an item of one that is measured.
-fn run_within_item<P, C>(context: Context, run: Run<P, C>, inner: Inner) -> C::Result
-where
-    P: Pieces,
-    C: Consumer<P::Item>,
-{
-    match inner {
-        Inner::Serial => context.run_serial(None, run).close(),
-        Inner::Rayon => run_as_rayon(run),
-        Inner::Planned => run_planned(context, run),
     }
 }
 

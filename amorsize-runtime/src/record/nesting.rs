@@ -31,6 +31,15 @@ impl Inner {
         }
     }
 
+    /// The setting of the inner call.
+    pub(super) fn setting(self) -> Setting {
+        match self {
+            Inner::Serial => Setting::Serial,
+            Inner::Rayon => Setting::Rayon,
+            Inner::Planned => Setting::Tuned { workers: 1, chunk: 1, predicted_ns: 0 },
+        }
+    }
+
     const ALL: [Inner; 3] = [Inner::Serial, Inner::Rayon, Inner::Planned];
 }
 
