@@ -122,7 +122,7 @@ where
     };
     let start_ns = pool::now_ns();
     let Some(middle) = division.middle(&run).filter(|_| helpers > 0) else {
-        let folded = run.fold_onto(before, division.lengths);
+        let folded = run.fold_onto(before, division.lengths, Open::of);
         return (folded, Shift { busy_ns: pool::now_ns() - start_ns, ..Shift::default() });
     };
     let (left, right, reducer) = run.split_at(middle);
@@ -551,12 +551,11 @@ where
             Err(full) => return Folded::Open(full),
         };
         if board.abandoned.load(Ordering::Relaxed) {
-            let nothing = || Open::new(run.consumer.into_folder());
-            return Folded::Open(before.unwrap_or_else(nothing));
+            return Folded::Open(before.unwrap_or_else(|| Open::of(run.consumer)));
         }
         let Some(middle) = board.division.middle(&run) else {
             board.divides_no_more(seat);
-            return run.fold_onto(before, board.division.lengths);
+            return run.fold_onto(before, board.division.lengths, Open::timed);
         };
         let (left, right, reducer) = run.split_at(middle);
         if level == board.levels {

@@ -218,14 +218,14 @@ fn a_folder_that_was_led_through_many_items_is_closed_before_the_next_chunk() {
 fn a_run_goes_on_under_the_folder_of_the_items_before_it() {
     let run =
         |items| Run { producer: AtOnce(Items(items)), consumer: Words { bad: None }, len: 10 };
-    let (_, before) = run(0..10).fold_onto(None, Lengths::ANY).resume();
+    let (_, before) = run(0..10).fold_onto(None, Lengths::ANY, Open::of).resume();
     assert!(before.is_some());
     let division = Division::of(3, 2);
     let words = fold(before, run(10..20), division, &Threads).0.close();
     assert!(words.into_iter().eq((0..20).map(|item| item.to_string())));
 }
 
-/// Keeps its jobs.
+/// Keeps its tickets.
 #[derive(Default)]
 struct Asleep(Mutex<Vec<Ticket>>);
 
@@ -239,15 +239,15 @@ impl Spawner for Asleep {
     }
 }
 
-/// Calls, on a thread with a desk of its own, until `pool` holds so many jobs.
-fn call_until(pool: &Asleep, workers: usize, jobs: usize) {
+/// Calls, on a thread with a desk of its own, until `pool` holds so many tickets.
+fn call_until(pool: &Asleep, workers: usize, tickets: usize) {
     let call = || {
         let division = Division::of(workers, 1);
         let run = Run { producer: AtOnce(Items(0..40)), consumer: Words { bad: None }, len: 40 };
         assert_eq!(fold(None, run, division, pool).0.close().len(), 40);
         pool.0.lock().unwrap().len()
     };
-    thread::scope(|scope| scope.spawn(|| while call() < jobs {}).join().unwrap());
+    thread::scope(|scope| scope.spawn(|| while call() < tickets {}).join().unwrap());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use rayon::iter::plumbing::{
 use crate::clock::Instant;
 use crate::crew::{self, Division, Shift};
 use crate::force::{self, Force};
-use crate::loops::{CHECKPOINT_FROM_NS, Loop, SURPRISE, deterministic_chunk};
+use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, SURPRISE, deterministic_chunk};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
 use crate::pieces::{AtOnce, Pieces, Stepwise};
@@ -20,9 +20,6 @@ use crate::tuned::Cost;
 
 /// One call in this many that take the fast path is measured all the same.
 const SAMPLE_EVERY: u32 = 256;
-
-/// All helpers are hot.
-const HOT: usize = usize::MAX;
 
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;
@@ -455,7 +452,7 @@ where
     match pacer.next(run.len) {
         Step::Fold => {
             let len = run.len;
-            let folded = run.fold_onto(before, pacer.context.lengths);
+            let folded = run.fold_onto(before, pacer.context.lengths, Open::of);
             pacer.done += len;
             folded
         }
@@ -524,8 +521,7 @@ enum Pace {
 impl Pacer {
     fn new(context: Context, pace: Pace) -> Self {
         let start = Instant::now();
-        let (in_block, handed_over, missed) = (false, false, false);
-        Pacer { context, pace, start, done: 0, in_block, handed_over, missed }
+        Pacer { context, pace, start, done: 0, in_block: false, handed_over: false, missed: false }
     }
 
     fn serial(context: Context) -> Self {

@@ -31,8 +31,8 @@ const OBSERVABLE_NS: f64 = 500.0;
 /// As many observed calls weigh as much as the profile.
 const PROFILE_WEIGHT: f64 = 8.0;
 
-/// Fewer items than pay with hot helpers never pay.
-const HOT: usize = usize::MAX;
+/// All helpers are hot. Fewer items than pay then never pay.
+pub(crate) const HOT: usize = usize::MAX;
 
 /// An observed item time this many times off the profile, either way, is not blended with it.
 const IMPLAUSIBLE: f64 = 4.0;

@@ -28,11 +28,12 @@ impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
         )
     }
 
-    /// Folds the run on this thread, under the folder that is open if there is one.
+    /// Folds the run on this thread, under the folder that is open, or one that `make` opens if there is none.
     pub(crate) fn fold_onto(
         self,
         open: Option<OpenBy<P::Item, C>>,
         lengths: Lengths,
+        make: impl FnOnce(C) -> OpenBy<P::Item, C>,
     ) -> FoldedBy<P::Item, C> {
         if !lengths.open_ended {
             return Folded::Closed(self.fold_within(lengths));
@@ -41,11 +42,7 @@ impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
         let open = match open {
             Some(full) if full.folder.full() => return Folded::Open(full),
             Some(open) => open,
-            None => {
-                let start_ns = pool::now_ns();
-                let folder = consumer.into_folder();
-                Open { opening_ns: pool::now_ns() - start_ns, ..Open::new(folder) }
-            }
+            None => make(consumer),
         };
         let (folder, items) = (producer.fold_piece(open.folder), open.items + len);
         Folded::Open(Open { folder, items, ..open })
@@ -90,7 +87,7 @@ pub(crate) struct Open<F, R, D> {
     folder: F,
     /// How many items it was led through.
     items: usize,
-    /// What it took to make it.
+    /// What it took to make it, where that was timed.
     opening_ns: u64,
 }
 
@@ -103,8 +100,24 @@ pub(crate) type OpenBy<T, C> =
     Open<<C as Consumer<T>>::Folder, <C as Consumer<T>>::Result, <C as Consumer<T>>::Reducer>;
 
 impl<F, R, D> Open<F, R, D> {
-    pub(crate) fn new(folder: F) -> Self {
-        Open { before: None, folder, items: 0, opening_ns: 0 }
+    /// A folder of `consumer`.
+    pub(crate) fn of<T>(consumer: impl Consumer<T, Folder = F, Result = R, Reducer = D>) -> Self
+    where
+        F: Folder<T, Result = R>,
+        D: Reducer<R>,
+    {
+        Open { before: None, folder: consumer.into_folder(), items: 0, opening_ns: 0 }
+    }
+
+    /// The same, timed.
+    pub(crate) fn timed<T>(consumer: impl Consumer<T, Folder = F, Result = R, Reducer = D>) -> Self
+    where
+        F: Folder<T, Result = R>,
+        D: Reducer<R>,
+    {
+        let start_ns = pool::now_ns();
+        let open = Open::of(consumer);
+        Open { opening_ns: pool::now_ns() - start_ns, ..open }
     }
 
     /// What is open, as the error if it wants no more items.
