@@ -15,7 +15,7 @@ use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls}
 use crate::load::{self, Load};
 use crate::output;
 use crate::peer::{Peer, others, planned, profiled, unseen};
-use crate::recording::{Facts, Recorded};
+use crate::recorded::{Facts, Recorded};
 use crate::sweep::Sweep;
 use crate::workload::Workload;
 

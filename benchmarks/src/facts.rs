@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::Effort;
 use crate::host::Host;
-use crate::recording::{Facts, Recorded};
+use crate::recorded::{Facts, Recorded};
 use crate::table::{Table, time};
 use crate::workload::Workload;
 use crate::workloads::{Visit, visit_all};

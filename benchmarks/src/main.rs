@@ -32,7 +32,7 @@ mod portability;
 mod predict;
 #[cfg(feature = "record")]
 mod record;
-mod recording;
+mod recorded;
 mod report;
 mod respect_load;
 mod score;

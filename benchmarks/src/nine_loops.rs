@@ -18,7 +18,7 @@ use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls}
 use crate::load::{self, Load};
 use crate::output;
 use crate::peer::{Peer, planned, profiled};
-use crate::recording::Facts;
+use crate::recorded::Facts;
 use crate::spin::{spin, steps_for, sum_of_spins};
 use crate::table::{Table, cores, count, ratio, time};
 

@@ -17,7 +17,7 @@ use crate::facts;
 use crate::host::Host;
 use crate::output;
 use crate::peer::{HOT, Peer, plan_text, profiled_on, unseen};
-use crate::recording::Recorded;
+use crate::recorded::Recorded;
 use crate::score::quantile;
 use crate::table::{Table, ratio, time};
 use crate::workload::Workload;

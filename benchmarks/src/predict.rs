@@ -12,7 +12,7 @@ use crate::cli::Effort;
 use crate::estimate::{median, median_of_half};
 use crate::host::Host;
 use crate::peer::{HOT, plan_text};
-use crate::recording::Recorded;
+use crate::recorded::Recorded;
 use crate::score::{gate_right, quantile, right_percent};
 use crate::sweep::Sweep;
 use crate::table::{Table, time};

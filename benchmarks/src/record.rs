@@ -8,13 +8,13 @@ use amorsize::expansion::Options;
 
 use crate::cli::Effort;
 use crate::executor::Executor;
-use crate::interleave::calls_per_region;
 use crate::output;
 use crate::workload::Workload;
 use crate::workloads::{Visit, visit_all};
 
 /// Calls in a row of one size, so that pool and caches are as warm as in what is compared.
 const ROW: Duration = Duration::from_millis(2);
+const CALLS_IN_A_ROW: usize = 64;
 
 pub(crate) fn run(effort: &Effort) -> Result<(), String> {
     if std::env::var_os("AMORSIZE_RECORD").is_none() {
@@ -44,10 +44,11 @@ impl Visit for Recording<'_> {
         while start.elapsed() < self.budget {
             for input in &mut inputs {
                 let row = Instant::now();
-                let mut calls = 0;
-                while calls == 0 || (row.elapsed() < ROW && calls < calls_per_region(0.0)) {
+                for _ in 0..CALLS_IN_A_ROW {
                     black_box(W::run(black_box(input), Executor::Amorsize(target)));
-                    calls += 1;
+                    if row.elapsed() >= ROW {
+                        break;
+                    }
                 }
             }
         }

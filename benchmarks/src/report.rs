@@ -50,9 +50,8 @@ const HOW_TO_READ: &str = "Made by `cargo run --release -p benchmarks -- --markd
 
 /// The cases that are notably slower than the best of all peers and plans, worst first.
 fn losses(cases: &[Comparison]) -> String {
-    let regret = |case: &Comparison| case.regret;
-    let mut lost: Vec<&Comparison> = cases.iter().filter(|case| regret(case) > NOTABLE).collect();
-    lost.sort_by(|a, b| regret(b).total_cmp(&regret(a)));
+    let mut lost: Vec<&Comparison> = cases.iter().filter(|case| case.regret > NOTABLE).collect();
+    lost.sort_by(|a, b| b.regret.total_cmp(&a.regret));
     if lost.is_empty() {
         return format!("Nowhere by more than a factor of {NOTABLE}.\n");
     }
@@ -69,7 +68,7 @@ fn losses(cases: &[Comparison]) -> String {
             case.plan,
             case.best,
             time(case.best_ns),
-            regret(case),
+            case.regret,
             because(case),
         )
         .expect("a String takes all that is written to it");

@@ -12,7 +12,7 @@ use crate::fork_join::{ForkJoin, fork_join};
 use crate::host::Host;
 use crate::output;
 use crate::overhead::serial_overhead;
-use crate::recording::Recorded;
+use crate::recorded::Recorded;
 use crate::score::Score;
 use crate::table::{Table, cores, ratio, time};
 use crate::workload::Workload;
