@@ -17,13 +17,14 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rayon::iter::plumbing::{Consumer, Reducer};
 
+use crate::half::{Done, Half};
 use crate::handover::{self, Desk, SharedDesk, Spawner};
 use crate::machine;
 use crate::pieces::Pieces;
@@ -38,7 +39,7 @@ const LOOKS_BEFORE_LEAVING: u32 = 2;
 const LOOKS_BEFORE_YIELDING: u32 = 1_000;
 /// How often a worker looks for the result of a half before it does something else.
 const LOOKS_BEFORE_SLEEPING: u32 = 4_000;
-/// How long a worker sleeps at most before it looks again.
+/// How long a helper sleeps before it looks again, where items wait.
 const NAP: Duration = Duration::from_micros(200);
 
 /// Levels of the tree at which reductions are timed: enough to know their cost, few enough not to add
@@ -395,116 +396,6 @@ impl Drop for OpenUntilDropped<'_, '_> {
     fn drop(&mut self) {
         self.board.finished.store(true, Ordering::Release);
         Seat::count(&self.board.seats[0].present_ns, pool::now_ns() - self.start_ns);
-    }
-}
-
-/// Tells the owner of a half that its result is there. On a cache line of its own, as the owner looks at it all the time.
-#[derive(Default)]
-#[repr(align(64))]
-struct Done {
-    set: AtomicBool,
-    /// The owner sleeps, or is about to.
-    has_sleeper: AtomicBool,
-    sleeper: Mutex<Option<thread::Thread>>,
-}
-
-impl Done {
-    fn is_set(&self) -> bool {
-        self.set.load(Ordering::Acquire)
-    }
-
-    fn clear(&self) {
-        self.set.store(false, Ordering::Relaxed);
-        self.has_sleeper.store(false, Ordering::Relaxed);
-    }
-
-    fn set(&self) {
-        self.set.store(true, Ordering::SeqCst);
-        // An owner that says later that it sleeps has seen the flag.
-        if self.has_sleeper.load(Ordering::SeqCst) {
-            let sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-            sleeper.inspect(thread::Thread::unpark);
-        }
-    }
-
-    /// Sleeps for a while unless it is set.
-    fn sleep(&self) {
-        *self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current());
-        self.has_sleeper.store(true, Ordering::SeqCst);
-        if !self.set.load(Ordering::SeqCst) {
-            thread::park_timeout(NAP);
-        }
-    }
-}
-
-/// The right half of a run while its owner folds the left one.
-struct Half<P, C, R> {
-    /// Whether `state` is [`State::Offered`]: a hint, checked under the lock.
-    on_offer: AtomicBool,
-    state: Mutex<State<P, C, R>>,
-    done: Done,
-}
-
-enum State<P, C, R> {
-    Empty,
-    Offered(Run<P, C>),
-    /// Somebody folds it.
-    Taken,
-    Done(thread::Result<R>),
-}
-
-impl<P, C, R> Half<P, C, R> {
-    fn empty() -> Self {
-        let state = Mutex::new(State::Empty);
-        Half { on_offer: AtomicBool::new(false), state, done: Done::default() }
-    }
-
-    /// Is on offer.
-    fn of(run: Run<P, C>) -> Self {
-        let state = Mutex::new(State::Offered(run));
-        Half { on_offer: AtomicBool::new(true), state, done: Done::default() }
-    }
-
-    fn replace(&self, state: State<P, C, R>) -> State<P, C, R> {
-        // No user code runs under the lock.
-        std::mem::replace(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), state)
-    }
-
-    fn offer(&self, run: Run<P, C>) {
-        self.done.clear();
-        self.replace(State::Offered(run));
-        self.on_offer.store(true, Ordering::Release);
-    }
-
-    fn is_on_offer(&self) -> bool {
-        self.on_offer.load(Ordering::Relaxed)
-    }
-
-    /// Takes the run, for whoever comes first.
-    fn take(&self) -> Option<Run<P, C>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::Offered(run) => {
-                self.on_offer.store(false, Ordering::Relaxed);
-                Some(run)
-            }
-            other => {
-                *state = other;
-                None
-            }
-        }
-    }
-
-    fn finish(&self, result: thread::Result<R>) {
-        self.replace(State::Done(result));
-        self.done.set();
-    }
-
-    fn result(&self) -> thread::Result<R> {
-        match self.replace(State::Empty) {
-            State::Done(result) => result,
-            _ => unreachable!("the owner has waited for it"),
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod crew;
 mod drive;
 mod force;
 mod fork;
+mod half;
 mod handover;
 mod loops;
 mod machine;

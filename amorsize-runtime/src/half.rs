@@ -1,0 +1,122 @@
+//! The right half of a run while its owner folds the left one: on offer, taken, or done. It changes hands under a lock
+//! that is held for a move.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::run::Run;
+
+/// How long an owner sleeps at most before it looks again.
+const NAP: Duration = Duration::from_micros(200);
+
+/// The right half of a run while its owner folds the left one.
+pub(crate) struct Half<P, C, R> {
+    /// Whether `state` is [`State::Offered`]: a hint, checked under the lock.
+    on_offer: AtomicBool,
+    state: Mutex<State<P, C, R>>,
+    pub(crate) done: Done,
+}
+
+enum State<P, C, R> {
+    Empty,
+    Offered(Run<P, C>),
+    /// Somebody folds it.
+    Taken,
+    Done(thread::Result<R>),
+}
+
+impl<P, C, R> Half<P, C, R> {
+    pub(crate) fn empty() -> Self {
+        let state = Mutex::new(State::Empty);
+        Half { on_offer: AtomicBool::new(false), state, done: Done::default() }
+    }
+
+    /// Is on offer.
+    pub(crate) fn of(run: Run<P, C>) -> Self {
+        let state = Mutex::new(State::Offered(run));
+        Half { on_offer: AtomicBool::new(true), state, done: Done::default() }
+    }
+
+    fn replace(&self, state: State<P, C, R>) -> State<P, C, R> {
+        // No user code runs under the lock.
+        std::mem::replace(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), state)
+    }
+
+    pub(crate) fn offer(&self, run: Run<P, C>) {
+        self.done.clear();
+        self.replace(State::Offered(run));
+        self.on_offer.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_on_offer(&self) -> bool {
+        self.on_offer.load(Ordering::Relaxed)
+    }
+
+    /// Takes the run, for whoever comes first.
+    pub(crate) fn take(&self) -> Option<Run<P, C>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Offered(run) => {
+                self.on_offer.store(false, Ordering::Relaxed);
+                Some(run)
+            }
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    pub(crate) fn finish(&self, result: thread::Result<R>) {
+        self.replace(State::Done(result));
+        self.done.set();
+    }
+
+    pub(crate) fn result(&self) -> thread::Result<R> {
+        match self.replace(State::Empty) {
+            State::Done(result) => result,
+            _ => unreachable!("the owner has waited for it"),
+        }
+    }
+}
+
+/// Tells the owner of a half that its result is there. On a cache line of its own, as the owner looks at it all the time.
+#[derive(Default)]
+#[repr(align(64))]
+pub(crate) struct Done {
+    set: AtomicBool,
+    /// The owner sleeps, or is about to.
+    has_sleeper: AtomicBool,
+    sleeper: Mutex<Option<thread::Thread>>,
+}
+
+impl Done {
+    pub(crate) fn is_set(&self) -> bool {
+        self.set.load(Ordering::Acquire)
+    }
+
+    fn clear(&self) {
+        self.set.store(false, Ordering::Relaxed);
+        self.has_sleeper.store(false, Ordering::Relaxed);
+    }
+
+    fn set(&self) {
+        self.set.store(true, Ordering::SeqCst);
+        // An owner that says later that it sleeps has seen the flag.
+        if self.has_sleeper.load(Ordering::SeqCst) {
+            let sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+            sleeper.inspect(thread::Thread::unpark);
+        }
+    }
+
+    /// Sleeps for a while unless it is set.
+    pub(crate) fn sleep(&self) {
+        *self.sleeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current());
+        self.has_sleeper.store(true, Ordering::SeqCst);
+        if !self.set.load(Ordering::SeqCst) {
+            thread::park_timeout(NAP);
+        }
+    }
+}
