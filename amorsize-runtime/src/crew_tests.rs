@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
 use super::*;
-use crate::handover::Ticket;
+use crate::handover::{Desk, Ticket};
 use crate::pieces::AtOnce;
 
 /// A thread for every helper.
@@ -16,7 +16,7 @@ struct Threads;
 
 impl Spawner for Threads {
     fn spawn(&self, ticket: Ticket) {
-        thread::spawn(|| ticket.redeem());
+        thread::spawn(|| ticket.redeem(|_, _| false));
     }
 
     fn run_other_work(&self) -> bool {
@@ -126,9 +126,9 @@ fn results_are_complete_and_in_order_for_every_division() {
                 for max in [1, 3, usize::MAX] {
                     for open_ended in [false, max == usize::MAX] {
                         let lengths = Lengths { min: 1, max, open_ended };
-                        for folder_items in [3, usize::MAX] {
+                        for (shares, folder_items) in [(2, 3), (workers, usize::MAX)] {
                             let division = Division::of(workers, chunk);
-                            let division = Division { lengths, folder_items, ..division };
+                            let division = Division { shares, lengths, folder_items, ..division };
                             let words = collect(n, division, None);
                             assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
                         }
@@ -157,9 +157,9 @@ fn a_crew_out_of_levels_goes_on_alone() {
     let n = if cfg!(miri) { 20 } else { 2_000 };
     let division = Division::of(2, 1);
     let words = handover::at_desk(|desk| {
-        let mut board = Board::new(2, n, division, desk, &Threads);
+        let mut board = Board::new(2, 1, n, division, desk, &Threads);
         board.levels = 2;
-        let crew: Crew<'_, _, Words, _> = Crew::new(board, Half::empty());
+        let crew: Crew<'_, _, Words, _> = Crew::new(board, vec![Half::empty()]);
         let run = Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n };
         crew.fold(None, run, 0, 0).close()
     });
@@ -265,7 +265,7 @@ fn of_helpers_who_do_not_come_only_one_is_summoned_again() {
     call_until(&pool, 3, 3);
     let division = Division::of(3, 1);
     handover::at_desk(|desk| {
-        let board = Board::new(3, 40, division, desk, &pool);
+        let board = Board::new(3, 2, 14, division, desk, &pool);
         (0..3).for_each(|_| Desk::summon_one(desk, &pool));
         desk.summoned_ns.store(0, Ordering::Relaxed);
         board.summon(0);

@@ -1,6 +1,7 @@
 //! One call of a loop: the fast path, the decision, and the three ways to run.
 
 use std::cell::Cell;
+use std::thread::LocalKey;
 
 use amorsize_profile::LoopFacts;
 use rayon::iter::plumbing::{
@@ -34,6 +35,11 @@ const CHECKPOINT_SHARE: f64 = 0.01;
 /// many, what each collects is small enough.
 const FOLDERS_PER_WORKER: usize = 8;
 const REDUCTIONS_SHARE: f64 = 0.01;
+
+/// What reductions may take in any case.
+const NEXT_TO_NO_TIME_NS: f64 = 1_000.0;
+/// One parallel call in this many times its reductions, once they are known.
+const TIME_EVERY: u32 = 16;
 
 /// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
 /// decide anything.
@@ -130,11 +136,17 @@ fn sample_is_due() -> bool {
     thread_local! {
         static CALLS: Cell<u32> = const { Cell::new(0) };
     }
+    is_due(&CALLS, SAMPLE_EVERY)
+}
+
+/// Whether as many were counted as there should be between two.
+#[inline]
+fn is_due(count: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
     // A thread that is ending has no counter any more, and nothing left to learn.
-    CALLS
-        .try_with(|calls| {
-            calls.set(calls.get().wrapping_add(1));
-            calls.get() % SAMPLE_EVERY == 0
+    count
+        .try_with(|count| {
+            count.set(count.get().wrapping_add(1));
+            count.get() % every == 0
         })
         .unwrap_or(false)
 }
@@ -356,13 +368,37 @@ impl Context {
     {
         let len = run.len;
         let io = self.target.options().io;
-        let folder_items = self.folder_items(len, workers);
-        let lengths = self.lengths;
-        let division = Division { workers, chunk, lengths, folder_items, patient: io };
+        let division = Division {
+            workers,
+            shares: self.shares(len, workers),
+            chunk,
+            lengths: self.lengths,
+            folder_items: self.folder_items(len, workers),
+            patient: io,
+            timed: self.times_reductions(),
+        };
         let pool = if io { Pool::Io } else { Pool::Rayon };
         let (folded, shift) = crew::fold(before, run, division, &pool);
-        self.learn(len, workers, &pool, shift);
+        self.learn(len, division, &pool, shift);
         (folded, shift)
+    }
+
+    /// Into how many shares a run is cut: one for each worker if the caller can reduce that many results in next to no time.
+    fn shares(self, len: usize, workers: usize) -> usize {
+        let Some(facts) = self.facts(len) else { return 2 };
+        let Some(reduce_ns) = self.target.known_reduce_ns() else { return workers };
+        let call_ns = len as f64 * facts.item_ns / workers as f64;
+        let affordable = (NEXT_TO_NO_TIME_NS + REDUCTIONS_SHARE * call_ns) / reduce_ns;
+        (affordable as usize).saturating_add(1).clamp(2, workers.max(2))
+    }
+
+    /// Whether this call times its reductions: as long as nobody knows what they take, and then from time to time.
+    fn times_reductions(self) -> bool {
+        thread_local! {
+            static CALLS: Cell<u32> = const { Cell::new(0) };
+        }
+        let is_known = self.target.known_reduce_ns().is_some();
+        cfg!(feature = "record") || !is_known || is_due(&CALLS, TIME_EVERY)
     }
 
     /// How many items one folder is led through: as many folders are made as their reductions take next to no time.
@@ -374,15 +410,21 @@ impl Context {
         if folders <= workers { usize::MAX } else { len.div_ceil(folders) }
     }
 
-    fn learn(self, len: usize, workers: usize, pool: &Pool, shift: Shift) {
+    fn learn(self, len: usize, division: Division, pool: &Pool, shift: Shift) {
+        let Division { workers, timed, .. } = division;
         if matches!(pool, Pool::Rayon) {
             pool::note_use(workers - 1);
         }
-        if let Some(reduce_ns) = shift.reduce_ns() {
+        if let Some(reduce_ns) = shift.reduce_ns().filter(|_| timed) {
             self.target.observe_reduction(reduce_ns);
         }
-        let items_ns = shift.busy_ns.saturating_sub(shift.reducing_ns);
-        self.observe(len, items_ns as f64 / self.target.slowdown(workers));
+        let reducing_ns = if timed {
+            shift.reducing_ns as f64
+        } else {
+            shift.reductions as f64 * self.target.known_reduce_ns().unwrap_or(0.0)
+        };
+        let items_ns = (shift.busy_ns as f64 - reducing_ns).max(0.0);
+        self.observe(len, items_ns / self.target.slowdown(workers));
     }
 
     /// Runs on the caller, for measurements.

@@ -15,6 +15,7 @@ use amorsize_profile::LoopFacts;
 use crate::clock::Instant;
 use crate::force::{self, Force};
 use crate::handover::{self, Desk, SharedDesk};
+use crate::linger;
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Limits, Plan};
@@ -278,6 +279,7 @@ where
     };
     let (mut left, mut left_result, mut waiting) = (Some(left), None, None);
     handover::at_desk(|desk| {
+        linger::stay(desk, 0);
         handover::lend(desk, 1, &Pool::Rayon, &help, &mut || {
             let left = left.take().expect("the caller works once");
             let offered = Offered::new(desk, &summoned, workers);

@@ -2,7 +2,7 @@
 //! that is held for a move.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
 
@@ -54,9 +54,22 @@ impl<P, C, R> Half<P, C, R> {
         self.on_offer.load(Ordering::Relaxed)
     }
 
-    /// Takes the run, for whoever comes first.
+    /// Takes the run, unless a thief was faster.
     pub(crate) fn take(&self) -> Option<Run<P, C>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_under(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the run from its owner, unless somebody was faster or is about to be: of many who try at once, nobody should
+    /// have to sleep before the lock.
+    pub(crate) fn steal(&self) -> Option<Run<P, C>> {
+        match self.state.try_lock() {
+            Ok(state) => self.take_under(state),
+            Err(TryLockError::Poisoned(state)) => self.take_under(state.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn take_under(&self, mut state: MutexGuard<'_, State<P, C, R>>) -> Option<Run<P, C>> {
         match std::mem::replace(&mut *state, State::Taken) {
             State::Offered(run) => {
                 self.on_offer.store(false, Ordering::Relaxed);
@@ -72,6 +85,14 @@ impl<P, C, R> Half<P, C, R> {
     pub(crate) fn finish(&self, result: thread::Result<R>) {
         self.replace(State::Done(result));
         self.done.set();
+    }
+
+    /// What was made of it, once nobody else is there.
+    pub(crate) fn into_result(self) -> thread::Result<R> {
+        match self.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            State::Done(result) => result,
+            _ => unreachable!("it was waited for"),
+        }
     }
 
     pub(crate) fn result(&self) -> thread::Result<R> {

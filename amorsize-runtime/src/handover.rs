@@ -29,19 +29,53 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 const CLOSED: u64 = 1 << 63;
 /// The caller sleeps until the last helper leaves.
 const PARKED: u64 = 1 << 62;
-/// Bits 0 to 15: helpers inside.
-const INSIDE: u64 = 0xffff;
-/// Bits 16 to 31: helpers that have entered since the gate was opened.
-const ENTERED_SHIFT: u32 = 16;
-/// Bits 32 to 47: helpers that may enter while the gate is open.
-const ALLOWED_SHIFT: u32 = 32;
-/// Most helpers that one call can have.
-const MAX_HELPERS: usize = 0xffff;
+/// The number of the call, which starts again after 2¹⁴ of them.
+const CALL: Field = Field { shift: 48, bits: 14 };
+/// Helpers that wait for the next call, neither inside nor pending.
+const WAITING: Field = Field { shift: 36, bits: 12 };
+/// Helpers that may enter while the gate is open.
+const ALLOWED: Field = Field { shift: 24, bits: 12 };
+/// Helpers that have entered since the gate was opened.
+const ENTERED: Field = Field { shift: 12, bits: 12 };
+/// Helpers inside.
+const INSIDE: Field = Field { shift: 0, bits: 12 };
+/// Helpers that one call can have, less those that wait already.
+const MAX_HELPERS: u64 = (1 << INSIDE.bits) - 1;
 
 /// How often the caller looks at the gate before it does something else.
 const SPINS: u32 = if cfg!(loom) { 1 } else { 4_000 };
 /// How long the caller sleeps at most before it looks again.
 const NAP: Duration = Duration::from_micros(200);
+
+/// A number within the gate.
+#[derive(Clone, Copy)]
+struct Field {
+    shift: u32,
+    bits: u32,
+}
+
+impl Field {
+    /// One of what it counts.
+    const fn one(self) -> u64 {
+        1 << self.shift
+    }
+
+    const fn mask(self) -> u64 {
+        ((1 << self.bits) - 1) << self.shift
+    }
+
+    const fn of(self, gate: u64) -> u64 {
+        (gate & self.mask()) >> self.shift
+    }
+}
+
+/// A helper's place in one call.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The number of the call.
+    call: u64,
+    seat: usize,
+}
 
 /// Borrowed work with its type erased.
 #[derive(Clone, Copy)]
@@ -71,8 +105,11 @@ pub(crate) struct Desk {
     gate: AtomicU64,
     /// Helpers that were spawned and have not started yet.
     pending: AtomicUsize,
-    /// When one was spawned last. Kept here for those who spawn; the protocol does not look at it.
+    /// When one was spawned last, when the last call ended, and for how long helpers wait for the next one. Kept here for
+    /// those who spawn and wait; the protocol does not look at them.
     pub(crate) summoned_ns: AtomicU64,
+    pub(crate) ended_ns: AtomicU64,
+    pub(crate) stay_ns: AtomicU64,
     /// Written only by the owner while the gate is closed and nobody is inside; read only by helpers
     /// that are inside.
     errand: UnsafeCell<Option<Errand>>,
@@ -93,6 +130,8 @@ impl Desk {
             gate: AtomicU64::new(CLOSED),
             pending: AtomicUsize::new(0),
             summoned_ns: AtomicU64::new(0),
+            ended_ns: AtomicU64::new(0),
+            stay_ns: AtomicU64::new(0),
             errand: UnsafeCell::new(None),
             panic: Mutex::new(None),
             owner: sync::current_thread(),
@@ -134,14 +173,13 @@ impl Desk {
     where
         H: Fn(usize) + Sync,
     {
-        let helpers = helpers.min(MAX_HELPERS);
         let errand = Errand { helper: std::ptr::from_ref(helper).cast(), call: call::<H> };
         desk.errand.with_mut(|slot| {
             // SAFETY: rule 1: the gate is closed and nobody is inside, since `Desk::new` or since
             // the wait at the end of the previous call; this thread alone opens it.
             unsafe { *slot = Some(errand) }
         });
-        desk.gate.store((helpers as u64) << ALLOWED_SHIFT, Ordering::SeqCst);
+        desk.open(helpers);
 
         // Rule 3: from here to the end of the wait nothing may unwind past this frame.
         let guard = AbortOnUnwind;
@@ -172,9 +210,12 @@ impl Desk {
     }
 
     /// How many of so many helpers have to be spawned. Rule 4: helpers of earlier calls that have not started
-    /// yet count. For the owner, while the gate is open.
+    /// yet, or have stayed, count. For the owner, while the gate is open, before anything is spawned.
     pub(crate) fn missing(&self, helpers: usize) -> usize {
-        helpers.saturating_sub(self.pending.load(Ordering::SeqCst))
+        let gate = self.gate.load(Ordering::SeqCst);
+        // Who entered first may have left already.
+        let stayed = WAITING.of(gate) + ENTERED.of(gate);
+        helpers.saturating_sub(self.pending.load(Ordering::SeqCst) + stayed as usize)
     }
 
     /// Helpers that were spawned and have not started.
@@ -188,18 +229,27 @@ impl Desk {
         spawner.spawn(Ticket(Arc::clone(desk)));
     }
 
-    /// A helper's work, once it has started.
-    fn serve(&self) {
-        let Some(seat) = self.enter() else { return };
-        let inside = Inside(self);
+    /// Opens the gate for the next call and so many helpers. For the owner, while the gate is closed and nobody inside.
+    fn open(&self, helpers: usize) {
+        let open = |gate| {
+            let call = (CALL.of(gate) + 1) << CALL.shift & CALL.mask();
+            // All who enter may wait afterwards: the bound is that of both.
+            let allowed = (helpers as u64).min(MAX_HELPERS - WAITING.of(gate));
+            Some(call | gate & WAITING.mask() | allowed << ALLOWED.shift)
+        };
+        self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, open).expect("it always opens");
+    }
+
+    /// A helper's work in the present call.
+    fn serve(&self, place: Place) {
         let errand = self.errand.with(|slot| {
             // SAFETY: rule 2: this helper is inside, so the owner does not write.
             unsafe { *slot }
         });
         let errand = errand.expect("an open gate has an errand");
         // SAFETY: rule 2: the owner keeps the `H` alive until nobody is inside, and this helper is
-        // inside until `inside` drops.
-        let work = || unsafe { (errand.call)(errand.helper, seat) };
+        // inside until the caller of this function lets it leave.
+        let work = || unsafe { (errand.call)(errand.helper, place.seat) };
         let outcome = catch_unwind(AssertUnwindSafe(work));
         if let Err(payload) = outcome {
             let mut first = self.panic.lock().unwrap_or_else(|e| e.into_inner());
@@ -209,40 +259,49 @@ impl Desk {
                 Some(_) => std::mem::forget(payload),
             }
         }
-        drop(inside);
     }
 
-    /// Enters the gate while it is open and has seats left, and returns the seat.
-    fn enter(&self) -> Option<usize> {
-        let entered = |gate: u64| (gate >> ENTERED_SHIFT) & INSIDE;
-        self.gate
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |gate| {
-                let allowed = (gate >> ALLOWED_SHIFT) & INSIDE;
-                (gate & CLOSED == 0 && entered(gate) < allowed)
-                    .then(|| gate + (1 << ENTERED_SHIFT) + 1)
-            })
-            .ok()
-            .map(|gate| entered(gate) as usize + 1)
+    /// Enters the gate while it is open and has seats left.
+    fn enter(&self) -> Option<Place> {
+        let enter = |gate| has_room(gate).then(|| gate + ENTERED.one() + INSIDE.one());
+        self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter).ok().map(Place::next)
     }
 
-    fn leave(&self) {
-        let gate = self.gate.fetch_sub(1, Ordering::AcqRel);
+    /// Leaves the gate, to wait for the next call or for good.
+    fn leave(&self, waits: bool) {
+        let waiting = if waits { WAITING.one() } else { 0 };
+        let gate = self.gate.fetch_add(waiting.wrapping_sub(INSIDE.one()), Ordering::AcqRel);
         // The desk stays alive through the helper's own `Arc`, whatever the owner does from here on.
-        if gate & INSIDE == 1 && gate & PARKED != 0 {
+        if INSIDE.of(gate) == 1 && gate & PARKED != 0 {
             self.owner.unpark();
         }
+    }
+
+    /// Whether there is room in a later call than `last`.
+    fn has_next(&self, last: u64) -> bool {
+        let gate = self.gate.load(Ordering::Relaxed);
+        has_room(gate) && CALL.of(gate) != last
+    }
+
+    /// Waits no more: enters the gate if it is open for a later call than `last`, or is gone.
+    fn wait_no_more(&self, last: u64) -> Option<Place> {
+        let next = |gate| has_room(gate) && CALL.of(gate) != last;
+        let place = |gate| if next(gate) { ENTERED.one() + INSIDE.one() } else { 0 };
+        let enter_or_go = |gate| Some(gate + place(gate) - WAITING.one());
+        let gate = self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter_or_go);
+        gate.ok().filter(|&gate| next(gate)).map(Place::next)
     }
 
     fn close_and_wait(&self, spawner: &dyn Spawner) {
         let mut gate = self.gate.fetch_or(CLOSED, Ordering::AcqRel);
         let mut looks = 0;
-        while gate & INSIDE != 0 {
+        while INSIDE.of(gate) != 0 {
             if looks < SPINS {
                 looks += 1;
                 sync::spin_loop();
             } else if !spawner.run_other_work() {
                 gate = self.gate.fetch_or(PARKED, Ordering::AcqRel);
-                if gate & INSIDE == 0 {
+                if INSIDE.of(gate) == 0 {
                     break;
                 }
                 sync::park_timeout(NAP);
@@ -257,12 +316,40 @@ impl Desk {
 pub(crate) struct Ticket(Arc<Desk>);
 
 impl Ticket {
-    /// Starts the helper.
-    pub(crate) fn redeem(self) {
+    /// Starts the helper. Once it has served a call it waits for the next one as long as `stays` lets it, which is asked again
+    /// and again and told how often it was.
+    pub(crate) fn redeem(self, mut stays: impl FnMut(&Desk, u32) -> bool) {
         let desk = Arc::clone(&self.0);
         drop(self);
-        desk.serve();
+        let mut place = desk.enter();
+        while let Some(here) = place {
+            let mut inside = Inside { desk: &desk, waits: false };
+            desk.serve(here);
+            inside.waits = stays(&desk, 0);
+            if !inside.waits {
+                break;
+            }
+            drop(inside);
+            let mut asked = 1;
+            while !desk.has_next(here.call) && stays(&desk, asked) {
+                asked = asked.saturating_add(1);
+                sync::spin_loop();
+            }
+            place = desk.wait_no_more(here.call);
+        }
     }
+}
+
+impl Place {
+    /// That of the helper that enters next.
+    fn next(gate: u64) -> Self {
+        Place { call: CALL.of(gate), seat: ENTERED.of(gate) as usize + 1 }
+    }
+}
+
+/// Whether the gate is open and has a seat left.
+fn has_room(gate: u64) -> bool {
+    gate & CLOSED == 0 && ENTERED.of(gate) < ALLOWED.of(gate)
 }
 
 impl Drop for Ticket {
@@ -272,11 +359,15 @@ impl Drop for Ticket {
 }
 
 /// Leaves the gate when dropped, on every path.
-struct Inside<'a>(&'a Desk);
+struct Inside<'a> {
+    desk: &'a Desk,
+    /// For the next call.
+    waits: bool,
+}
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        self.desk.leave(self.waits);
     }
 }
 

@@ -12,7 +12,7 @@ struct Threads;
 
 impl Spawner for Threads {
     fn spawn(&self, ticket: Ticket) {
-        thread::spawn(|| ticket.redeem());
+        thread::spawn(|| ticket.redeem(|_, _| false));
     }
 
     fn run_other_work(&self) -> bool {
@@ -31,7 +31,7 @@ impl Busy {
 
     fn run_all(&self) {
         let tickets = std::mem::take(&mut *self.0.lock().expect("no panic under the lock"));
-        tickets.into_iter().for_each(Ticket::redeem);
+        tickets.into_iter().for_each(|ticket| ticket.redeem(|_, _| false));
     }
 }
 

@@ -4,6 +4,7 @@
 //! re-exported there. `ARCHITECTURE.md` in the repository says how the modules fit together.
 
 mod allocator;
+mod board;
 mod clock;
 mod crew;
 mod drive;
@@ -11,6 +12,7 @@ mod force;
 mod fork;
 mod half;
 mod handover;
+mod linger;
 mod loops;
 mod machine;
 pub mod model;

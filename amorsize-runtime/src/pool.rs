@@ -7,6 +7,7 @@ use amorsize_profile::MachineFacts;
 
 use crate::clock::Instant;
 use crate::handover::{Spawner, Ticket};
+use crate::linger;
 use crate::machine;
 use crate::model::{Bound, Limits};
 
@@ -25,8 +26,8 @@ impl Spawner for Pool {
             Pool::Io => io_pool(),
         };
         match pool_of_its_own {
-            Some(pool) => pool.spawn(|| ticket.redeem()),
-            None if is_there() => rayon::spawn(|| ticket.redeem()),
+            Some(pool) => pool.spawn(|| ticket.redeem(|_, _| false)),
+            None if is_there() => rayon::spawn(|| linger::redeem(ticket)),
             // A helper that never comes: the caller does the work.
             None => drop(ticket),
         }
@@ -95,7 +96,7 @@ pub fn io_limits(max_workers: Option<usize>) -> Limits {
     }
 }
 
-/// Helpers of this process that compute or were summoned to, less callers that only wait for one.
+/// Helpers of this process that compute or are expected to, less callers that only wait for one.
 static BUSY_HELPERS: AtomicIsize = AtomicIsize::new(0);
 
 /// How many cores helpers keep busy at the moment.
@@ -107,10 +108,21 @@ pub(crate) fn busy_helpers() -> usize {
 pub(crate) struct Busy(isize);
 
 impl Busy {
-    /// One more helper.
-    pub(crate) fn helper() -> Self {
-        BUSY_HELPERS.fetch_add(1, Ordering::Relaxed);
-        Busy(1)
+    /// So many helpers more.
+    pub(crate) fn helpers(count: usize) -> Self {
+        let count = count as isize;
+        BUSY_HELPERS.fetch_add(count, Ordering::Relaxed);
+        Busy(count)
+    }
+
+    /// One of them has gone home. It says so itself, and the caller [`forgets`](Busy::forget) it.
+    pub(crate) fn one_less() {
+        BUSY_HELPERS.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// So many of them have said that they have gone.
+    pub(crate) fn forget(&mut self, gone: usize) {
+        self.0 -= gone as isize;
     }
 
     /// One more helper, if fewer than `workers` threads are busy. The caller is one of them.

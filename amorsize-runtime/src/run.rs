@@ -217,11 +217,16 @@ impl Lengths {
     }
 }
 
-/// Where a run of `len` items is cut in two when chunks have this size; `None` if it is one chunk. What is
-/// left over at the end is a chunk of its own, unless it has fewer than `min` items.
-pub(crate) fn middle(len: usize, chunk: usize, min: usize) -> Option<usize> {
+/// How many chunks of this size a run of `len` items has. What is left over at the end is a chunk of its own, unless it has
+/// fewer than `min` items.
+pub(crate) fn pieces(len: usize, chunk: usize, min: usize) -> usize {
     let rest = len % chunk;
-    let pieces = len / chunk + usize::from(rest > 0 && rest >= min);
+    len / chunk + usize::from(rest > 0 && rest >= min)
+}
+
+/// Where a run of `len` items is cut in two when chunks have this size; `None` if it is one chunk.
+pub(crate) fn middle(len: usize, chunk: usize, min: usize) -> Option<usize> {
+    let pieces = pieces(len, chunk, min);
     (pieces > 1).then(|| (pieces - pieces / 2) * chunk)
 }
 

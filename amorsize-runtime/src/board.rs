@@ -1,0 +1,445 @@
+//! What the workers of a call share, whatever its items are: where each says what it offers, and how the others find it.
+//!
+//! Nothing here has type parameters, so that one copy of the code serves all loops of a program.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::crew::Division;
+use crate::half::Done;
+use crate::handover::{Desk, SharedDesk, Spawner};
+use crate::machine;
+use crate::pool::{self, Busy};
+
+/// How often in a row a helper sees that there is nothing to come before it goes home. Seats are looked at one after the
+/// other: a run may pass from one that is still to be seen to one that was.
+const LOOKS_BEFORE_LEAVING: u32 = 2;
+/// How often a helper looks in a row for what may come before it leaves its core to others: whoever divides a run at that
+/// moment may be waiting for one.
+const LOOKS_BEFORE_YIELDING: u32 = 1_000;
+/// How often a worker looks for the result of a half before it does something else, and how often it does for each look at
+/// what others offer: every look at a place keeps who writes there waiting.
+const LOOKS_BEFORE_SLEEPING: u32 = 4_000;
+const LOOKS_PER_OFFER: u32 = 8;
+/// From how long a shift on, in nanoseconds, a helper says that its core is free again. After shorter ones the call is as good
+/// as over, and many helpers would say so at once.
+const LONG_SHIFT_NS: u64 = 20_000;
+/// How long a helper sleeps before it looks again, where items wait.
+const NAP: Duration = Duration::from_micros(200);
+
+/// What the workers of one call did, in all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shift {
+    /// Time that workers were there and had something to do.
+    pub(crate) busy_ns: u64,
+    /// Time in reductions, and in making the folders whose results were reduced: in those of the uppermost levels where
+    /// there is one for each piece. 0 where that was not timed.
+    pub(crate) reducing_ns: u64,
+    /// How many reductions that were.
+    pub(crate) reductions: u64,
+}
+
+impl Shift {
+    pub(crate) fn and(self, other: Shift) -> Shift {
+        Shift {
+            busy_ns: self.busy_ns + other.busy_ns,
+            reducing_ns: self.reducing_ns + other.reducing_ns,
+            reductions: self.reductions + other.reductions,
+        }
+    }
+
+    /// What a reduction took on average, with the folder that it needed.
+    pub(crate) fn reduce_ns(&self) -> Option<f64> {
+        (self.reductions > 0).then(|| self.reducing_ns as f64 / self.reductions as f64)
+    }
+}
+
+/// What a worker does with what it finds on the board.
+pub(crate) trait Tasks {
+    /// Whether nobody has taken the share yet, without a look at the lock.
+    fn is_share_on_offer(&self, share: usize) -> bool;
+
+    /// Takes a share, if it is still there, and folds it at `seat`, offering halves from `from` on. Returns how long that
+    /// took, in nanoseconds.
+    fn take_share(&self, share: usize, seat: usize, from: usize) -> Option<u64>;
+
+    /// As for a share: the half that `owner` offers at `level`.
+    fn is_half_on_offer(&self, owner: usize, level: usize) -> bool;
+
+    fn take_half(&self, owner: usize, level: usize, seat: usize, from: usize) -> Option<u64>;
+}
+
+/// What the workers of a call share.
+pub(crate) struct Board<'s> {
+    pub(crate) division: Division,
+    desk: &'s SharedDesk,
+    spawner: &'s dyn Spawner,
+    /// Helpers that nobody has summoned yet.
+    missing: AtomicUsize,
+    /// How many shares the run was cut into, besides the caller's own.
+    shares: usize,
+    /// All of them have been taken.
+    shares_are_gone: AtomicBool,
+    /// By seat number.
+    seats: Vec<Seat>,
+    /// How many halves a worker may have on offer.
+    pub(crate) levels: usize,
+    /// No more work will be offered.
+    finished: AtomicBool,
+    /// Some item panicked: what is left is dropped, not folded.
+    abandoned: AtomicBool,
+}
+
+/// Where one worker says what it is about. Nobody else writes there, so that nothing has to be read and written in one
+/// operation.
+#[derive(Debug, Default)]
+struct Seat {
+    offers: Offers,
+    notes: Notes,
+}
+
+/// Bit `i` is set while level `i` of the worker's part of the tree is on offer or was taken: the lowest level holds the most
+/// items. The topmost bit is [`DIVIDING`].
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Offers(AtomicU64);
+
+/// What others look at when the call is over. Apart from what they look at before.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Notes {
+    /// How long the worker was at something, in nanoseconds, and for how much of that it waited for a half.
+    present_ns: AtomicU64,
+    idle_ns: AtomicU64,
+    /// See [`Shift`].
+    reducing_ns: AtomicU64,
+    /// See [`Shift`].
+    reductions: AtomicU64,
+    /// The worker does not count as busy any more.
+    is_gone: AtomicBool,
+}
+
+/// The worker has, or is about to take, a run of which it may offer parts.
+const DIVIDING: u64 = 1 << 63;
+
+/// As many levels as there are bits for.
+const MOST_LEVELS: usize = 63;
+
+impl Offers {
+    fn clear_and_set(&self, clear: u64, set: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed) & !clear | set, Ordering::Release);
+    }
+}
+
+impl Notes {
+    fn count(counter: &AtomicU64, more: u64) {
+        counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
+
+    fn shift(&mut self) -> Shift {
+        let busy_ns = self.present_ns.get_mut().saturating_sub(*self.idle_ns.get_mut());
+        let reducing_ns = *self.reducing_ns.get_mut();
+        Shift { busy_ns, reducing_ns, reductions: *self.reductions.get_mut() }
+    }
+}
+
+thread_local! {
+    /// Seats of an earlier call, all of them empty.
+    static SEATS: Cell<Vec<Seat>> = const { Cell::new(Vec::new()) };
+}
+
+/// What a look came to.
+enum Look {
+    /// Something was taken, and folded in so many nanoseconds.
+    Took(u64),
+    /// Somebody may offer more.
+    MayCome,
+    Nothing,
+}
+
+impl<'s> Board<'s> {
+    /// For a run that is cut into `shares` besides the caller's own, none of more than `pieces` pieces.
+    pub(crate) fn new(
+        workers: usize,
+        shares: usize,
+        pieces: usize,
+        division: Division,
+        desk: &'s SharedDesk,
+        spawner: &'s dyn Spawner,
+    ) -> Self {
+        let mut seats = SEATS.try_with(Cell::take).unwrap_or_default();
+        seats.resize_with(workers, Seat::default);
+        let depth = pieces.checked_next_power_of_two().map_or(64, usize::trailing_zeros) as usize;
+        // Some more for what is taken while a half is waited for. Beyond it a worker keeps what it has to itself.
+        let levels = if pieces > 1 { (depth + 2).min(MOST_LEVELS) } else { 0 };
+        // The caller has its own share from the beginning.
+        *seats[0].offers.0.get_mut() = if pieces > 1 { DIVIDING } else { 0 };
+        Board {
+            division,
+            desk,
+            spawner,
+            missing: AtomicUsize::new(0),
+            shares,
+            shares_are_gone: AtomicBool::new(false),
+            seats,
+            levels,
+            finished: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+        }
+    }
+
+    /// The caller and the helpers that it may have.
+    pub(crate) fn workers(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// The caller begins: so many helpers may be missing.
+    pub(crate) fn begin(&self) {
+        self.missing.store(self.desk.missing(self.workers() - 1), Ordering::Relaxed);
+        self.summon(0);
+    }
+
+    /// A helper's work.
+    pub(crate) fn help(&self, tasks: &dyn Tasks, seat: usize) {
+        self.summon(seat);
+        self.take_own_share(tasks, seat);
+        self.look_for_work(tasks, seat);
+        let notes = &self.seats[seat].notes;
+        if !self.division.patient && notes.present_ns.load(Ordering::Relaxed) > LONG_SHIFT_NS {
+            notes.is_gone.store(true, Ordering::Relaxed);
+            Busy::one_less();
+        }
+    }
+
+    /// Takes the share that is meant for this seat: where all looked for something at once, they would keep each other
+    /// from it. The first to come has the last share, as the caller goes on with the first ones.
+    fn take_own_share(&self, tasks: &dyn Tasks, seat: usize) {
+        if let Some(share) = self.shares.checked_sub(seat) {
+            self.take(seat, || tasks.take_share(share, seat, 0));
+        }
+    }
+
+    fn look_for_work(&self, tasks: &dyn Tasks, seat: usize) {
+        let (mut in_vain, mut waited) = (0, 0);
+        while in_vain < LOOKS_BEFORE_LEAVING {
+            match self.take_an_offer(tasks, seat, 0) {
+                Look::Took(_) => (in_vain, waited) = (0, 0),
+                _ if self.finished.load(Ordering::Acquire) => break,
+                _ if self.division.patient => thread::sleep(NAP),
+                Look::MayCome if waited < LOOKS_BEFORE_YIELDING => {
+                    (in_vain, waited) = (0, waited + 1);
+                    std::hint::spin_loop();
+                }
+                Look::MayCome => {
+                    (in_vain, waited) = (0, 0);
+                    thread::yield_now();
+                }
+                Look::Nothing => in_vain += 1,
+            }
+        }
+    }
+
+    /// Waits for what another worker took, folding offers of others meanwhile.
+    pub(crate) fn wait(&self, tasks: &dyn Tasks, done: &Done, seat: usize, level: usize) {
+        if done.is_set() {
+            return;
+        }
+        let notes = &self.seats[seat].notes;
+        let (start_ns, mut took_ns, mut looks) = (pool::now_ns(), 0, 0);
+        while !done.is_set() {
+            let looks_around = looks % LOOKS_PER_OFFER == 0;
+            looks += 1;
+            let look = looks_around.then(|| self.take_an_offer(tasks, seat, level));
+            if let Some(Look::Took(ns)) = look {
+                took_ns += ns;
+                looks = 0;
+            } else if looks < LOOKS_BEFORE_SLEEPING && !self.division.patient {
+                // Where items wait there are more workers than cores: looking would keep others from working.
+                std::hint::spin_loop();
+            } else if !self.spawner.run_other_work() {
+                done.sleep();
+            }
+        }
+        let idle_ns = (pool::now_ns() - start_ns).saturating_sub(took_ns);
+        Notes::count(&notes.idle_ns, idle_ns);
+    }
+
+    /// Folds a share that nobody came for, or the largest half that the next worker offers who has one.
+    fn take_an_offer(&self, tasks: &dyn Tasks, seat: usize, level: usize) -> Look {
+        let mut look = Look::Nothing;
+        if !self.shares_are_gone.load(Ordering::Relaxed) {
+            for share in (0..self.shares).rev().filter(|&share| tasks.is_share_on_offer(share)) {
+                look = Look::MayCome;
+                if let Some(ns) = self.take(seat, || tasks.take_share(share, seat, level)) {
+                    return Look::Took(ns);
+                }
+            }
+            if matches!(look, Look::Nothing) {
+                self.shares_are_gone.store(true, Ordering::Relaxed);
+            }
+        }
+        for owner in (seat + 1..self.workers()).chain(0..seat) {
+            match self.take_from(tasks, owner, seat, level) {
+                Look::Took(ns) => return Look::Took(ns),
+                Look::MayCome => look = Look::MayCome,
+                Look::Nothing => {}
+            }
+        }
+        look
+    }
+
+    /// Folds the largest half that one worker offers.
+    fn take_from(&self, tasks: &dyn Tasks, owner: usize, seat: usize, level: usize) -> Look {
+        let offers = self.seats[owner].offers.0.load(Ordering::Acquire);
+        let mut look = if offers & DIVIDING != 0 { Look::MayCome } else { Look::Nothing };
+        let mut levels = offers & !DIVIDING;
+        while levels != 0 {
+            let on_offer = levels.trailing_zeros() as usize;
+            levels &= levels - 1;
+            if !tasks.is_half_on_offer(owner, on_offer) {
+                continue;
+            }
+            look = Look::MayCome;
+            if let Some(ns) = self.take(seat, || tasks.take_half(owner, on_offer, seat, level)) {
+                return Look::Took(ns);
+            }
+        }
+        look
+    }
+
+    /// Takes something and folds it: whoever looks meanwhile sees that more may come.
+    fn take(&self, seat: usize, take_and_fold: impl FnOnce() -> Option<u64>) -> Option<u64> {
+        let Seat { offers, notes } = &self.seats[seat];
+        let may_divide = self.levels > 0;
+        if may_divide {
+            offers.clear_and_set(0, DIVIDING);
+        }
+        let took_ns = take_and_fold();
+        if may_divide {
+            offers.clear_and_set(DIVIDING, 0);
+        }
+        // The caller is there from the beginning to the end.
+        if seat > 0 {
+            Notes::count(&notes.present_ns, took_ns.unwrap_or(0));
+        }
+        took_ns
+    }
+
+    /// The worker offers a half, after which it still has the other one.
+    pub(crate) fn offer(&self, seat: usize, level: usize) {
+        self.seats[seat].offers.clear_and_set(0, 1 << level | DIVIDING);
+    }
+
+    /// The worker is about to take back what it offers at `level`.
+    pub(crate) fn withdraw(&self, seat: usize, level: usize) {
+        self.seats[seat].offers.clear_and_set(1 << level, DIVIDING);
+    }
+
+    /// The worker has nothing that it could offer.
+    pub(crate) fn divides_no_more(&self, seat: usize) {
+        if self.levels > 0 {
+            self.seats[seat].offers.clear_and_set(DIVIDING, 0);
+        }
+    }
+
+    /// Summons helpers until none is missing, together with all who do the same. The caller, at seat 0, also
+    /// sees to those who do not come.
+    pub(crate) fn summon(&self, seat: usize) {
+        if self.missing.load(Ordering::Relaxed) > 0 {
+            let one_less = |missing: usize| missing.checked_sub(1);
+            while self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+            {
+                Desk::summon_one(self.desk, self.spawner);
+            }
+            self.desk.summoned_ns.store(pool::now_ns(), Ordering::Relaxed);
+        } else if seat == 0 {
+            self.summon_again();
+        }
+    }
+
+    /// Summons one helper more if those who were summoned are late. A pool counts a thread that looks for work as
+    /// awake and wakes no other one for a single job, even when the system lets that thread wait for the
+    /// core that the caller keeps busy. For a second job it does.
+    fn summon_again(&self) {
+        let pending = self.desk.pending();
+        if pending == 0 || pending > self.workers() - 1 {
+            return;
+        }
+        let now_ns = pool::now_ns();
+        let waited_ns = now_ns.saturating_sub(self.desk.summoned_ns.load(Ordering::Relaxed));
+        if waited_ns as f64 > pool::late_after_ns(now_ns, &machine::facts()) {
+            self.desk.summoned_ns.store(now_ns, Ordering::Relaxed);
+            Desk::summon_one(self.desk, self.spawner);
+        }
+    }
+
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Adds what making a folder took.
+    pub(crate) fn note_opening(&self, seat: usize, ns: u64) {
+        if ns > 0 {
+            Notes::count(&self.seats[seat].notes.reducing_ns, ns);
+        }
+    }
+
+    /// Adds a reduction and, where it was timed, what it took.
+    pub(crate) fn note_reduction(&self, seat: usize, ns: u64) {
+        let notes = &self.seats[seat].notes;
+        self.note_opening(seat, ns);
+        Notes::count(&notes.reductions, 1);
+    }
+
+    pub(crate) fn into_shift(mut self) -> Shift {
+        let shifts = self.seats.iter_mut().map(|seat| std::mem::take(&mut seat.notes).shift());
+        let shift = shifts.fold(Shift::default(), Shift::and);
+        // A thread that is ending keeps no seats.
+        let _ = SEATS.try_with(|seats| seats.set(self.seats));
+        shift
+    }
+}
+
+/// Helpers may wait for offers until the caller, there since `start_ns`, has the result or unwinds.
+pub(crate) struct OpenUntilDropped<'b, 's> {
+    pub(crate) board: &'b Board<'s>,
+    pub(crate) start_ns: u64,
+}
+
+impl Drop for OpenUntilDropped<'_, '_> {
+    fn drop(&mut self) {
+        let board = self.board;
+        board.finished.store(true, Ordering::Release);
+        let now_ns = pool::now_ns();
+        Notes::count(&board.seats[0].notes.present_ns, now_ns - self.start_ns);
+        board.desk.ended_ns.store(now_ns, Ordering::Relaxed);
+    }
+}
+
+/// The helpers of a call count as busy until it is dropped. The caller says so for all of them.
+pub(crate) struct BusyHelpers<'b, 's> {
+    board: &'b Board<'s>,
+    /// Items that wait leave the cores to others.
+    busy: Option<Busy>,
+}
+
+impl<'b, 's> BusyHelpers<'b, 's> {
+    pub(crate) fn of(board: &'b Board<'s>) -> Self {
+        let helpers = board.workers() - 1;
+        BusyHelpers { board, busy: (!board.division.patient).then(|| Busy::helpers(helpers)) }
+    }
+}
+
+impl Drop for BusyHelpers<'_, '_> {
+    fn drop(&mut self) {
+        let is_gone = |seat: &&Seat| seat.notes.is_gone.load(Ordering::Relaxed);
+        let gone = self.board.seats.iter().filter(is_gone).count();
+        self.busy.iter_mut().for_each(|busy| busy.forget(gone));
+    }
+}
