@@ -56,6 +56,41 @@ impl Shift {
     }
 }
 
+/// A thread at work on a call.
+#[derive(Debug, Default)]
+pub(crate) struct Worker {
+    /// 0 for the caller.
+    pub(crate) seat: usize,
+    /// What it has done, without its time, and what others have done of its run.
+    pub(crate) shift: Shift,
+    /// For how long it waited for others.
+    waited_ns: u64,
+}
+
+impl Worker {
+    /// At this seat.
+    pub(crate) fn at(seat: usize) -> Self {
+        Worker { seat, ..Worker::default() }
+    }
+
+    /// All that was done for its run, which took so long.
+    pub(crate) fn shift_of(mut self, took_ns: u64) -> Shift {
+        self.shift.busy_ns += took_ns.saturating_sub(self.waited_ns);
+        self.shift
+    }
+
+    /// Adds what making a folder took, if that was timed.
+    pub(crate) fn note_opening(&mut self, ns: u64) {
+        self.shift.reducing_ns += ns;
+    }
+
+    /// Adds a reduction and, if it was timed, what it took.
+    pub(crate) fn note_reduction(&mut self, ns: u64) {
+        self.shift.reducing_ns += ns;
+        self.shift.reductions += 1;
+    }
+}
+
 /// What a worker does with what it finds on the board.
 pub(crate) trait Tasks {
     /// Whether nobody has taken the share yet, without a look at the lock.
@@ -90,36 +125,18 @@ pub(crate) struct Board<'s> {
     finished: AtomicBool,
     /// Some item panicked: what is left is dropped, not folded.
     abandoned: AtomicBool,
+    /// Helpers that do not count as busy any more.
+    gone: AtomicUsize,
 }
 
-/// Where one worker says what it is about. Nobody else writes there, so that nothing has to be read and written in one
+/// Where one worker says what it offers. Nobody else writes there, so that nothing has to be read and written in one
 /// operation.
-#[derive(Debug, Default)]
-struct Seat {
-    offers: Offers,
-    notes: Notes,
-}
-
-/// Bit `i` is set while level `i` of the worker's part of the tree is on offer or was taken: the lowest level holds the most
+///
+/// Bit `i` is set while level `i` of its part of the tree is on offer or was taken: the lowest level holds the most
 /// items. The topmost bit is [`DIVIDING`].
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Offers(AtomicU64);
-
-/// What others look at when the call is over. Apart from what they look at before.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Notes {
-    /// How long the worker was at something, in nanoseconds, and for how much of that it waited for a half.
-    present_ns: AtomicU64,
-    idle_ns: AtomicU64,
-    /// See [`Shift`].
-    reducing_ns: AtomicU64,
-    /// See [`Shift`].
-    reductions: AtomicU64,
-    /// The worker does not count as busy any more.
-    is_gone: AtomicBool,
-}
+struct Seat(AtomicU64);
 
 /// The worker has, or is about to take, a run of which it may offer parts.
 const DIVIDING: u64 = 1 << 63;
@@ -127,21 +144,9 @@ const DIVIDING: u64 = 1 << 63;
 /// As many levels as there are bits for.
 const MOST_LEVELS: usize = 63;
 
-impl Offers {
+impl Seat {
     fn clear_and_set(&self, clear: u64, set: u64) {
         self.0.store(self.0.load(Ordering::Relaxed) & !clear | set, Ordering::Release);
-    }
-}
-
-impl Notes {
-    fn count(counter: &AtomicU64, more: u64) {
-        counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Relaxed);
-    }
-
-    fn shift(&mut self) -> Shift {
-        let busy_ns = self.present_ns.get_mut().saturating_sub(*self.idle_ns.get_mut());
-        let reducing_ns = *self.reducing_ns.get_mut();
-        Shift { busy_ns, reducing_ns, reductions: *self.reductions.get_mut() }
     }
 }
 
@@ -175,7 +180,7 @@ impl<'s> Board<'s> {
         // Some more for what is taken while a half is waited for. Beyond it a worker keeps what it has to itself.
         let levels = if pieces > 1 { (depth + 2).min(MOST_LEVELS) } else { 0 };
         // The caller has its own share from the beginning.
-        *seats[0].offers.0.get_mut() = if pieces > 1 { DIVIDING } else { 0 };
+        *seats[0].0.get_mut() = if pieces > 1 { DIVIDING } else { 0 };
         Board {
             division,
             desk,
@@ -187,6 +192,7 @@ impl<'s> Board<'s> {
             levels,
             finished: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
+            gone: AtomicUsize::new(0),
         }
     }
 
@@ -197,35 +203,36 @@ impl<'s> Board<'s> {
 
     /// The caller begins: so many helpers may be missing.
     pub(crate) fn begin(&self) {
-        self.missing.store(self.desk.missing(self.workers() - 1), Ordering::Relaxed);
+        let missing = self.desk.missing(self.workers() - 1);
+        // Mostly none is, and helpers who have come are looking at what is beside it.
+        if missing > 0 {
+            self.missing.store(missing, Ordering::Relaxed);
+        }
         self.summon(0);
     }
 
     /// A helper's work.
     pub(crate) fn help(&self, tasks: &dyn Tasks, seat: usize) {
         self.summon(seat);
-        self.take_own_share(tasks, seat);
-        self.look_for_work(tasks, seat);
-        let notes = &self.seats[seat].notes;
-        if !self.division.patient && notes.present_ns.load(Ordering::Relaxed) > LONG_SHIFT_NS {
-            notes.is_gone.store(true, Ordering::Relaxed);
+        let worked_ns = self.take_own_share(tasks, seat) + self.look_for_work(tasks, seat);
+        if !self.division.patient && worked_ns > LONG_SHIFT_NS {
+            self.gone.fetch_add(1, Ordering::Relaxed);
             Busy::one_less();
         }
     }
 
     /// Takes the share that is meant for this seat: where all looked for something at once, they would keep each other
     /// from it. The first to come has the last share, as the caller goes on with the first ones.
-    fn take_own_share(&self, tasks: &dyn Tasks, seat: usize) {
-        if let Some(share) = self.shares.checked_sub(seat) {
-            self.take(seat, || tasks.take_share(share, seat, 0));
-        }
+    fn take_own_share(&self, tasks: &dyn Tasks, seat: usize) -> u64 {
+        let share = self.shares.checked_sub(seat);
+        share.and_then(|share| self.take(seat, || tasks.take_share(share, seat, 0))).unwrap_or(0)
     }
 
-    fn look_for_work(&self, tasks: &dyn Tasks, seat: usize) {
-        let (mut in_vain, mut waited) = (0, 0);
+    fn look_for_work(&self, tasks: &dyn Tasks, seat: usize) -> u64 {
+        let (mut in_vain, mut waited, mut worked_ns) = (0, 0, 0);
         while in_vain < LOOKS_BEFORE_LEAVING {
             match self.take_an_offer(tasks, seat, 0) {
-                Look::Took(_) => (in_vain, waited) = (0, 0),
+                Look::Took(ns) => (in_vain, waited, worked_ns) = (0, 0, worked_ns + ns),
                 _ if self.finished.load(Ordering::Acquire) => break,
                 _ if self.division.patient => thread::sleep(NAP),
                 Look::MayCome if waited < LOOKS_BEFORE_YIELDING => {
@@ -239,21 +246,20 @@ impl<'s> Board<'s> {
                 Look::Nothing => in_vain += 1,
             }
         }
+        worked_ns
     }
 
     /// Waits for what another worker took, folding offers of others meanwhile.
-    pub(crate) fn wait(&self, tasks: &dyn Tasks, done: &Done, seat: usize, level: usize) {
+    pub(crate) fn wait(&self, tasks: &dyn Tasks, done: &Done, worker: &mut Worker, level: usize) {
         if done.is_set() {
             return;
         }
-        let notes = &self.seats[seat].notes;
-        let (start_ns, mut took_ns, mut looks) = (pool::now_ns(), 0, 0);
+        let (start_ns, mut looks) = (pool::now_ns(), 0);
         while !done.is_set() {
             let looks_around = looks % LOOKS_PER_OFFER == 0;
             looks += 1;
-            let look = looks_around.then(|| self.take_an_offer(tasks, seat, level));
-            if let Some(Look::Took(ns)) = look {
-                took_ns += ns;
+            let look = looks_around.then(|| self.take_an_offer(tasks, worker.seat, level));
+            if let Some(Look::Took(_)) = look {
                 looks = 0;
             } else if looks < LOOKS_BEFORE_SLEEPING && !self.division.patient {
                 // Where items wait there are more workers than cores: looking would keep others from working.
@@ -262,8 +268,8 @@ impl<'s> Board<'s> {
                 done.sleep();
             }
         }
-        let idle_ns = (pool::now_ns() - start_ns).saturating_sub(took_ns);
-        Notes::count(&notes.idle_ns, idle_ns);
+        // What it took meanwhile is in the shift of that run.
+        worker.waited_ns += pool::now_ns() - start_ns;
     }
 
     /// Folds a share that nobody came for, or the largest half that the next worker offers who has one.
@@ -280,6 +286,9 @@ impl<'s> Board<'s> {
                 self.shares_are_gone.store(true, Ordering::Relaxed);
             }
         }
+        if self.levels == 0 {
+            return look;
+        }
         for owner in (seat + 1..self.workers()).chain(0..seat) {
             match self.take_from(tasks, owner, seat, level) {
                 Look::Took(ns) => return Look::Took(ns),
@@ -292,7 +301,7 @@ impl<'s> Board<'s> {
 
     /// Folds the largest half that one worker offers.
     fn take_from(&self, tasks: &dyn Tasks, owner: usize, seat: usize, level: usize) -> Look {
-        let offers = self.seats[owner].offers.0.load(Ordering::Acquire);
+        let offers = self.seats[owner].0.load(Ordering::Acquire);
         let mut look = if offers & DIVIDING != 0 { Look::MayCome } else { Look::Nothing };
         let mut levels = offers & !DIVIDING;
         while levels != 0 {
@@ -311,36 +320,29 @@ impl<'s> Board<'s> {
 
     /// Takes something and folds it: whoever looks meanwhile sees that more may come.
     fn take(&self, seat: usize, take_and_fold: impl FnOnce() -> Option<u64>) -> Option<u64> {
-        let Seat { offers, notes } = &self.seats[seat];
-        let may_divide = self.levels > 0;
-        if may_divide {
-            offers.clear_and_set(0, DIVIDING);
+        if self.levels == 0 {
+            return take_and_fold();
         }
+        self.seats[seat].clear_and_set(0, DIVIDING);
         let took_ns = take_and_fold();
-        if may_divide {
-            offers.clear_and_set(DIVIDING, 0);
-        }
-        // The caller is there from the beginning to the end.
-        if seat > 0 {
-            Notes::count(&notes.present_ns, took_ns.unwrap_or(0));
-        }
+        self.seats[seat].clear_and_set(DIVIDING, 0);
         took_ns
     }
 
     /// The worker offers a half, after which it still has the other one.
     pub(crate) fn offer(&self, seat: usize, level: usize) {
-        self.seats[seat].offers.clear_and_set(0, 1 << level | DIVIDING);
+        self.seats[seat].clear_and_set(0, 1 << level | DIVIDING);
     }
 
     /// The worker is about to take back what it offers at `level`.
     pub(crate) fn withdraw(&self, seat: usize, level: usize) {
-        self.seats[seat].offers.clear_and_set(1 << level, DIVIDING);
+        self.seats[seat].clear_and_set(1 << level, DIVIDING);
     }
 
     /// The worker has nothing that it could offer.
     pub(crate) fn divides_no_more(&self, seat: usize) {
         if self.levels > 0 {
-            self.seats[seat].offers.clear_and_set(DIVIDING, 0);
+            self.seats[seat].clear_and_set(DIVIDING, 0);
         }
     }
 
@@ -383,42 +385,19 @@ impl<'s> Board<'s> {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    /// Adds what making a folder took.
-    pub(crate) fn note_opening(&self, seat: usize, ns: u64) {
-        if ns > 0 {
-            Notes::count(&self.seats[seat].notes.reducing_ns, ns);
-        }
-    }
-
-    /// Adds a reduction and, where it was timed, what it took.
-    pub(crate) fn note_reduction(&self, seat: usize, ns: u64) {
-        let notes = &self.seats[seat].notes;
-        self.note_opening(seat, ns);
-        Notes::count(&notes.reductions, 1);
-    }
-
-    pub(crate) fn into_shift(mut self) -> Shift {
-        let shifts = self.seats.iter_mut().map(|seat| std::mem::take(&mut seat.notes).shift());
-        let shift = shifts.fold(Shift::default(), Shift::and);
+    /// The call is over.
+    pub(crate) fn end(self) {
         // A thread that is ending keeps no seats.
         let _ = SEATS.try_with(|seats| seats.set(self.seats));
-        shift
     }
 }
 
-/// Helpers may wait for offers until the caller, there since `start_ns`, has the result or unwinds.
-pub(crate) struct OpenUntilDropped<'b, 's> {
-    pub(crate) board: &'b Board<'s>,
-    pub(crate) start_ns: u64,
-}
+/// Helpers may wait for offers until the caller has the result or unwinds.
+pub(crate) struct OpenUntilDropped<'b, 's>(pub(crate) &'b Board<'s>);
 
 impl Drop for OpenUntilDropped<'_, '_> {
     fn drop(&mut self) {
-        let board = self.board;
-        board.finished.store(true, Ordering::Release);
-        let now_ns = pool::now_ns();
-        Notes::count(&board.seats[0].notes.present_ns, now_ns - self.start_ns);
-        board.desk.ended_ns.store(now_ns, Ordering::Relaxed);
+        self.0.finished.store(true, Ordering::Release);
     }
 }
 
@@ -438,8 +417,7 @@ impl<'b, 's> BusyHelpers<'b, 's> {
 
 impl Drop for BusyHelpers<'_, '_> {
     fn drop(&mut self) {
-        let is_gone = |seat: &&Seat| seat.notes.is_gone.load(Ordering::Relaxed);
-        let gone = self.board.seats.iter().filter(is_gone).count();
+        let gone = self.board.gone.load(Ordering::Relaxed);
         self.busy.iter_mut().for_each(|busy| busy.forget(gone));
     }
 }

@@ -23,12 +23,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
 
-use rayon::iter::plumbing::{Consumer, Reducer};
+use rayon::iter::plumbing::{Consumer, Folder, Reducer};
 
 pub(crate) use crate::board::Shift;
-use crate::board::{Board, BusyHelpers, OpenUntilDropped, Tasks};
+use crate::board::{Board, BusyHelpers, OpenUntilDropped, Tasks, Worker};
 use crate::half::Half;
-use crate::handover::{self, Spawner};
+use crate::handover::{self, Help, Spawner};
 use crate::linger;
 use crate::pieces::Pieces;
 use crate::pool;
@@ -111,14 +111,16 @@ where
         let crew = Crew::<P, C, C::Result>::new(board, shares);
         let (mut work, mut led) = (Some((before, mine, reducers)), None);
         let busy = BusyHelpers::of(&crew.board);
-        let help = |seat| crew.board.help(&crew, seat);
-        handover::lend(desk, helpers, spawner, &help, &mut || {
+        handover::lend(desk, helpers, spawner, &crew, &mut || {
             let (before, mine, reducers) = work.take().expect("the caller works once");
-            let _open = OpenUntilDropped { board: &crew.board, start_ns };
+            let _open = OpenUntilDropped(&crew.board);
             led = Some(crew.lead(before, mine, reducers));
         });
         drop(busy);
-        crew.reduce_shares(led.expect("the caller has led"))
+        let (folded, caller) = crew.reduce_shares(led.expect("the caller has led"));
+        let now_ns = pool::now_ns();
+        linger::end(desk, now_ns);
+        (folded, caller.shift_of(now_ns - start_ns))
     })
 }
 
@@ -163,6 +165,7 @@ struct Led<F, D> {
     shares: usize,
     /// The reducers before the others.
     reducers: Vec<D>,
+    caller: Worker,
 }
 
 impl<'s, P, C, R> Crew<'s, P, C, R>
@@ -191,19 +194,20 @@ where
     ) -> Led<FoldedBy<P::Item, C>, C::Reducer> {
         let board = &self.board;
         let (mut reducers, mut taken_back) = (reducers.into_iter(), 0);
+        let mut caller = Worker::at(0);
         let fold_all_there_is = || {
             board.begin();
-            let mut folded = self.fold(before, mine, 0, 0);
+            let mut folded = self.fold(before, mine, &mut caller, 0);
             while let Some(run) = self.shares.get(taken_back).and_then(Half::take) {
                 taken_back += 1;
                 let reducer = reducers.next().expect("there is one for each share");
-                folded = self.fold_next(folded, reducer, run, 0, 0);
+                folded = self.fold_next(folded, reducer, run, &mut caller, 0);
             }
             // What is left to do is done before the others are waited for.
             if taken_back == self.shares.len() {
                 folded
             } else {
-                Folded::Closed(self.close(folded, 0))
+                Folded::Closed(close(folded, &mut caller))
             }
         };
         let folded = catch_unwind(AssertUnwindSafe(fold_all_there_is)).unwrap_or_else(|payload| {
@@ -212,39 +216,38 @@ where
         });
         board.divides_no_more(0);
         for share in &self.shares[taken_back..] {
-            board.wait(self, &share.done, 0, 0);
+            board.wait(self, &share.done, &mut caller, 0);
         }
-        Led { folded, shares: taken_back, reducers: reducers.collect() }
+        Led { folded, shares: taken_back, reducers: reducers.collect(), caller }
     }
 
-    /// Reduces what all shares came to. Nobody else is there any more.
+    /// Reduces what all shares came to, when nobody else is there any more.
     fn reduce_shares(
         self,
         led: Led<FoldedBy<P::Item, C>, C::Reducer>,
-    ) -> (FoldedBy<P::Item, C>, Shift) {
+    ) -> (FoldedBy<P::Item, C>, Worker) {
         let Crew { board, shares, .. } = self;
-        let Led { folded, shares: taken_back, reducers } = led;
+        let Led { mut folded, shares: taken_back, reducers, mut caller } = led;
         let start_ns = board.division.timed.then(pool::now_ns);
-        let mut reductions = Shift { reductions: reducers.len() as u64, ..Shift::default() };
-        let results = shares.into_iter().skip(taken_back).map(Half::into_result);
-        let folded = results.zip(reducers).fold(folded, |left, (right, reducer)| {
+        for (share, reducer) in shares.into_iter().skip(taken_back).zip(reducers) {
+            let (right, of_share) = share.into_result();
             let right = right.unwrap_or_else(|payload| resume_unwind(payload));
-            Folded::Closed(reducer.reduce(left.close(), right))
-        });
-        if let Some(start_ns) = start_ns {
-            reductions.reducing_ns = pool::now_ns() - start_ns;
-            reductions.busy_ns = reductions.reducing_ns;
+            folded = Folded::Closed(reducer.reduce(folded.close(), right));
+            caller.shift = caller.shift.and(of_share);
+            caller.note_reduction(0);
         }
-        (folded, board.into_shift().and(reductions))
+        caller.note_opening(start_ns.map_or(0, |start_ns| pool::now_ns() - start_ns));
+        board.end();
+        (folded, caller)
     }
 
-    /// Folds `run` at `seat`, after what this worker has folded of the items before it, offering right
+    /// Folds `run`, after what this worker has folded of the items before it, offering right
     /// halves from `level` on.
     fn fold(
         &self,
         before: Option<OpenBy<P::Item, C>>,
         run: Run<P, C>,
-        seat: usize,
+        worker: &mut Worker,
         level: usize,
     ) -> FoldedBy<P::Item, C> {
         let board = &self.board;
@@ -256,19 +259,19 @@ where
             return Folded::Open(before.unwrap_or_else(|| Open::of(run.consumer)));
         }
         let Some(middle) = board.division.middle(&run) else {
-            board.divides_no_more(seat);
+            board.divides_no_more(worker.seat);
             let Division { lengths, timed, .. } = board.division;
             let open = |consumer| if timed { Open::timed(consumer) } else { Open::of(consumer) };
             return run.fold_onto(before, lengths, open);
         };
         let (left, right, reducer) = run.split_at(middle);
         if level >= board.levels {
-            let left = self.fold(before, left, seat, level);
-            return self.fold_next(left, reducer, right, seat, level);
+            let left = self.fold(before, left, worker, level);
+            return self.fold_next(left, reducer, right, worker, level);
         }
-        self.half(seat, level).offer(right);
-        board.offer(seat, level);
-        self.fold_both(before, left, reducer, seat, level)
+        self.half(worker.seat, level).offer(right);
+        board.offer(worker.seat, level);
+        self.fold_both(before, left, reducer, worker, level)
     }
 
     /// Folds `left`, and then what is on offer at `level`, unless another worker takes it.
@@ -277,37 +280,41 @@ where
         before: Option<OpenBy<P::Item, C>>,
         left: Run<P, C>,
         reducer: C::Reducer,
-        seat: usize,
+        worker: &mut Worker,
         level: usize,
     ) -> FoldedBy<P::Item, C> {
-        let (board, half) = (&self.board, self.half(seat, level));
+        let (board, half) = (&self.board, self.half(worker.seat, level));
         // Whatever happens, the right half is accounted for before this frame is left: it may borrow
         // what the left half's panic is about to drop.
         let left = catch_unwind(AssertUnwindSafe(|| {
-            board.summon(seat);
-            self.fold(before, left, seat, level + 1)
+            board.summon(worker.seat);
+            self.fold(before, left, worker, level + 1)
         }));
         if left.is_err() {
             board.abandon();
         }
-        board.withdraw(seat, level);
+        board.withdraw(worker.seat, level);
         if let Some(right) = half.take() {
             return match left {
-                Ok(left) => self.fold_next(left, reducer, right, seat, level),
+                Ok(left) => self.fold_next(left, reducer, right, worker, level),
                 Err(payload) => {
                     drop(right);
                     resume_unwind(payload)
                 }
             };
         }
-        board.divides_no_more(seat);
-        let left = left.and_then(|left| catch_unwind(AssertUnwindSafe(|| self.close(left, seat))));
+        board.divides_no_more(worker.seat);
+        let left = left.and_then(|left| catch_unwind(AssertUnwindSafe(|| close(left, worker))));
         if left.is_err() {
             board.abandon();
         }
-        board.wait(self, &half.done, seat, level + 1);
-        match (left, half.result()) {
-            (Ok(left), Ok(right)) => Folded::Closed(self.reduce(reducer, left, right, seat, level)),
+        board.wait(self, &half.done, worker, level + 1);
+        let (right, shift) = half.result();
+        worker.shift = worker.shift.and(shift);
+        match (left, right) {
+            (Ok(left), Ok(right)) => {
+                Folded::Closed(self.reduce(reducer, left, right, worker, level))
+            }
             (Err(payload), _) | (_, Err(payload)) => resume_unwind(payload),
         }
     }
@@ -318,29 +325,31 @@ where
         left: FoldedBy<P::Item, C>,
         reducer: C::Reducer,
         right: Run<P, C>,
-        seat: usize,
+        worker: &mut Worker,
         level: usize,
     ) -> FoldedBy<P::Item, C> {
         let (left, before) = if left.open_items() < self.board.division.folder_items {
             left.resume()
         } else {
-            (Some(self.close(left, seat)), None)
+            (Some(close(left, worker)), None)
         };
-        let right = self.fold(before, right, seat, level);
+        let right = self.fold(before, right, worker, level);
         match left {
             None => right,
             Some(left) => right.after(left, reducer, |reducer, left, right| {
-                self.reduce(reducer, left, right, seat, level)
+                self.reduce(reducer, left, right, worker, level)
             }),
         }
     }
 
-    fn close(&self, folded: FoldedBy<P::Item, C>, seat: usize) -> R {
-        self.board.note_opening(seat, folded.opening_ns());
-        folded.close()
-    }
-
-    fn reduce(&self, reducer: impl Reducer<R>, left: R, right: R, seat: usize, level: usize) -> R {
+    fn reduce(
+        &self,
+        reducer: impl Reducer<R>,
+        left: R,
+        right: R,
+        worker: &mut Worker,
+        level: usize,
+    ) -> R {
         let Division { timed, lengths, .. } = self.board.division;
         // Without open ends there are as many reductions as pieces.
         if level >= TIMED_LEVELS && !lengths.open_ended {
@@ -348,7 +357,7 @@ where
         }
         let start_ns = timed.then(pool::now_ns);
         let result = reducer.reduce(left, right);
-        self.board.note_reduction(seat, start_ns.map_or(0, |start_ns| pool::now_ns() - start_ns));
+        worker.note_reduction(start_ns.map_or(0, |start_ns| pool::now_ns() - start_ns));
         result
     }
 
@@ -356,13 +365,35 @@ where
     fn fold_taken(&self, half: &Half<P, C, R>, seat: usize, from: usize) -> Option<u64> {
         let run = half.steal()?;
         let start_ns = pool::now_ns();
-        let fold = || self.close(self.fold(None, run, seat, from), seat);
+        let mut worker = Worker::at(seat);
+        let fold = || close(self.fold(None, run, &mut worker, from), &mut worker);
         let result = catch_unwind(AssertUnwindSafe(fold));
         if result.is_err() {
             self.board.abandon();
         }
-        half.finish(result);
-        Some(pool::now_ns() - start_ns)
+        let took_ns = pool::now_ns() - start_ns;
+        half.finish(result, worker.shift_of(took_ns));
+        Some(took_ns)
+    }
+}
+
+/// Ends the folder of what may go on.
+fn close<T, F: Folder<T, Result = R>, R, D: Reducer<R>>(
+    folded: Folded<F, R, D>,
+    worker: &mut Worker,
+) -> R {
+    worker.note_opening(folded.opening_ns());
+    folded.close()
+}
+
+impl<P, C, R> Help for Crew<'_, P, C, R>
+where
+    P: Pieces,
+    C: Consumer<P::Item, Result = R>,
+    R: Send,
+{
+    fn help(&self, seat: usize) {
+        self.board.help(self, seat);
     }
 }
 

@@ -161,7 +161,7 @@ fn a_crew_out_of_levels_goes_on_alone() {
         board.levels = 2;
         let crew: Crew<'_, _, Words, _> = Crew::new(board, vec![Half::empty()]);
         let run = Run { producer: AtOnce(Items(0..n)), consumer: Words { bad: None }, len: n };
-        crew.fold(None, run, 0, 0).close()
+        crew.fold(None, run, &mut Worker::at(0), 0).close()
     });
     assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
 }

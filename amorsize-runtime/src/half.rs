@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
 
+use crate::board::Shift;
 use crate::run::Run;
 
 /// How long an owner sleeps at most before it looks again.
@@ -24,8 +25,11 @@ enum State<P, C, R> {
     Offered(Run<P, C>),
     /// Somebody folds it.
     Taken,
-    Done(thread::Result<R>),
+    Done(Finished<R>),
 }
+
+/// What came of a run, and what whoever folded it did.
+type Finished<R> = (thread::Result<R>, Shift);
 
 impl<P, C, R> Half<P, C, R> {
     pub(crate) fn empty() -> Self {
@@ -82,22 +86,22 @@ impl<P, C, R> Half<P, C, R> {
         }
     }
 
-    pub(crate) fn finish(&self, result: thread::Result<R>) {
-        self.replace(State::Done(result));
+    pub(crate) fn finish(&self, result: thread::Result<R>, shift: Shift) {
+        self.replace(State::Done((result, shift)));
         self.done.set();
     }
 
     /// What was made of it, once nobody else is there.
-    pub(crate) fn into_result(self) -> thread::Result<R> {
+    pub(crate) fn into_result(self) -> Finished<R> {
         match self.state.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            State::Done(result) => result,
+            State::Done(finished) => finished,
             _ => unreachable!("it was waited for"),
         }
     }
 
-    pub(crate) fn result(&self) -> thread::Result<R> {
+    pub(crate) fn result(&self) -> Finished<R> {
         match self.replace(State::Empty) {
-            State::Done(result) => result,
+            State::Done(finished) => finished,
             _ => unreachable!("the owner has waited for it"),
         }
     }

@@ -77,79 +77,76 @@ struct Place {
     seat: usize,
 }
 
-/// Borrowed work with its type erased.
-#[derive(Clone, Copy)]
-struct Errand {
-    /// Points to the `H` of [`Desk::lend`], which outlives the open gate.
-    helper: *const (),
-    /// Calls that `H`.
-    call: unsafe fn(*const (), usize),
+/// What helpers do for a call.
+pub(crate) trait Help: Sync {
+    /// The work of the helper at `seat`, from 1 on.
+    fn help(&self, seat: usize);
 }
 
-/// Calls the helper function behind an erased pointer.
-///
-/// # Safety
-///
-/// `helper` must point to a live `H`.
-unsafe fn call<H: Fn(usize) + Sync>(helper: *const (), seat: usize) {
-    // SAFETY: the caller of this function guarantees a live `H`; sharing it is allowed by `H: Sync`.
-    let helper = unsafe { &*helper.cast::<H>() };
-    helper(seat);
+impl<F: Fn(usize) + Sync> Help for F {
+    fn help(&self, seat: usize) {
+        self(seat);
+    }
 }
+
+/// Borrowed work, which outlives the open gate: the reference of [`Desk::lend`] without its lifetime.
+type Errand = *const (dyn Help + 'static);
 
 /// A desk, as its owner and helpers hold it.
 pub(crate) type SharedDesk = Arc<Desk>;
 
 /// A place where one thread lends out work, one call at a time.
+///
+/// In the order in which helpers need it: the first fields share a cache line.
+#[repr(C, align(128))]
 pub(crate) struct Desk {
     gate: AtomicU64,
-    /// Helpers that were spawned and have not started yet.
-    pending: AtomicUsize,
-    /// When one was spawned last, when the last call ended, and for how long helpers wait for the next one. Kept here for
-    /// those who spawn and wait; the protocol does not look at them.
-    pub(crate) summoned_ns: AtomicU64,
-    pub(crate) ended_ns: AtomicU64,
-    pub(crate) stay_ns: AtomicU64,
     /// Written only by the owner while the gate is closed and nobody is inside; read only by helpers
     /// that are inside.
     errand: UnsafeCell<Option<Errand>>,
+    /// How long helpers stay after this call. This and the other times are kept here for those who spawn and wait; the
+    /// protocol does not look at them.
+    pub(crate) stay_ns: AtomicU64,
+    /// Helpers that were spawned and have not started yet.
+    pending: AtomicUsize,
+    /// When one was spawned last.
+    pub(crate) summoned_ns: AtomicU64,
     /// The first panic of a helper.
     panic: Mutex<Option<Payload>>,
     owner: Thread,
+    /// When the last call ended.
+    pub(crate) ended_ns: AtomicU64,
 }
 
-// SAFETY: all fields but `errand` are `Sync` by themselves. `errand` holds a raw pointer to an
-// `H: Sync` and is accessed as rules 1 and 2 say, never by a writer and a reader at the same time.
+// SAFETY: all fields but `errand` are `Sync` by themselves. `errand` holds a raw pointer to a
+// `Help`, which is `Sync`, and is accessed as rules 1 and 2 say, never by a writer and a reader at the same time.
 unsafe impl Sync for Desk {}
-// SAFETY: see above; the pointer in `errand` may be used from any thread because `H: Sync`.
+// SAFETY: see above; the pointer in `errand` may be used from any thread because a `Help` is `Sync`.
 unsafe impl Send for Desk {}
 
 impl Desk {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Desk {
             gate: AtomicU64::new(CLOSED),
+            errand: UnsafeCell::new(None),
+            stay_ns: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
             summoned_ns: AtomicU64::new(0),
-            ended_ns: AtomicU64::new(0),
-            stay_ns: AtomicU64::new(0),
-            errand: UnsafeCell::new(None),
             panic: Mutex::new(None),
             owner: sync::current_thread(),
+            ended_ns: AtomicU64::new(0),
         })
     }
 
     /// [`Desk::lend`], with all helpers summoned at once.
     #[cfg(test)]
-    pub(crate) fn share<H, R>(
+    pub(crate) fn share<R>(
         desk: &Arc<Self>,
         helpers: usize,
         spawner: &dyn Spawner,
-        helper: &H,
+        helper: &dyn Help,
         caller: impl FnOnce() -> R,
-    ) -> R
-    where
-        H: Fn(usize) + Sync,
-    {
+    ) -> R {
         Desk::lend(desk, helpers, spawner, helper, || {
             Desk::summon(desk, helpers, spawner);
             caller()
@@ -163,17 +160,15 @@ impl Desk {
     /// # Panics
     ///
     /// Resumes the panic of `caller`, else the first panic of a helper, after all have left.
-    fn lend<H, R>(
+    fn lend<R>(
         desk: &Arc<Self>,
         helpers: usize,
         spawner: &dyn Spawner,
-        helper: &H,
+        helper: &dyn Help,
         caller: impl FnOnce() -> R,
-    ) -> R
-    where
-        H: Fn(usize) + Sync,
-    {
-        let errand = Errand { helper: std::ptr::from_ref(helper).cast(), call: call::<H> };
+    ) -> R {
+        // SAFETY: only the lifetime changes, which nothing relies on but rule 2.
+        let errand = unsafe { std::mem::transmute::<*const (dyn Help + '_), Errand>(helper) };
         desk.errand.with_mut(|slot| {
             // SAFETY: rule 1: the gate is closed and nobody is inside, since `Desk::new` or since
             // the wait at the end of the previous call; this thread alone opens it.
@@ -247,9 +242,9 @@ impl Desk {
             unsafe { *slot }
         });
         let errand = errand.expect("an open gate has an errand");
-        // SAFETY: rule 2: the owner keeps the `H` alive until nobody is inside, and this helper is
+        // SAFETY: rule 2: the owner keeps what this points to alive until nobody is inside, and this helper is
         // inside until the caller of this function lets it leave.
-        let work = || unsafe { (errand.call)(errand.helper, place.seat) };
+        let work = || unsafe { &*errand }.help(place.seat);
         let outcome = catch_unwind(AssertUnwindSafe(work));
         if let Err(payload) = outcome {
             let mut first = self.panic.lock().unwrap_or_else(|e| e.into_inner());
@@ -417,10 +412,10 @@ pub(crate) fn at_desk<R>(work: impl FnOnce(&SharedDesk) -> R) -> R {
 pub(crate) fn share(
     helpers: usize,
     spawner: &dyn Spawner,
-    helper: &(dyn Fn(usize) + Sync),
+    helper: &dyn Help,
     caller: &mut dyn FnMut(),
 ) {
-    at_desk(|desk| Desk::share(desk, helpers, spawner, &helper, caller));
+    at_desk(|desk| Desk::share(desk, helpers, spawner, helper, caller));
 }
 
 /// [`Desk::lend`], without type parameters: one copy serves all loops of a program.
@@ -428,10 +423,10 @@ pub(crate) fn lend(
     desk: &SharedDesk,
     helpers: usize,
     spawner: &dyn Spawner,
-    helper: &(dyn Fn(usize) + Sync),
+    helper: &dyn Help,
     caller: &mut dyn FnMut(),
 ) {
-    Desk::lend(desk, helpers, spawner, &helper, caller);
+    Desk::lend(desk, helpers, spawner, helper, caller);
 }
 
 /// The synchronisation primitives, replaced by loom's when the protocol is model-checked.

@@ -20,6 +20,11 @@ pub(crate) fn begin(desk: &Desk, now_ns: u64) {
     stay(desk, if gap_ns < STAY_NS { STAY_NS } else { 0 });
 }
 
+/// Notes that it has ended.
+pub(crate) fn end(desk: &Desk, now_ns: u64) {
+    desk.ended_ns.store(now_ns, Ordering::Relaxed);
+}
+
 /// How long helpers stay after this call.
 pub(crate) fn stay(desk: &Desk, ns: u64) {
     // Mostly as before, and then helpers that look at the desk need not hear of it.
@@ -32,12 +37,15 @@ pub(crate) fn stay(desk: &Desk, ns: u64) {
 pub(crate) fn redeem(ticket: Ticket) {
     let mut until_ns = 0;
     ticket.redeem(|desk, looks| {
-        if looks == 0 {
-            let stay_ns = desk.stay_ns.load(Ordering::Relaxed);
-            until_ns = pool::now_ns() + stay_ns;
-            stay_ns > 0
-        } else {
-            looks % LOOKS_PER_TIME != 0 || pool::now_ns() < until_ns
+        let stay_ns = desk.stay_ns.load(Ordering::Relaxed);
+        match looks {
+            // The caller waits for it to leave.
+            0 => stay_ns > 0,
+            1 => {
+                until_ns = pool::now_ns() + stay_ns;
+                true
+            }
+            _ => looks % LOOKS_PER_TIME != 0 || pool::now_ns() < until_ns,
         }
     });
 }
