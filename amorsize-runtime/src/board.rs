@@ -177,8 +177,8 @@ impl<'s> Board<'s> {
         let mut seats = SEATS.try_with(Cell::take).unwrap_or_default();
         seats.resize_with(workers, Seat::default);
         let depth = pieces.checked_next_power_of_two().map_or(64, usize::trailing_zeros) as usize;
-        // Some more for what is taken while a half is waited for. Beyond it a worker keeps what it has to itself.
-        let levels = if pieces > 1 { (depth + 2).min(MOST_LEVELS) } else { 0 };
+        // One more for what is taken while a half is waited for. Beyond it a worker keeps what it has to itself.
+        let levels = if pieces > 1 { (depth + 1).min(MOST_LEVELS) } else { 0 };
         // The caller has its own share from the beginning.
         *seats[0].0.get_mut() = if pieces > 1 { DIVIDING } else { 0 };
         Board {

@@ -21,7 +21,6 @@
 //! for. Where items wait instead of computing, helpers stay and look again from time to time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
 
 use rayon::iter::plumbing::{Consumer, Folder, Reducer};
 
@@ -154,8 +153,9 @@ struct Crew<'s, P, C, R> {
     board: Board<'s>,
     /// All but the caller's own.
     shares: Vec<Half<P, C, R>>,
-    /// By seat number. Each worker makes room for its halves when it first offers one.
-    halves: Vec<OnceLock<Vec<Half<P, C, R>>>>,
+    /// By seat number and level: one block of memory, as blocks that helpers got would be given back by the caller, which
+    /// keeps both waiting.
+    halves: Vec<Half<P, C, R>>,
 }
 
 /// What the caller made of the shares that it had before another worker took one.
@@ -175,14 +175,12 @@ where
     R: Send,
 {
     fn new(board: Board<'s>, shares: Vec<Half<P, C, R>>) -> Self {
-        let owners = if board.levels > 0 { board.workers() } else { 0 };
-        Crew { board, shares, halves: (0..owners).map(|_| OnceLock::new()).collect() }
+        let halves = board.workers() * board.levels;
+        Crew { board, shares, halves: (0..halves).map(|_| Half::empty()).collect() }
     }
 
     fn half(&self, seat: usize, level: usize) -> &Half<P, C, R> {
-        let empty = |_| Half::empty();
-        let halves = self.halves[seat].get_or_init(|| (0..self.board.levels).map(empty).collect());
-        &halves[level]
+        &self.halves[seat * self.board.levels + level]
     }
 
     /// The caller's work: its own share, then those that nobody has taken, until all are folded.

@@ -9,6 +9,7 @@ use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
 use super::*;
 use crate::handover::{Desk, Ticket};
+use crate::linger::Leaving;
 use crate::pieces::AtOnce;
 
 /// A thread for every helper.
@@ -16,7 +17,7 @@ struct Threads;
 
 impl Spawner for Threads {
     fn spawn(&self, ticket: Ticket) {
-        thread::spawn(|| ticket.redeem(|_, _| false));
+        thread::spawn(|| ticket.redeem(&mut Leaving));
     }
 
     fn run_other_work(&self) -> bool {

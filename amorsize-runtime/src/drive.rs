@@ -41,6 +41,10 @@ const NEXT_TO_NO_TIME_NS: f64 = 1_000.0;
 /// One parallel call in this many times its reductions, once they are known.
 const TIME_EVERY: u32 = 16;
 
+/// A call that would take less than this on its own, of a size that the process has not seen, starts like that of a
+/// never-seen loop, whatever the profile says.
+const WORTH_A_LOOK_NS: f64 = 200_000.0;
+
 /// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
 /// decide anything.
 const WORTH_DECIDING_NS: f64 = 1_500.0;
@@ -298,6 +302,10 @@ impl Context {
         let limits = self.target.limits_with(self.limits, len, &facts);
         let decision = model::decide(len, &facts, &machine, &limits, hot);
         if decision.plan != Plan::Serial {
+            // Items of another size of call may be much cheaper, and side by side short ones seem dearer than they are.
+            if decision.serial_ns < WORTH_A_LOOK_NS && !self.target.has_seen(self.units(len)) {
+                return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first: 1 }));
+            }
             return match self.for_crew(len, decision.plan, &facts) {
                 Some((workers, chunk)) => Way::Crew { workers, chunk },
                 None => Way::Alone(Pacer::serial(self)),

@@ -272,19 +272,29 @@ impl Desk {
         }
     }
 
-    /// Whether there is room in a later call than `last`.
-    fn has_next(&self, last: u64) -> bool {
-        let gate = self.gate.load(Ordering::Relaxed);
-        has_room(gate) && CALL.of(gate) != last
+    /// Waits, as one who counts as waiting, for a later call than `last`, and enters it.
+    fn wait(&self, last: u64, linger: &mut dyn Linger) -> Option<Place> {
+        let is_next = |gate| has_room(gate) && CALL.of(gate) != last;
+        loop {
+            while !is_next(self.gate.load(Ordering::Relaxed)) && linger.goes_on() {
+                sync::spin_loop();
+            }
+            // Enters, or is gone.
+            let place = |gate| if is_next(gate) { ENTERED.one() + INSIDE.one() } else { 0 };
+            let enter_or_go = |gate| Some(gate + place(gate) - WAITING.one());
+            let gate = self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter_or_go);
+            let place = gate.ok().filter(|&gate| is_next(gate)).map(Place::next);
+            if place.is_some() || !(linger.returns() && self.wait_again()) {
+                return place;
+            }
+        }
     }
 
-    /// Waits no more: enters the gate if it is open for a later call than `last`, or is gone.
-    fn wait_no_more(&self, last: u64) -> Option<Place> {
-        let next = |gate| has_room(gate) && CALL.of(gate) != last;
-        let place = |gate| if next(gate) { ENTERED.one() + INSIDE.one() } else { 0 };
-        let enter_or_go = |gate| Some(gate + place(gate) - WAITING.one());
-        let gate = self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter_or_go);
-        gate.ok().filter(|&gate| next(gate)).map(Place::next)
+    /// Counts as waiting again, unless too many do.
+    fn wait_again(&self) -> bool {
+        let has_room = |gate| WAITING.of(gate) + ALLOWED.of(gate) < MAX_HELPERS;
+        let wait = |gate| has_room(gate).then(|| gate + WAITING.one());
+        self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, wait).is_ok()
     }
 
     fn close_and_wait(&self, spawner: &dyn Spawner) {
@@ -311,28 +321,35 @@ impl Desk {
 pub(crate) struct Ticket(Arc<Desk>);
 
 impl Ticket {
-    /// Starts the helper. Once it has served a call it waits for the next one as long as `stays` lets it, which is asked again
-    /// and again and told how often it was.
-    pub(crate) fn redeem(self, mut stays: impl FnMut(&Desk, u32) -> bool) {
+    /// Starts the helper. Once it has served a call, it waits for the next one if that is what `linger` wants.
+    pub(crate) fn redeem(self, linger: &mut dyn Linger) {
         let desk = Arc::clone(&self.0);
         drop(self);
         let mut place = desk.enter();
         while let Some(here) = place {
             let mut inside = Inside { desk: &desk, waits: false };
             desk.serve(here);
-            inside.waits = stays(&desk, 0);
-            if !inside.waits {
-                break;
-            }
+            inside.waits = linger.begins(&desk);
+            let waits = inside.waits;
             drop(inside);
-            let mut asked = 1;
-            while !desk.has_next(here.call) && stays(&desk, asked) {
-                asked = asked.saturating_add(1);
-                sync::spin_loop();
+            if !waits {
+                return;
             }
-            place = desk.wait_no_more(here.call);
+            place = desk.wait(here.call, linger);
         }
     }
+}
+
+/// Whether and how long helpers wait for the next call.
+pub(crate) trait Linger {
+    /// Whether one does that has served a call at `desk`.
+    fn begins(&mut self, desk: &Desk) -> bool;
+
+    /// Whether it goes on, having looked in vain. Asked again and again.
+    fn goes_on(&mut self) -> bool;
+
+    /// It has given up waiting, and counts no more. Whether it waits once more.
+    fn returns(&mut self) -> bool;
 }
 
 impl Place {

@@ -8,7 +8,7 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread::{self, JoinHandle};
 
-use super::{Desk, Spawner, Ticket};
+use super::{Desk, Linger, Spawner, Ticket};
 
 /// A loom thread for every helper; all are joined before a model ends, so that the late ones run too.
 #[derive(Default)]
@@ -23,11 +23,30 @@ impl Threads {
 
 impl Spawner for Threads {
     fn spawn(&self, ticket: Ticket) {
-        self.0.lock().unwrap().push(thread::spawn(|| ticket.redeem(|_, asked| asked < 2)));
+        self.0.lock().unwrap().push(thread::spawn(|| ticket.redeem(&mut Once(0))));
     }
 
     fn run_other_work(&self) -> bool {
         false
+    }
+}
+
+/// Waits after each call, looks once, gives up, and waits and looks once more.
+struct Once(u32);
+
+impl Linger for Once {
+    fn begins(&mut self, _: &Desk) -> bool {
+        self.0 = 0;
+        true
+    }
+
+    fn goes_on(&mut self) -> bool {
+        self.0 += 1;
+        self.0 % 2 == 1
+    }
+
+    fn returns(&mut self) -> bool {
+        self.0 == 2
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::{Condvar, Mutex, mpsc};
 use std::thread;
 
 use super::*;
+use crate::linger::Leaving;
 
 /// A thread for every helper.
 struct Threads;
 
 impl Spawner for Threads {
     fn spawn(&self, ticket: Ticket) {
-        thread::spawn(|| ticket.redeem(|_, _| false));
+        thread::spawn(|| ticket.redeem(&mut Leaving));
     }
 
     fn run_other_work(&self) -> bool {
@@ -31,7 +32,7 @@ impl Busy {
 
     fn run_all(&self) {
         let tickets = std::mem::take(&mut *self.0.lock().expect("no panic under the lock"));
-        tickets.into_iter().for_each(|ticket| ticket.redeem(|_, _| false));
+        tickets.into_iter().for_each(|ticket| ticket.redeem(&mut Leaving));
     }
 }
 

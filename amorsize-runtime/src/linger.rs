@@ -1,16 +1,22 @@
-//! Helpers that stay: a thread of the pool that has helped with a call waits a moment for the next one of the same caller, and
+//! Helpers that stay: a thread of the pool that has helped with a call waits a while for the next one of the same caller, and
 //! is there within a fraction of a microsecond.
 //!
-//! It stays only where calls follow one another closely, and so shortly that what else the pool has to do need not be
-//! looked after meanwhile.
+//! A thread of the pool looks for work for about as long before it sleeps. It finds any, from wherever it comes, but as
+//! one of many who look at the same places: with each helper that is to come, a call takes a microsecond longer. One that stays
+//! looks after the pool's other work from time to time, and goes home if it finds any. It stays only where calls follow one
+//! another closely.
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
-use crate::handover::{Desk, Ticket};
+use crate::handover::{Desk, Linger, Ticket};
 use crate::pool;
 
-/// How long helpers stay, in nanoseconds, where the last call was no longer ago than that.
-const STAY_NS: u64 = 10_000;
+/// How long helpers stay, in nanoseconds, where the last call was no longer ago than that. About as long as a cold helper
+/// takes to come: to wait for longer than that in vain is dearer than to be cold.
+pub(crate) const STAY_NS: u64 = 40_000;
+/// How long they wait before they look after other work.
+const TURN_NS: u64 = 10_000;
 /// Looks at the desk between two at the clock.
 const LOOKS_PER_TIME: u32 = 16;
 
@@ -33,19 +39,89 @@ pub(crate) fn stay(desk: &Desk, ns: u64) {
     }
 }
 
-/// Starts a helper on this thread of a pool.
+/// Starts a helper on this thread of rayon's pool.
+#[inline(never)]
 pub(crate) fn redeem(ticket: Ticket) {
-    let mut until_ns = 0;
-    ticket.redeem(|desk, looks| {
-        let stay_ns = desk.stay_ns.load(Ordering::Relaxed);
-        match looks {
-            // The caller waits for it to leave.
-            0 => stay_ns > 0,
-            1 => {
-                until_ns = pool::now_ns() + stay_ns;
-                true
-            }
-            _ => looks % LOOKS_PER_TIME != 0 || pool::now_ns() < until_ns,
+    if is_outermost() {
+        ticket.redeem(&mut Staying::default());
+    } else {
+        ticket.redeem(&mut Leaving);
+    }
+}
+
+thread_local! {
+    /// The address of the outermost frame of [`redeem`] so far.
+    static OUTERMOST: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whether this thread has nothing else to do: one that waits for something, in a `join` say, takes jobs meanwhile too, but
+/// must not let that wait for it. Its stack is deeper then. Wrong at most until a thread has been idle once.
+#[inline(never)]
+fn is_outermost() -> bool {
+    let frame = 0_u8;
+    let address = std::ptr::from_ref(std::hint::black_box(&frame)).addr();
+    // Stacks grow downwards.
+    let is_outermost = address >= OUTERMOST.get();
+    if is_outermost {
+        OUTERMOST.set(address);
+    }
+    is_outermost
+}
+
+/// A helper that stays.
+#[derive(Default)]
+struct Staying {
+    stay_ns: u64,
+    looks: u32,
+    /// When it leaves, and when it looks after other work before; 0 until it has looked for the first time.
+    until_ns: u64,
+    turn_until_ns: u64,
+}
+
+impl Linger for Staying {
+    fn begins(&mut self, desk: &Desk) -> bool {
+        // The caller waits for this.
+        *self = Staying { stay_ns: desk.stay_ns.load(Ordering::Relaxed), ..Staying::default() };
+        self.stay_ns > 0
+    }
+
+    fn goes_on(&mut self) -> bool {
+        let is_first = self.looks == 0;
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks % LOOKS_PER_TIME != 1 {
+            return true;
         }
-    });
+        let now_ns = pool::now_ns();
+        if is_first {
+            self.until_ns = now_ns + self.stay_ns;
+            self.turn_until_ns = now_ns + TURN_NS;
+        }
+        now_ns < self.turn_until_ns
+    }
+
+    fn returns(&mut self) -> bool {
+        if rayon::yield_now() == Some(rayon::Yield::Executed) {
+            return false;
+        }
+        let now_ns = pool::now_ns();
+        self.turn_until_ns = now_ns + TURN_NS;
+        now_ns < self.until_ns
+    }
+}
+
+/// A helper that does not.
+pub(crate) struct Leaving;
+
+impl Linger for Leaving {
+    fn begins(&mut self, _: &Desk) -> bool {
+        false
+    }
+
+    fn goes_on(&mut self) -> bool {
+        false
+    }
+
+    fn returns(&mut self) -> bool {
+        false
+    }
 }

@@ -303,6 +303,11 @@ impl Loop {
         self.blend(self.observed.item_ns(n))
     }
 
+    /// Whether this process has seen a call of about `n` items.
+    pub(crate) fn has_seen(&self, n: usize) -> bool {
+        self.observed.has_seen(n)
+    }
+
     /// What calls cost here, whatever their size.
     fn facts_of_all(&self) -> Option<LoopFacts> {
         self.blend(self.observed.item_ns_of_all())

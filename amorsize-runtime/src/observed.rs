@@ -40,6 +40,11 @@ impl Observed {
         self.by_size[size(n)].get().or_else(|| self.item_ns_of_all())
     }
 
+    /// Whether there was a call of about `n` items.
+    pub(crate) fn has_seen(&self, n: usize) -> bool {
+        self.by_size[size(n)].get().is_some()
+    }
+
     /// Mean item time and number of calls behind it, whatever their size.
     pub(crate) fn item_ns_of_all(&self) -> Option<(f64, f64)> {
         self.all.get()

@@ -26,7 +26,7 @@ impl Spawner for Pool {
             Pool::Io => io_pool(),
         };
         match pool_of_its_own {
-            Some(pool) => pool.spawn(|| ticket.redeem(|_, _| false)),
+            Some(pool) => pool.spawn(|| ticket.redeem(&mut linger::Leaving)),
             None if is_there() => rayon::spawn(|| linger::redeem(ticket)),
             // A helper that never comes: the caller does the work.
             None => drop(ticket),

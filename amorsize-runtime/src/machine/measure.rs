@@ -9,23 +9,24 @@ use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 use crate::clock::{self, Instant};
 use crate::crew::{self, Division};
 use crate::handover::{self, Desk, Spawner, Ticket};
+use crate::linger;
 use crate::machine::ASSUMED;
 use crate::pieces::AtOnce;
 use crate::pool::{self, Pool};
 use crate::run::Run;
 
-/// Starts of a helper right after one another.
+/// Calls right after one another.
 const HOT_ROUNDS: usize = 24;
+/// What each worker of such a call does.
+const ITEM: Duration = Duration::from_micros(2);
 /// How long one round waits for its helper.
 const PATIENCE: Duration = Duration::from_micros(200);
-/// A helper that takes so long was not hot.
+/// In a call that takes so much longer than its items, a helper was not hot.
 const HOT_WITHIN: Duration = Duration::from_micros(50);
 /// A helper that takes so long may be waiting for the caller's core: another one is summoned, as a crew does.
 const LATE: Duration = Duration::from_micros(100);
-/// When to stop starting rounds.
+/// When to stop making calls.
 const BUDGET: Duration = Duration::from_micros(700);
-/// Pauses after which a helper is started, in microseconds, until it turns out to have been cold.
-const PAUSES_US: [u64; 5] = [10, 20, 40, 80, 160];
 /// After a pause of this length every helper is cold.
 const LONG_PAUSE: Duration = Duration::from_micros(400);
 /// Measurements of which [`measure_often`] takes medians.
@@ -66,23 +67,59 @@ fn settle() {
 /// `None` if helpers do not come: a pool that is busy with other work tells nothing about how fast it
 /// can be.
 fn measure_once() -> Option<MachineFacts> {
-    pool::threads(); // builds the pool, which is not part of what is measured
-    let hot = start_hot()?;
+    // Builds the pool, which is not part of what is measured.
+    let workers = super::usable_cores().min(pool::threads());
+    let alone = without_helpers();
+    let (spawn_ns, wake_ns) = hot_calls(workers, alone.claim_ns)?;
     let facts = MachineFacts {
-        spawn_ns: hot.spawn_ns,
-        wake_ns: hot.wake_ns,
-        cold_spawn_ns: ASSUMED.cold_spawn_ns.max(hot.spawn_ns),
-        cold_wake_ns: ASSUMED.cold_wake_ns.max(hot.wake_ns),
-        ..without_helpers()
+        spawn_ns,
+        wake_ns,
+        cold_spawn_ns: ASSUMED.cold_spawn_ns.max(spawn_ns),
+        cold_wake_ns: ASSUMED.cold_wake_ns.max(wake_ns),
+        hot_for_ns: linger::STAY_NS as f64,
+        ..alone
     };
     // A thread that is woken on the caller's core does not come in time.
     Some(start_after(LONG_PAUSE).map_or(facts, |cold| MachineFacts {
         // One that by chance was still awake must not make cold starts look cheap.
-        cold_spawn_ns: cold.spawn_ns.max(hot.spawn_ns),
-        cold_wake_ns: cold.wake_ns.max(hot.wake_ns),
-        hot_for_ns: hot_for_ns(hot, cold),
+        cold_spawn_ns: cold.spawn_ns.max(spawn_ns),
+        cold_wake_ns: cold.wake_ns.max(wake_ns),
         ..facts
     }))
+}
+
+/// What the model takes for a spawn and a wake of hot helpers, in nanoseconds: those with which it tells what a call on two
+/// workers and one on all of them take, from the first instruction to the last. `None` if helpers do not come.
+fn hot_calls(workers: usize, claim_ns: f64) -> Option<(f64, f64)> {
+    let two = beyond_items(2)? - claim_ns;
+    let helpers = workers.saturating_sub(1) as f64;
+    let spawn_ns =
+        if helpers > 1.0 { spawn_of(two, beyond_items(workers)? - claim_ns, helpers) } else { 0.0 };
+    Some((spawn_ns, (two - 1.5 * spawn_ns).max(0.0)))
+}
+
+/// One equal item for each worker takes `(h·spawn + Σ Lᵢ)/w + L_h·h/w` longer than the item where `Lᵢ = i·spawn + wake` and
+/// `w = h + 1`, which is `wake + 1.5·spawn` for one helper.
+fn spawn_of(two: f64, all: f64, helpers: f64) -> f64 {
+    let workers = helpers + 1.0;
+    ((all * workers / helpers - 2.0 * two) / (1.5 * (helpers - 1.0))).max(0.0)
+}
+
+/// By how much calls of one item for each of so many workers take longer than their items, as a median over many; `None`
+/// where helpers do not come.
+fn beyond_items(workers: usize) -> Option<f64> {
+    let begin = Instant::now();
+    let beyond: Vec<f64> = (0..HOT_ROUNDS)
+        .take_while(|_| begin.elapsed() < BUDGET)
+        .map(|_| {
+            let start = Instant::now();
+            let run = Run { producer: AtOnce(Nothing(workers)), consumer: Busy, len: workers };
+            crew::fold(None, run, Division::of(workers, 1), &Pool::Rayon);
+            (start.elapsed().as_nanos() as f64 - ITEM.as_nanos() as f64).max(0.0)
+        })
+        .filter(|&beyond| beyond < HOT_WITHIN.as_nanos() as f64)
+        .collect();
+    (!beyond.is_empty()).then(|| median(beyond))
 }
 
 /// What can be measured without helpers.
@@ -97,27 +134,6 @@ struct Start {
     wake_ns: f64,
 }
 
-impl Start {
-    fn total_ns(self) -> f64 {
-        self.spawn_ns + self.wake_ns
-    }
-}
-
-/// The medians over many starts, each right after the one before; `None` if helpers do not come.
-fn start_hot() -> Option<Start> {
-    let begin = Instant::now();
-    let starts: Vec<Start> = (0..HOT_ROUNDS)
-        .take_while(|_| begin.elapsed() < BUDGET)
-        .filter_map(|_| start_one())
-        .filter(|start| start.total_ns() < HOT_WITHIN.as_nanos() as f64)
-        .collect();
-    let middle = |cost: fn(&Start) -> f64| median(starts.iter().map(cost).collect());
-    (!starts.is_empty()).then(|| Start {
-        spawn_ns: middle(|start| start.spawn_ns),
-        wake_ns: middle(|start| start.wake_ns),
-    })
-}
-
 /// One start after a pause in which the caller spins.
 fn start_after(pause: Duration) -> Option<Start> {
     let begin = Instant::now();
@@ -125,19 +141,6 @@ fn start_after(pause: Duration) -> Option<Start> {
         std::hint::spin_loop();
     }
     start_one()
-}
-
-/// The longest pause after which a start takes more like a hot one than like a cold one, and no less than the shortest
-/// pause: that a helper which has just worked comes late is chance.
-fn hot_for_ns(hot: Start, cold: Start) -> f64 {
-    let between = (hot.total_ns() + cold.total_ns()) / 2.0;
-    PAUSES_US
-        .into_iter()
-        .map(Duration::from_micros)
-        .take_while(|&pause| start_after(pause).is_some_and(|start| start.total_ns() <= between))
-        .last()
-        .unwrap_or(Duration::from_micros(PAUSES_US[0]))
-        .as_nanos() as f64
 }
 
 /// Starts one helper; `None` if it does not come in time.
@@ -235,6 +238,45 @@ impl Producer for Nothing {
     }
 }
 
+/// A consumer that keeps its thread busy with each item.
+struct Busy;
+
+impl Consumer<()> for Busy {
+    type Folder = Busy;
+    type Reducer = Ignore;
+    type Result = ();
+
+    fn split_at(self, _: usize) -> (Self, Self, Ignore) {
+        (Busy, Busy, Ignore)
+    }
+
+    fn into_folder(self) -> Self {
+        self
+    }
+
+    fn full(&self) -> bool {
+        false
+    }
+}
+
+impl Folder<()> for Busy {
+    type Result = ();
+
+    fn consume(self, (): ()) -> Self {
+        let start = Instant::now();
+        while start.elapsed() < ITEM {
+            std::hint::spin_loop();
+        }
+        self
+    }
+
+    fn complete(self) {}
+
+    fn full(&self) -> bool {
+        false
+    }
+}
+
 /// A consumer of nothing.
 struct Ignore;
 
@@ -276,7 +318,27 @@ impl Reducer<()> for Ignore {
 
 #[cfg(test)]
 mod tests {
+    use amorsize_profile::LoopFacts;
+
     use super::*;
+    use crate::model::{self, Plan};
+
+    #[test]
+    fn the_model_tells_the_calls_that_were_measured() {
+        let machine = MachineFacts { spawn_ns: 115.0, wake_ns: 1_900.0, claim_ns: 70.0, ..ASSUMED };
+        let item = LoopFacts { item_ns: 1e5, ..LoopFacts::default() };
+        let beyond = |workers: usize| {
+            let plan = Plan::Parallel { workers, chunk: 1 };
+            let terms = model::predict(workers, plan, &item, &machine, workers);
+            // Items are never quite even.
+            let uneven = 0.02 * item.item_ns * (workers - 1) as f64 / workers as f64;
+            terms.total() - item.item_ns - uneven - machine.claim_ns
+        };
+        let (two, sixteen) = (beyond(2), beyond(16));
+        let spawn_ns = spawn_of(two, sixteen, 15.0);
+        assert!((spawn_ns - 115.0).abs() < 1.0, "{spawn_ns}");
+        assert!((two - 1.5 * spawn_ns - 1_900.0).abs() < 1.0, "{two}");
+    }
 
     #[test]
     fn all_costs_are_finite_and_not_negative() {
