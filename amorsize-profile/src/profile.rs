@@ -26,13 +26,13 @@ pub struct Section {
 
 /// What handing out work costs on a machine class. All times in nanoseconds.
 ///
-/// A helper is *hot* while its thread, after work, still looks for more, and *cold* once the thread
+/// A helper is *hot* while its thread, after work, waits for the next call, and *cold* once the thread
 /// sleeps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MachineFacts {
-    /// The caller's cost of handing one hot helper to the pool.
+    /// What each further hot helper costs a call.
     pub spawn_ns: f64,
-    /// The delay from there until the helper runs.
+    /// What the first one costs, from the beginning of the call to its end.
     pub wake_ns: f64,
     /// The caller's cost of handing one cold helper to the pool.
     pub cold_spawn_ns: f64,

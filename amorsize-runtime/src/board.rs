@@ -63,8 +63,8 @@ pub(crate) struct Worker {
     pub(crate) seat: usize,
     /// What it has done, without its time, and what others have done of its run.
     pub(crate) shift: Shift,
-    /// For how long it waited for others.
-    waited_ns: u64,
+    /// For how long it was not at its run.
+    absent_ns: u64,
 }
 
 impl Worker {
@@ -75,8 +75,13 @@ impl Worker {
 
     /// All that was done for its run, which took so long.
     pub(crate) fn shift_of(mut self, took_ns: u64) -> Shift {
-        self.shift.busy_ns += took_ns.saturating_sub(self.waited_ns);
+        self.shift.busy_ns += took_ns.saturating_sub(self.absent_ns);
         self.shift
+    }
+
+    /// It waited for others, or folded what it took from them, which is in the shift of that run.
+    pub(crate) fn note_absence(&mut self, ns: u64) {
+        self.absent_ns += ns;
     }
 
     /// Adds what making a folder took, if that was timed.
@@ -115,8 +120,8 @@ pub(crate) struct Board<'s> {
     missing: AtomicUsize,
     /// How many shares the run was cut into, besides the caller's own.
     shares: usize,
-    /// All of them have been taken.
-    shares_are_gone: AtomicBool,
+    /// A helper has come for each of them.
+    all_have_come: AtomicBool,
     /// By seat number.
     seats: Vec<Seat>,
     /// How many halves a worker may have on offer.
@@ -187,7 +192,7 @@ impl<'s> Board<'s> {
             spawner,
             missing: AtomicUsize::new(0),
             shares,
-            shares_are_gone: AtomicBool::new(false),
+            all_have_come: AtomicBool::new(false),
             seats,
             levels,
             finished: AtomicBool::new(false),
@@ -221,9 +226,13 @@ impl<'s> Board<'s> {
         }
     }
 
-    /// Takes the share that is meant for this seat: where all looked for something at once, they would keep each other
-    /// from it. The first to come has the last share, as the caller goes on with the first ones.
+    /// Takes the share that is meant for this seat, and that only the caller would take from it: where all looked for
+    /// something at once, they would keep each other from it. The first to come has the last share, as the caller goes on
+    /// with the first ones.
     fn take_own_share(&self, tasks: &dyn Tasks, seat: usize) -> u64 {
+        if seat == self.shares {
+            self.all_have_come.store(true, Ordering::Relaxed);
+        }
         let share = self.shares.checked_sub(seat);
         share.and_then(|share| self.take(seat, || tasks.take_share(share, seat, 0))).unwrap_or(0)
     }
@@ -268,22 +277,19 @@ impl<'s> Board<'s> {
                 done.sleep();
             }
         }
-        // What it took meanwhile is in the shift of that run.
-        worker.waited_ns += pool::now_ns() - start_ns;
+        worker.note_absence(pool::now_ns() - start_ns);
     }
 
     /// Folds a share that nobody came for, or the largest half that the next worker offers who has one.
     fn take_an_offer(&self, tasks: &dyn Tasks, seat: usize, level: usize) -> Look {
         let mut look = Look::Nothing;
-        if !self.shares_are_gone.load(Ordering::Relaxed) {
-            for share in (0..self.shares).rev().filter(|&share| tasks.is_share_on_offer(share)) {
+        if !self.all_have_come.load(Ordering::Relaxed) {
+            let nobodys = self.shares.saturating_sub(self.desk.entered());
+            for share in (0..nobodys).rev().filter(|&share| tasks.is_share_on_offer(share)) {
                 look = Look::MayCome;
                 if let Some(ns) = self.take(seat, || tasks.take_share(share, seat, level)) {
                     return Look::Took(ns);
                 }
-            }
-            if matches!(look, Look::Nothing) {
-                self.shares_are_gone.store(true, Ordering::Relaxed);
             }
         }
         if self.levels == 0 {

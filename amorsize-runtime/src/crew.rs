@@ -101,7 +101,8 @@ where
         return (folded, Shift { busy_ns: pool::now_ns() - start_ns, ..Shift::default() });
     }
     let parts = division.shares.min(helpers + 1);
-    let border = |share: usize| pieces * share / parts * division.chunk;
+    // Two shares are the halves of a tree, as everywhere else.
+    let border = |share: usize| (pieces * share).div_ceil(parts) * division.chunk;
     let (mine, shares, reducers) = cut(run, parts, border);
     handover::at_desk(|desk| {
         linger::begin(desk, start_ns);
@@ -213,6 +214,10 @@ where
             resume_unwind(payload)
         });
         board.divides_no_more(0);
+        // Who came for a share may have lost its core before it took it.
+        for share in self.shares[taken_back..].iter().filter(|share| share.is_on_offer()) {
+            caller.note_absence(self.fold_taken(share, 0, 0).unwrap_or(0));
+        }
         for share in &self.shares[taken_back..] {
             board.wait(self, &share.done, &mut caller, 0);
         }

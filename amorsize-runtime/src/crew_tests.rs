@@ -193,13 +193,30 @@ impl Consumer<usize> for Folders<'_> {
 #[test]
 fn a_worker_whom_nobody_helps_has_one_folder_unless_folders_end_with_their_piece() {
     for (open_ended, expected) in [(true, 1), (false, 20)] {
-        let folders = AtomicUsize::new(0);
-        let run = Run { producer: AtOnce(Items(0..20)), consumer: Folders(&folders), len: 20 };
-        let lengths = Lengths { open_ended, ..Lengths::ANY };
-        let division = Division { lengths, ..Division::of(2, 1) };
-        let words = fold(None, run, division, &Nobody).0.close();
-        assert_eq!(words.len(), 20);
-        assert_eq!(folders.into_inner(), expected);
+        for workers in [2, 5, 20] {
+            let folders = AtomicUsize::new(0);
+            let run = Run { producer: AtOnce(Items(0..20)), consumer: Folders(&folders), len: 20 };
+            let lengths = Lengths { open_ended, ..Lengths::ANY };
+            let division = Division { lengths, ..Division::of(workers, 1) };
+            let words = fold(None, run, division, &Nobody).0.close();
+            assert!(words.into_iter().eq((0..20).map(|item| item.to_string())));
+            assert_eq!(folders.into_inner(), expected);
+        }
+    }
+}
+
+#[test]
+fn shares_are_as_even_as_chunks_allow() {
+    for (len, chunk, parts) in [(16, 1, 16), (100, 7, 4), (9, 1, 2), (40, 3, 13)] {
+        let run = Run { producer: AtOnce(Items(0..len)), consumer: Words { bad: None }, len };
+        let pieces = pieces(len, chunk, 1);
+        let (first, others, _) = cut(run, parts, |share| (pieces * share).div_ceil(parts) * chunk);
+        let others = others.into_iter().map(|share| share.take().unwrap().len);
+        let lens: Vec<usize> = std::iter::once(first.len).chain(others).collect();
+        assert_eq!((lens.len(), lens.iter().sum()), (parts, len));
+        let most = pieces.div_ceil(parts) * chunk;
+        let fewest = (pieces / parts - 1) * chunk;
+        assert!(lens.iter().all(|len| (fewest + 1..=most).contains(len)), "{lens:?}");
     }
 }
 

@@ -393,6 +393,10 @@ impl Context {
 
     /// Into how many shares a run is cut: one for each worker if the caller can reduce that many results in next to no time.
     fn shares(self, len: usize, workers: usize) -> usize {
+        // The same tree for any number of workers.
+        if self.target.options().deterministic {
+            return 2;
+        }
         let Some(facts) = self.facts(len) else { return 2 };
         let Some(reduce_ns) = self.target.known_reduce_ns() else { return workers };
         let call_ns = len as f64 * facts.item_ns / workers as f64;
@@ -688,3 +692,7 @@ impl Pacer {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "drive_tests.rs"]
+mod tests;

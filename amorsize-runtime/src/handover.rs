@@ -213,6 +213,11 @@ impl Desk {
         helpers.saturating_sub(self.pending.load(Ordering::SeqCst) + stayed as usize)
     }
 
+    /// Helpers that have entered the present call.
+    pub(crate) fn entered(&self) -> usize {
+        ENTERED.of(self.gate.load(Ordering::Relaxed)) as usize
+    }
+
     /// Helpers that were spawned and have not started.
     pub(crate) fn pending(&self) -> usize {
         self.pending.load(Ordering::Relaxed)
@@ -275,13 +280,22 @@ impl Desk {
     /// Waits, as one who counts as waiting, for a later call than `last`, and enters it.
     fn wait(&self, last: u64, linger: &mut dyn Linger) -> Option<Place> {
         let is_next = |gate| has_room(gate) && CALL.of(gate) != last;
+        let entered = |gate| gate + ENTERED.one() + INSIDE.one() - WAITING.one();
         loop {
-            while !is_next(self.gate.load(Ordering::Relaxed)) && linger.goes_on() {
-                sync::spin_loop();
+            if is_next(self.gate.load(Ordering::Relaxed)) {
+                let enter = |gate| is_next(gate).then(|| entered(gate));
+                match self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter) {
+                    Ok(gate) => return Some(Place::next(gate)),
+                    // Others were faster.
+                    Err(_) => continue,
+                }
             }
-            // Enters, or is gone.
-            let place = |gate| if is_next(gate) { ENTERED.one() + INSIDE.one() } else { 0 };
-            let enter_or_go = |gate| Some(gate + place(gate) - WAITING.one());
+            if linger.goes_on() {
+                sync::spin_loop();
+                continue;
+            }
+            let enter_or_go =
+                |gate| Some(if is_next(gate) { entered(gate) } else { gate - WAITING.one() });
             let gate = self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter_or_go);
             let place = gate.ok().filter(|&gate| is_next(gate)).map(Place::next);
             if place.is_some() || !(linger.returns() && self.wait_again()) {

@@ -1,7 +1,7 @@
 //! The protocol on real threads. Also run under Miri, see CONTRIBUTING.md.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, mpsc};
 use std::thread;
 
@@ -217,4 +217,108 @@ fn the_caller_sleeps_until_a_slow_helper_leaves() {
         inside.recv().unwrap();
         start.send(thread::current().id()).unwrap();
     });
+}
+
+/// A thread for every helper, counted, that waits for the next call until it is told to stop.
+#[derive(Default)]
+struct Waiting {
+    spawned: AtomicUsize,
+    stop: std::sync::Arc<AtomicBool>,
+    /// Whether a helper that has stopped waiting does so once more, as after a look at other work.
+    returns: bool,
+}
+
+struct UntilStopped {
+    stop: std::sync::Arc<AtomicBool>,
+    returns: bool,
+}
+
+impl Linger for UntilStopped {
+    fn begins(&mut self, _: &Desk) -> bool {
+        true
+    }
+
+    fn goes_on(&mut self) -> bool {
+        thread::yield_now();
+        !self.returns && !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn returns(&mut self) -> bool {
+        self.returns && !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Spawner for Waiting {
+    fn spawn(&self, ticket: Ticket) {
+        self.spawned.fetch_add(1, Ordering::Relaxed);
+        let (stop, returns) = (std::sync::Arc::clone(&self.stop), self.returns);
+        thread::spawn(move || ticket.redeem(&mut UntilStopped { stop, returns }));
+    }
+
+    fn run_other_work(&self) -> bool {
+        false
+    }
+}
+
+/// Has `pool` spawn a helper if one is missing, and waits until it has come.
+fn call_with_one_helper(desk: &Arc<Desk>, pool: &Waiting) {
+    let has_come = AtomicBool::new(false);
+    Desk::share(desk, 1, pool, &|_| has_come.store(true, Ordering::Relaxed), || {
+        while !has_come.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+    });
+}
+
+#[test]
+fn a_helper_that_waits_serves_call_after_call() {
+    let (desk, pool) = (Desk::new(), Waiting::default());
+    // More calls than there are numbers of calls.
+    let calls = if cfg!(miri) { 3 } else { 20_000 };
+    (0..calls).for_each(|_| call_with_one_helper(&desk, &pool));
+    assert_eq!(pool.spawned.load(Ordering::Relaxed), 1);
+    pool.stop.store(true, Ordering::Relaxed);
+}
+
+#[test]
+fn a_helper_that_has_stopped_waiting_is_replaced() {
+    let (desk, pool) = (Desk::new(), Waiting::default());
+    call_with_one_helper(&desk, &pool);
+    pool.stop.store(true, Ordering::Relaxed);
+    while WAITING.of(desk.gate.load(Ordering::Relaxed)) > 0 {
+        thread::yield_now();
+    }
+    call_with_one_helper(&desk, &pool);
+    assert_eq!(pool.spawned.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_helper_may_look_after_other_work_between_calls() {
+    let (desk, pool) = (Desk::new(), Waiting { returns: true, ..Waiting::default() });
+    (0..ROUNDS).for_each(|_| call_with_one_helper(&desk, &pool));
+    pool.stop.store(true, Ordering::Relaxed);
+    // Whoever was not waiting when a call began was replaced, and waits as well.
+    while WAITING.of(desk.gate.load(Ordering::Relaxed)) > 0 {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn many_who_wait_enter_a_call_that_has_room_for_few() {
+    let (desk, pool) = (Desk::new(), Waiting::default());
+    let inside = AtomicUsize::new(0);
+    let all_four = |_: usize| {
+        inside.fetch_add(1, Ordering::Relaxed);
+        while inside.load(Ordering::Relaxed) < 4 {
+            thread::yield_now();
+        }
+    };
+    Desk::share(&desk, 3, &pool, &all_four, || all_four(0));
+    let seats = Mutex::new(Vec::new());
+    for _ in 0..ROUNDS {
+        Desk::share(&desk, 1, &pool, &|seat| seats.lock().unwrap().push(seat), || ());
+    }
+    assert!(seats.into_inner().unwrap().iter().all(|seat| *seat == 1));
+    assert_eq!(pool.spawned.load(Ordering::Relaxed), 3);
+    pool.stop.store(true, Ordering::Relaxed);
 }

@@ -125,3 +125,45 @@ impl Linger for Leaving {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[inline(never)]
+    fn deeper() -> bool {
+        // Not a tail call, which would have no frame.
+        std::hint::black_box(is_outermost())
+    }
+
+    #[test]
+    fn a_thread_that_takes_jobs_while_it_waits_is_not_at_its_outermost() {
+        let seen = std::thread::spawn(|| (is_outermost(), deeper(), is_outermost())).join();
+        assert_eq!(seen.unwrap(), (true, false, true));
+    }
+
+    #[test]
+    fn helpers_stay_where_calls_follow_one_another() {
+        let desk = Desk::new();
+        let stay_ns = || desk.stay_ns.load(Ordering::Relaxed);
+        begin(&desk, 10 * STAY_NS);
+        assert_eq!(stay_ns(), 0);
+        end(&desk, 11 * STAY_NS);
+        begin(&desk, 12 * STAY_NS - 1);
+        assert_eq!(stay_ns(), STAY_NS);
+        begin(&desk, 12 * STAY_NS);
+        assert_eq!(stay_ns(), 0);
+    }
+
+    #[test]
+    fn one_that_stays_looks_after_other_work_and_goes_in_the_end() {
+        let desk = Desk::new();
+        let mut staying = Staying::default();
+        assert!(!staying.begins(&desk));
+        stay(&desk, STAY_NS);
+        assert!(staying.begins(&desk));
+        let start_ns = pool::now_ns();
+        while staying.goes_on() || staying.returns() {}
+        assert!(pool::now_ns() - start_ns >= STAY_NS);
+    }
+}

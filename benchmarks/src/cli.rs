@@ -9,7 +9,7 @@ use regex::Regex;
 #[cfg(feature = "record")]
 use crate::record;
 use crate::{
-    blocking, build_cost, facts, nine_loops, output, pauses, portability, predict, report,
+    blocking, build_cost, calls, facts, nine_loops, output, pauses, portability, predict, report,
     respect_load, simulate, suite,
 };
 
@@ -48,6 +48,8 @@ struct Arguments {
 enum Command {
     /// Nine short loops: the executor alone and with its decision, against rayon
     NineLoops,
+    /// What a parallel call takes beside its items, by workers and chunks
+    Calls,
     /// Items that wait for a server or for the disk, under the option `io`, against rayon
     Blocking,
     /// Calls with pauses before them, alone and beside a busy process
@@ -123,6 +125,11 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         }
         Some(Command::NineLoops) => {
             let results = nine_loops::run(&effort)?;
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::Calls) => {
+            let results = calls::run(&effort);
             output::result(&results.to_string());
             output::json(json, &results)?;
         }

@@ -8,6 +8,7 @@
 
 mod blocking;
 mod build_cost;
+mod calls;
 mod case;
 mod cli;
 mod cpu;
