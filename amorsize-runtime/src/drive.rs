@@ -41,9 +41,10 @@ const NEXT_TO_NO_TIME_NS: f64 = 1_000.0;
 /// One parallel call in this many times its reductions, once they are known.
 const TIME_EVERY: u32 = 16;
 
-/// A call that would take less than this on its own, of a size that the process has not seen, starts like that of a
-/// never-seen loop, whatever the profile says.
-const WORTH_A_LOOK_NS: f64 = 200_000.0;
+/// The first two calls of a size that would take less than this on their own run alone, whatever the profile says: items of
+/// another size may be much cheaper. Side by side, short ones may seem as dear as they were thought to be, while the data
+/// comes to many cores.
+const WORTH_A_LOOK_NS: f64 = 100_000.0;
 
 /// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
 /// decide anything.
@@ -301,10 +302,17 @@ impl Context {
         let hot = pool::helpers_counted_hot(&machine);
         let limits = self.target.limits_with(self.limits, len, &facts);
         let decision = model::decide(len, &facts, &machine, &limits, hot);
+        // A long run learns soon whether the items are as cheap as they are said to be, unless putting
+        // its two parts together costs more than that is worth.
+        let checked = self.lengths.open_ended
+            || decision.serial_ns * CHECKPOINT_SHARE > facts.piece_ns + facts.reduce_ns;
+        let first = if checked { len / 4 } else { len };
+        let watched = Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });
         if decision.plan != Plan::Serial {
-            // Items of another size of call may be much cheaper, and side by side short ones seem dearer than they are.
             if decision.serial_ns < WORTH_A_LOOK_NS && !self.target.has_seen(self.units(len)) {
-                return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first: 1 }));
+                // Of the first look no more is kept than that caches are warm afterwards.
+                let learns = !self.target.is_first_look(self.units(len));
+                return Way::Alone(Pacer { learns, ..watched });
             }
             return match self.for_crew(len, decision.plan, &facts) {
                 Some((workers, chunk)) => Way::Crew { workers, chunk },
@@ -314,15 +322,9 @@ impl Context {
         if decision.serial_ns < CHECKPOINT_FROM_NS {
             return Way::Alone(Pacer::new(self, Pace::Timed));
         }
-        // A long run learns soon whether the items are as cheap as they are said to be, unless putting
-        // its two parts together costs more than that is worth.
-        let checked = self.lengths.open_ended
-            || decision.serial_ns * CHECKPOINT_SHARE > facts.piece_ns + facts.reduce_ns;
-        let first = if checked { len / 4 } else { len };
-        let pacer = Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });
         // Shorter calls tell by their thresholds that they would have gained from hot helpers.
         let missed = || model::decide(len, &facts, &machine, &limits, HOT).plan != Plan::Serial;
-        Way::Alone(Pacer { missed: hot == 0 && missed(), ..pacer })
+        Way::Alone(Pacer { missed: hot == 0 && missed(), ..watched })
     }
 
     /// Workers and chunk of a plan that the cores allow, unless the pool, other work on the machine or the memory
@@ -551,6 +553,8 @@ pub(crate) struct Pacer {
     handed_over: bool,
     /// It would have, had helpers been hot.
     missed: bool,
+    /// What it took is noted.
+    learns: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -575,7 +579,8 @@ enum Pace {
 impl Pacer {
     fn new(context: Context, pace: Pace) -> Self {
         let start = Instant::now();
-        Pacer { context, pace, start, done: 0, in_block: false, handed_over: false, missed: false }
+        let (done, in_block, handed_over, missed, learns) = (0, false, false, false, true);
+        Pacer { context, pace, start, done, in_block, handed_over, missed, learns }
     }
 
     fn serial(context: Context) -> Self {
@@ -677,7 +682,7 @@ impl Pacer {
     fn end(self) {
         match self.pace {
             Pace::Serial | Pace::Chunks { decides: false } => {}
-            _ if self.handed_over => {}
+            _ if self.handed_over || !self.learns => {}
             Pace::Timed => {
                 let units = self.context.units(self.done);
                 self.context.target.observe_serial(units, self.elapsed_ns());

@@ -7,13 +7,13 @@ use crate::{Options, machine_class};
 use amorsize_profile::MachineFacts;
 
 #[test]
-fn a_short_call_of_a_size_never_seen_starts_alone_whatever_the_profile_says() {
+fn a_short_call_of_a_size_never_seen_runs_alone_whatever_the_profile_says() {
     if machine::usable_cores() < 2 {
         // One worker is always serial.
         return;
     }
     let machine = MachineFacts::from_array([300.0, 4e3, 300.0, 4e3, 5e4, 60.0, 1e3]);
-    let item = LoopFacts { item_ns: 20_000.0, ..LoopFacts::default() };
+    let item = LoopFacts { item_ns: 24_000.0, ..LoopFacts::default() };
     let (name, class) = ("sizes", machine_class());
     let entry = Profiled { name, class, machine, item, parallel_from: 2, task_bytes: None };
     let entries = Box::leak(Box::new([entry]));
@@ -22,9 +22,24 @@ fn a_short_call_of_a_size_never_seen_starts_alone_whatever_the_profile_says() {
         let context = Context::new(target, len, Lengths::ANY, 1.0);
         matches!(context.planned_way(len), Way::Alone(_))
     };
-    // 160 µs of items, if the profile is right, and 18 ms.
-    assert!(is_alone(8));
-    assert!(!is_alone(900));
-    target.observe(8, 160_000.0);
-    assert!(!is_alone(8));
+    // 96 µs of items, if the profile is right, and 19 ms.
+    assert!(is_alone(4) && is_alone(4));
+    assert!(!is_alone(800));
+    target.observe(4, 96_000.0);
+    assert!(!is_alone(4));
+}
+
+#[test]
+fn the_first_look_at_a_size_is_not_kept() {
+    let target: &'static Loop = Box::leak(Box::new(Loop::new("looks", Options::NONE, &[])));
+    assert!(target.is_first_look(4) && !target.is_first_look(5) && target.is_first_look(64));
+    let context = Context::new(target, 4, Lengths::ANY, 1.0);
+    for learns in [false, true] {
+        let mut pacer =
+            Pacer { learns, ..Pacer::new(context, Pace::Blocks { known_item_ns: 1.0, first: 4 }) };
+        pacer.done = 4;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        pacer.end();
+        assert_eq!(target.has_seen(4), learns);
+    }
 }

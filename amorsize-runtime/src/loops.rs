@@ -308,6 +308,11 @@ impl Loop {
         self.observed.has_seen(n)
     }
 
+    /// Whether nobody has asked this of calls of about `n` items before.
+    pub(crate) fn is_first_look(&self, n: usize) -> bool {
+        self.observed.is_first_look(n)
+    }
+
     /// What calls cost here, whatever their size.
     fn facts_of_all(&self) -> Option<LoopFacts> {
         self.blend(self.observed.item_ns_of_all())

@@ -22,6 +22,8 @@ pub(crate) struct Observed {
     all: Mean,
     /// Items of a call with many of them may be dearer, or cheaper, than those of a short one.
     by_size: [Mean; SIZES],
+    /// Bit `i` is set once a call of the `i`-th size was looked at.
+    looked_at: AtomicU32,
     /// Cost of one reduction in nanoseconds, as the bits of an `f64`.
     reduce_ns: AtomicU64,
 }
@@ -31,6 +33,7 @@ impl Observed {
         Observed {
             all: Mean::new(),
             by_size: [const { Mean::new() }; SIZES],
+            looked_at: AtomicU32::new(0),
             reduce_ns: AtomicU64::new(UNSEEN),
         }
     }
@@ -43,6 +46,12 @@ impl Observed {
     /// Whether there was a call of about `n` items.
     pub(crate) fn has_seen(&self, n: usize) -> bool {
         self.by_size[size(n)].get().is_some()
+    }
+
+    /// Whether nobody has asked this of about `n` items before.
+    pub(crate) fn is_first_look(&self, n: usize) -> bool {
+        let bit = 1 << size(n);
+        self.looked_at.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 
     /// Mean item time and number of calls behind it, whatever their size.
