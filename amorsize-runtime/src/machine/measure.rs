@@ -69,6 +69,8 @@ fn settle() {
 fn measure_once() -> Option<MachineFacts> {
     // Builds the pool, which is not part of what is measured.
     let workers = super::usable_cores().min(pool::threads());
+    // Where helpers do not come, the caller does all items of the calls that follow, which looks like a cost.
+    start_one()?;
     let alone = without_helpers();
     let (spawn_ns, wake_ns) = hot_calls(workers, alone.claim_ns)?;
     let facts = MachineFacts {
@@ -89,7 +91,7 @@ fn measure_once() -> Option<MachineFacts> {
 }
 
 /// What the model takes for a spawn and a wake of hot helpers, in nanoseconds: those with which it tells what a call on two
-/// workers and one on all of them take, from the first instruction to the last. `None` if helpers do not come.
+/// workers and one on all of them take, from the first instruction to the last. `None` if no call was fast.
 fn hot_calls(workers: usize, claim_ns: f64) -> Option<(f64, f64)> {
     let two = beyond_items(2)? - claim_ns;
     let helpers = workers.saturating_sub(1) as f64;
@@ -106,7 +108,7 @@ fn spawn_of(two: f64, all: f64, helpers: f64) -> f64 {
 }
 
 /// By how much calls of one item for each of so many workers take longer than their items, as a median over many; `None`
-/// where helpers do not come.
+/// if none of them was fast.
 fn beyond_items(workers: usize) -> Option<f64> {
     let begin = Instant::now();
     let beyond: Vec<f64> = (0..HOT_ROUNDS)
