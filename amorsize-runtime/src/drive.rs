@@ -307,12 +307,12 @@ impl Context {
         let checked = self.lengths.open_ended
             || decision.serial_ns * CHECKPOINT_SHARE > facts.piece_ns + facts.reduce_ns;
         let first = if checked { len / 4 } else { len };
-        let watched = Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });
+        let watched = || Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });
         if decision.plan != Plan::Serial {
             if decision.serial_ns < WORTH_A_LOOK_NS && !self.target.has_seen(self.units(len)) {
                 // Of the first look no more is kept than that caches are warm afterwards.
                 let learns = !self.target.is_first_look(self.units(len));
-                return Way::Alone(Pacer { learns, ..watched });
+                return Way::Alone(Pacer { learns, ..watched() });
             }
             return match self.for_crew(len, decision.plan, &facts) {
                 Some((workers, chunk)) => Way::Crew { workers, chunk },
@@ -324,7 +324,7 @@ impl Context {
         }
         // Shorter calls tell by their thresholds that they would have gained from hot helpers.
         let missed = || model::decide(len, &facts, &machine, &limits, HOT).plan != Plan::Serial;
-        Way::Alone(Pacer { missed: hot == 0 && missed(), ..watched })
+        Way::Alone(Pacer { missed: hot == 0 && missed(), ..watched() })
     }
 
     /// Workers and chunk of a plan that the cores allow, unless the pool, other work on the machine or the memory
