@@ -237,9 +237,9 @@ where
             let right = right.unwrap_or_else(|payload| resume_unwind(payload));
             folded = Folded::Closed(reducer.reduce(folded.close(), right));
             caller.shift = caller.shift.and(of_share);
-            caller.note_reduction(0);
+            caller.shift.reductions += 1;
         }
-        caller.note_opening(start_ns.map_or(0, |start_ns| pool::now_ns() - start_ns));
+        caller.shift.reducing_ns += start_ns.map_or(0, |start_ns| pool::now_ns() - start_ns);
         board.end();
         (folded, caller)
     }

@@ -378,14 +378,16 @@ impl Context {
     {
         let len = run.len;
         let io = self.target.options().io;
+        let work_ns = self.facts(len).map(|facts| len as f64 * facts.item_ns);
+        let reduce_ns = self.target.known_reduce_ns();
         let division = Division {
             workers,
-            shares: self.shares(len, workers),
+            shares: self.shares(workers, work_ns, reduce_ns),
             chunk,
             lengths: self.lengths,
-            folder_items: self.folder_items(len, workers),
+            folder_items: folder_items(len, workers, work_ns, reduce_ns),
             patient: io,
-            timed: self.times_reductions(),
+            timed: times_reductions(reduce_ns),
         };
         let pool = if io { Pool::Io } else { Pool::Rayon };
         let (folded, shift) = crew::fold(before, run, division, &pool);
@@ -394,34 +396,16 @@ impl Context {
     }
 
     /// Into how many shares a run is cut: one for each worker if the caller can reduce that many results in next to no time.
-    fn shares(self, len: usize, workers: usize) -> usize {
+    fn shares(self, workers: usize, work_ns: Option<f64>, reduce_ns: Option<f64>) -> usize {
         // The same tree for any number of workers.
         if self.target.options().deterministic {
             return 2;
         }
-        let Some(facts) = self.facts(len) else { return 2 };
-        let Some(reduce_ns) = self.target.known_reduce_ns() else { return workers };
-        let call_ns = len as f64 * facts.item_ns / workers as f64;
+        let Some(work_ns) = work_ns else { return 2 };
+        let Some(reduce_ns) = reduce_ns else { return workers };
+        let call_ns = work_ns / workers as f64;
         let affordable = (NEXT_TO_NO_TIME_NS + REDUCTIONS_SHARE * call_ns) / reduce_ns;
         (affordable as usize).saturating_add(1).clamp(2, workers.max(2))
-    }
-
-    /// Whether this call times its reductions: as long as nobody knows what they take, and then from time to time.
-    fn times_reductions(self) -> bool {
-        thread_local! {
-            static CALLS: Cell<u32> = const { Cell::new(0) };
-        }
-        let is_known = self.target.known_reduce_ns().is_some();
-        cfg!(feature = "record") || !is_known || is_due(&CALLS, TIME_EVERY)
-    }
-
-    /// How many items one folder is led through: as many folders are made as their reductions take next to no time.
-    fn folder_items(self, len: usize, workers: usize) -> usize {
-        let Some(facts) = self.facts(len) else { return usize::MAX };
-        let Some(reduce_ns) = self.target.known_reduce_ns() else { return usize::MAX };
-        let affordable = (REDUCTIONS_SHARE * len as f64 * facts.item_ns / reduce_ns) as usize;
-        let folders = affordable.min(workers * FOLDERS_PER_WORKER);
-        if folders <= workers { usize::MAX } else { len.div_ceil(folders) }
     }
 
     fn learn(self, len: usize, division: Division, pool: &Pool, shift: Shift) {
@@ -454,6 +438,22 @@ impl Context {
     {
         run_paced(before, run, &mut Pacer::serial(self))
     }
+}
+
+/// How many items one folder is led through: as many folders are made as their reductions take next to no time.
+fn folder_items(len: usize, workers: usize, work_ns: Option<f64>, reduce_ns: Option<f64>) -> usize {
+    let (Some(work_ns), Some(reduce_ns)) = (work_ns, reduce_ns) else { return usize::MAX };
+    let affordable = (REDUCTIONS_SHARE * work_ns / reduce_ns) as usize;
+    let folders = affordable.min(workers * FOLDERS_PER_WORKER);
+    if folders <= workers { usize::MAX } else { len.div_ceil(folders) }
+}
+
+/// Whether a call times its reductions: as long as nobody knows what they take, and then from time to time.
+fn times_reductions(reduce_ns: Option<f64>) -> bool {
+    thread_local! {
+        static CALLS: Cell<u32> = const { Cell::new(0) };
+    }
+    cfg!(feature = "record") || reduce_ns.is_none() || is_due(&CALLS, TIME_EVERY)
 }
 
 /// Runs as rayon would without us. Not inlined, so that it does not keep what calls it from being.

@@ -115,7 +115,8 @@ fn beyond_items(workers: usize) -> Option<f64> {
         .take_while(|_| begin.elapsed() < BUDGET)
         .map(|_| {
             let start = Instant::now();
-            let run = Run { producer: AtOnce(Nothing(workers)), consumer: Busy, len: workers };
+            let run =
+                Run { producer: AtOnce(Nothing(workers)), consumer: Busy(ITEM), len: workers };
             crew::fold(None, run, Division::of(workers, 1), &Pool::Rayon);
             (start.elapsed().as_nanos() as f64 - ITEM.as_nanos() as f64).max(0.0)
         })
@@ -180,7 +181,8 @@ fn start_one() -> Option<Start> {
 fn claim() -> f64 {
     const PIECES: usize = 512;
     let time = |chunk| {
-        let run = Run { producer: AtOnce(Nothing(PIECES)), consumer: Ignore, len: PIECES };
+        let run =
+            Run { producer: AtOnce(Nothing(PIECES)), consumer: Busy(Duration::ZERO), len: PIECES };
         let start = Instant::now();
         let division = Division::of(2, chunk);
         crew::fold(None, run, division, &NoHelpers);
@@ -240,16 +242,17 @@ impl Producer for Nothing {
     }
 }
 
-/// A consumer that keeps its thread busy with each item.
-struct Busy;
+/// A consumer that keeps its thread busy with each item for so long.
+#[derive(Clone, Copy)]
+struct Busy(Duration);
 
 impl Consumer<()> for Busy {
     type Folder = Busy;
-    type Reducer = Ignore;
+    type Reducer = Busy;
     type Result = ();
 
-    fn split_at(self, _: usize) -> (Self, Self, Ignore) {
-        (Busy, Busy, Ignore)
+    fn split_at(self, _: usize) -> (Self, Self, Self) {
+        (self, self, self)
     }
 
     fn into_folder(self) -> Self {
@@ -265,9 +268,11 @@ impl Folder<()> for Busy {
     type Result = ();
 
     fn consume(self, (): ()) -> Self {
-        let start = Instant::now();
-        while start.elapsed() < ITEM {
-            std::hint::spin_loop();
+        if !self.0.is_zero() {
+            let start = Instant::now();
+            while start.elapsed() < self.0 {
+                std::hint::spin_loop();
+            }
         }
         self
     }
@@ -279,42 +284,7 @@ impl Folder<()> for Busy {
     }
 }
 
-/// A consumer of nothing.
-struct Ignore;
-
-impl Consumer<()> for Ignore {
-    type Folder = Ignore;
-    type Reducer = Ignore;
-    type Result = ();
-
-    fn split_at(self, _: usize) -> (Self, Self, Self) {
-        (Ignore, Ignore, Ignore)
-    }
-
-    fn into_folder(self) -> Self {
-        self
-    }
-
-    fn full(&self) -> bool {
-        false
-    }
-}
-
-impl Folder<()> for Ignore {
-    type Result = ();
-
-    fn consume(self, (): ()) -> Self {
-        self
-    }
-
-    fn complete(self) {}
-
-    fn full(&self) -> bool {
-        false
-    }
-}
-
-impl Reducer<()> for Ignore {
+impl Reducer<()> for Busy {
     fn reduce(self, (): (), (): ()) {}
 }
 
