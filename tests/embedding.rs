@@ -78,6 +78,7 @@ fn profile(loops: &[(&str, f64)]) -> Profile {
             reduce_ns: 20.0,
             contention: 0.01,
             coherency: 0.0,
+            imbalance: 0.0,
             cpu_share: None,
         },
         parallel_from: Some(500),

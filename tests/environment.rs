@@ -138,6 +138,7 @@ static SHORT: Loop = {
         reduce_ns: 50.0,
         contention: 0.0,
         coherency: 0.0,
+        imbalance: 0.0,
         cpu_share: None,
     };
     const PROFILE: &[Profiled] = &[Profiled {

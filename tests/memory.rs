@@ -83,6 +83,7 @@ const fn known_to_take(task_bytes: Option<u64>) -> Profiled {
         reduce_ns: 50.0,
         contention: 0.0,
         coherency: 0.0,
+        imbalance: 0.0,
         cpu_share: None,
     };
     let (name, class) = ("known", "elsewhere");

@@ -70,7 +70,7 @@ fn literal(
     let machine_numbers = machine.to_array();
     let facts = entry.facts;
     let amorsize_profile::LoopFacts { item_ns, item_cv, piece_ns, reduce_ns, .. } = facts;
-    let amorsize_profile::LoopFacts { contention, coherency, cpu_share, .. } = facts;
+    let amorsize_profile::LoopFacts { contention, coherency, imbalance, cpu_share, .. } = facts;
     let cpu_share = match cpu_share {
         Some(cpu_share) => quote!(::core::option::Option::Some(#cpu_share)),
         None => quote!(::core::option::Option::None),
@@ -106,6 +106,7 @@ fn literal(
                 reduce_ns: #reduce_ns,
                 contention: #contention,
                 coherency: #coherency,
+                imbalance: #imbalance,
                 cpu_share: #cpu_share,
             },
             parallel_from: #parallel_from,

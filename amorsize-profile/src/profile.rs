@@ -124,6 +124,9 @@ pub struct LoopFacts {
     pub contention: f64,
     /// The coherency term `b` of the same law: what grows with the pairs of workers.
     pub coherency: f64,
+    /// By what share of their time equal chunks differ, however long they are: items that get dearer or cheaper
+    /// along the way, neighbours that are alike, cores that are not.
+    pub imbalance: f64,
     /// The share of an item's time that it computes, of the time in which it computes or waits for something
     /// other than a processor; from 0 to 1, and `None` where that was not measured.
     pub cpu_share: Option<f64>,

@@ -185,6 +185,7 @@ impl<'t> Table<'t> {
             "reduce_ns",
             "contention",
             "coherency",
+            "imbalance",
             "cpu_share",
             "memory",
         ])?;
@@ -196,11 +197,8 @@ impl<'t> Table<'t> {
                 piece_ns: self.measure("piece_ns")?,
                 reduce_ns: self.measure("reduce_ns")?,
                 contention: self.measure("contention")?,
-                // Left out where it is zero, as on all machines with two workers.
-                coherency: match self.entries.contains_key("coherency") {
-                    true => self.measure("coherency")?,
-                    false => 0.0,
-                },
+                coherency: self.measure_or_zero("coherency")?,
+                imbalance: self.measure_or_zero("imbalance")?,
                 cpu_share: match self.entries.contains_key("cpu_share") {
                     true => Some(self.share("cpu_share")?),
                     false => None,
@@ -331,6 +329,11 @@ impl<'t> Table<'t> {
             other => format!("{}, not a number with a decimal point", kind_of(other)),
         };
         Err(self.damaged(value.span(), &format!("`{key}` is {problem}")))
+    }
+
+    /// The same for what is left out where it is zero.
+    fn measure_or_zero(&self, key: &str) -> Result<f64, ReadError> {
+        if self.entries.contains_key(key) { self.measure(key) } else { Ok(0.0) }
     }
 
     /// A part of a whole.

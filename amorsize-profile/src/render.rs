@@ -64,6 +64,7 @@ impl Profile {
                     &mut entry.facts.reduce_ns,
                     &mut entry.facts.contention,
                     &mut entry.facts.coherency,
+                    &mut entry.facts.imbalance,
                     &mut entry.plan.speedup,
                 ] {
                     *number = rounded(*number);
@@ -150,6 +151,9 @@ fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
     if facts.coherency != 0.0 {
         writeln!(text, "coherency = {}", Exact(facts.coherency))?;
     }
+    if facts.imbalance != 0.0 {
+        writeln!(text, "imbalance = {}", Exact(facts.imbalance))?;
+    }
     if let Some(cpu_share) = facts.cpu_share {
         writeln!(text, "cpu_share = {}", Exact(cpu_share))?;
     }
@@ -207,6 +211,7 @@ pub(crate) mod tests {
                 reduce_ns: 310.0,
                 contention: 0.031,
                 coherency: 0.0002,
+                imbalance: 0.05,
                 cpu_share: Some(0.964),
             },
             parallel_from: Some(12),
@@ -251,7 +256,7 @@ pub(crate) mod tests {
 format = 1
 
 [machine."x86_64-linux-amd-19h"]
-checksum = "0325dd348b99ce03"
+checksum = "ea98176e089fbd8b"
 spawn_ns = 210.0
 wake_ns = 640.0
 cold_spawn_ns = 2100.0
@@ -270,6 +275,7 @@ piece_ns = 25.0
 reduce_ns = 310.0
 contention = 0.031
 coherency = 0.0002
+imbalance = 0.05
 cpu_share = 0.964
 
 [machine."x86_64-linux-amd-19h".untuned]

@@ -648,6 +648,7 @@ mod tests {
             reduce_ns: 0.0,
             contention: 0.0,
             coherency: 0.0,
+            imbalance: 0.0,
             cpu_share: None,
         };
         let (class, parallel_from) = ("none", usize::MAX);

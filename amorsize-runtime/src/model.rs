@@ -14,9 +14,10 @@
 //! Helper `i` of the `w − 1` starts at `Lᵢ`, which is `i·spawn + wake` until the first ones help to summon the
 //! others (`lateness`); all workers are then busy until the work runs out, which gives the quotient. Helpers that are
 //! still hot from earlier work go first; the others have the costs of cold ones. `slow(w) = 1 + a·(w − 1) + b·w·(w − 1)` is the
-//! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk. A
+//! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk: chunks differ by a share of
+//! their length, and by what items do that vary independently. A
 //! `piece` costs something where each has a folder of its own. `reductions` are those that follow one another: the
-//! workers' results meet in pairs, and once more with what is taken from others at the end.
+//! workers' results meet in pairs, and so do the results of what is taken from others towards the end.
 
 use amorsize_profile::{LoopFacts, MachineFacts};
 
@@ -212,7 +213,7 @@ fn parallel_terms(
     let offset = (0.5 * chunk * item.item_ns).min(start.last).max(left_over);
     let slow = slowdown(w, item);
     let slowed = chunk * item.item_ns * slow;
-    let spread = UNEVEN * slowed + variation(chunk, w, item);
+    let uneven = UNEVEN * slowed + item.imbalance * chunk * item.item_ns;
     Terms {
         items: work / w,
         slowdown: work * (slow - 1.0) / w,
@@ -221,14 +222,14 @@ fn parallel_terms(
         claim: machine.claim_ns * pieces / w,
         pieces: item.piece_ns * pieces / w,
         reduce: item.reduce_ns * reductions(w, pieces),
-        tail: (offset + spread) * helpers / w,
+        tail: (offset + uneven + variation(chunk, w, item)) * helpers / w,
     }
 }
 
-/// Reductions that follow one another: the results of `w` workers meet in pairs, and once more with what is
-/// taken from others at the end. The more pieces there are, the more often many workers take from the same one.
+/// Reductions that follow one another: the results of `w` workers meet in pairs. The more pieces there are, the more often
+/// many workers take from the same one.
 fn reductions(w: f64, pieces: f64) -> f64 {
-    if w > 1.0 { 1.0 + w.log2() + (1.0 - 2.0 / w) * (pieces / w).max(1.0).log2() } else { 0.0 }
+    if w > 1.0 { w.log2() + (1.0 - 2.0 / w) * (pieces / w).max(1.0).log2() } else { 0.0 }
 }
 
 /// How many times as long items take with `w` workers at work.
@@ -388,7 +389,7 @@ pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineF
     let w = workers as f64;
     let share = (w - 1.0) / w;
     let a = (machine.claim_ns + item.piece_ns).max(0.0) * n / w;
-    let b = UNEVEN * item.item_ns * slowdown(w, item) * share;
+    let b = (UNEVEN * slowdown(w, item) + item.imbalance) * item.item_ns * share;
     let d = variation(1.0, w, item) * share;
     let g = (item.reduce_ns * (1.0 - 2.0 / w) / std::f64::consts::LN_2).max(0.0);
     let by_evenness = (g + (g * g + 4.0 * a * b).sqrt()) / (2.0 * b);
@@ -482,6 +483,7 @@ mod tests {
             reduce_ns: 20.0,
             contention: 0.02,
             coherency: 0.0,
+            imbalance: 0.0,
             cpu_share: None,
         }
     }

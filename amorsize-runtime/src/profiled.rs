@@ -13,6 +13,7 @@ pub(crate) const UNRECORDED: LoopFacts = LoopFacts {
     reduce_ns: 2_000.0,
     contention: 0.05,
     coherency: 0.0,
+    imbalance: 0.0,
     cpu_share: None,
 };
 

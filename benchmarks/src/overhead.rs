@@ -25,6 +25,7 @@ pub(crate) fn serial_overhead(machine: MachineFacts, effort: &Effort) -> Estimat
         reduce_ns: 50.0,
         contention: 0.05,
         coherency: 0.0,
+        imbalance: 0.0,
         cpu_share: None,
     };
     let mut numbers = SumOfSquares::prepare(ITEMS);

@@ -106,6 +106,7 @@ pub(crate) struct Facts {
     reduce_ns: f64,
     contention: f64,
     coherency: f64,
+    imbalance: f64,
     cpu_share: Option<f64>,
 }
 

@@ -28,6 +28,7 @@ const FACTS: LoopFacts = LoopFacts {
     reduce_ns: 50.0,
     contention: 0.0,
     coherency: 0.0,
+    imbalance: 0.0,
     cpu_share: Some(1.0),
 };
 const ITEMS: usize = 10_000;

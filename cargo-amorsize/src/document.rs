@@ -80,6 +80,7 @@ fn workload(explanation: &Explanation<'_>) -> Value {
         "serial_ns": explanation.decision.serial_ns,
         "contention": facts.contention,
         "coherency": facts.coherency,
+        "imbalance": facts.imbalance,
         "piece_ns": facts.piece_ns,
         "reduce_ns": facts.reduce_ns,
         "cpu_share": facts.cpu_share,

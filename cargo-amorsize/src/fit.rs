@@ -1,8 +1,8 @@
 //! From observations to facts. Pure: records in, a section of the profile out.
 //!
 //! The facts of a loop are those with which the cost model comes nearest to what was observed: the
-//! item time is that of serial calls at the size where most time was spent; contention and
-//! the cost of a piece are what is then left to explain in the parallel calls.
+//! item time is that of serial calls at the size where most time was spent; contention, the cost of a
+//! piece, and how much chunks differ are what is then left to explain in the parallel calls.
 
 use std::collections::BTreeMap;
 
@@ -170,23 +170,24 @@ pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<
     let rows: Vec<Row> = classes.iter().flat_map(|class| rows(class, item, machine)).collect();
     let enough: Vec<Row> =
         rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();
-    let [contention, piece_ns, coherency] =
-        non_negative_fit(if enough.is_empty() { &rows } else { &enough });
-    Some(LoopFacts { contention, piece_ns, coherency, ..item })
+    let [contention, piece_ns, coherency, imbalance, item_cv] =
+        bounded_fit(if enough.is_empty() { &rows } else { &enough }, item_cv);
+    Some(LoopFacts { contention, piece_ns, coherency, imbalance, item_cv, ..item })
 }
 
-/// One setting of one size, as an equation `contention·x + piece_ns·y + coherency·z = unexplained` in fractions of the
-/// observed time.
+/// One setting of one size, as an equation `Σ coefficient·unknown = unexplained` in fractions of the observed time.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    /// Of contention, pieces and coherency.
+    /// Of contention, pieces, coherency, imbalance and variation.
     coefficients: [f64; UNKNOWNS],
     unexplained: f64,
     weight: f64,
     calls: usize,
 }
 
-const UNKNOWNS: usize = 3;
+const UNKNOWNS: usize = 5;
+/// Which of them is the variation.
+const VARIATION: usize = 4;
 
 fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> {
     // Other sizes may have other item times (caches, other data): what handing out costs is then
@@ -202,17 +203,22 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
         .map(|setting| {
             let plan =
                 Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
-            let time = |contention: f64, piece_ns: f64, coherency: f64| {
-                let item = LoopFacts { contention, piece_ns, coherency, ..item };
+            let time = |[contention, piece_ns, coherency, imbalance, item_cv]: [f64; UNKNOWNS]| {
+                let item =
+                    LoopFacts { contention, piece_ns, coherency, imbalance, item_cv, ..item };
                 let hot = setting.hot as usize;
                 model::predict(class.items as usize, plan, &item, machine, hot).total()
             };
-            // The model is linear in all three, so differences give its coefficients exactly.
-            let plain = time(0.0, 0.0, 0.0);
+            // The model is linear in all of them, so differences give its coefficients exactly.
+            let plain = time([0.0; UNKNOWNS]);
             let observed = trimmed_mean(&setting.wall);
+            let with_one = |unknown: usize| {
+                let mut ones = [0.0; UNKNOWNS];
+                ones[unknown] = 1.0;
+                (time(ones) - plain) / observed
+            };
             Row {
-                coefficients: [time(1.0, 0.0, 0.0), time(0.0, 1.0, 0.0), time(0.0, 0.0, 1.0)]
-                    .map(|with_one| (with_one - plain) / observed),
+                coefficients: std::array::from_fn(with_one),
                 unexplained: (observed - plain) / observed,
                 // The model need not be right about plans that nobody would choose.
                 weight: (setting.wall.len() as f64).min(100.0) * (fastest / observed).powi(2),
@@ -223,21 +229,41 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
         .collect()
 }
 
-/// Weighted least squares in unknowns that may not be negative: the best of the solutions for each choice of those
-/// that are not zero, the simplest first.
-fn non_negative_fit(rows: &[Row]) -> [f64; UNKNOWNS] {
-    const CHOICES: [&[usize]; 8] = [&[], &[0], &[1], &[2], &[0, 1], &[1, 2], &[0, 2], &[0, 1, 2]];
+/// Weighted least squares in unknowns that may not be negative, with a variation of at most `most`: the best of the
+/// solutions for each choice of those that are not zero, the simplest first.
+///
+/// What blocks of items say about variation is an upper bound: the machine's noise in a block's time looks like items that
+/// differ. How much parallel calls wait for their last chunk tells the rest.
+fn bounded_fit(rows: &[Row], most: f64) -> [f64; UNKNOWNS] {
     let error = |solution: &[f64; UNKNOWNS]| {
         let explained = |row: &Row| dot(&row.coefficients, solution);
         rows.iter().map(|row| row.weight * (explained(row) - row.unexplained).powi(2)).sum::<f64>()
     };
-    let solutions = CHOICES.iter().filter_map(|choice| least_squares(rows, choice));
+    // With all of the variation, as if it were known.
+    let as_known = |row: &Row| Row {
+        unexplained: row.unexplained - row.coefficients[VARIATION] * most,
+        ..*row
+    };
+    let known: Vec<Row> = rows.iter().map(as_known).collect();
+    let choices = (0..1_usize << UNKNOWNS).map(|set| -> Vec<usize> {
+        (0..UNKNOWNS).filter(|unknown| set >> unknown & 1 == 1).collect()
+    });
+    let solutions = choices.flat_map(|choice| {
+        let with_all = (!choice.contains(&VARIATION)).then(|| {
+            let mut solution = least_squares(&known, &choice)?;
+            solution[VARIATION] = most;
+            Some(solution)
+        });
+        [with_all.flatten(), least_squares(rows, &choice)]
+    });
     solutions
+        .flatten()
         .filter(|solution| solution.iter().all(|x| x.is_finite() && *x >= 0.0))
+        .filter(|solution| solution[VARIATION] <= most)
         .map(|solution| (error(&solution), solution))
         // Two that differ in their last digits are equally good: the simpler one is taken.
         .reduce(|best, next| if next.0 < best.0 * (1.0 - 1e-9) { next } else { best })
-        .map_or([0.0; UNKNOWNS], |(_, solution)| solution)
+        .map_or([0.0, 0.0, 0.0, 0.0, most], |(_, solution)| solution)
 }
 
 fn dot(a: &[f64; UNKNOWNS], b: &[f64; UNKNOWNS]) -> f64 {

@@ -228,6 +228,7 @@ mod tests {
             reduce_ns: 20.0,
             contention: 0.02,
             coherency: 0.0,
+            imbalance: 0.0,
             cpu_share: None,
         };
         let time = |plan| model::predict(2_000, plan, &item, &machine, 0).total();

@@ -21,6 +21,7 @@ fn profile(name: &str, tokens: &str) -> String {
             reduce_ns: 30.0,
             contention: 0.05,
             coherency: 0.0,
+            imbalance: 0.0,
             cpu_share: None,
         },
         parallel_from: Some(300),

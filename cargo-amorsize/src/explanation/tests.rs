@@ -21,6 +21,7 @@ const EVEN: LoopFacts = LoopFacts {
     reduce_ns: 20.0,
     contention: 0.0,
     coherency: 0.0,
+    imbalance: 0.0,
     cpu_share: None,
 };
 

@@ -63,6 +63,10 @@ impl Explanation<'_> {
             let coherency = format!("{:.4} %", 100.0 * facts.coherency);
             rows.insert(5, Row::new("coherency", coherency, "longer, times w·(w − 1)"));
         }
+        if facts.imbalance > 0.0 {
+            let imbalance = units::percent(facts.imbalance);
+            rows.insert(3, Row::new("imbalance", imbalance, "of a chunk, whatever its length"));
+        }
         if let (Some(share), Some(workload)) = (facts.cpu_share, self.workload()) {
             let (cpu, io) =
                 (units::percent(Workload::CPU_ABOVE), units::percent(Workload::IO_BELOW));
