@@ -79,13 +79,13 @@ fn outcome(seed: u64) -> Outcome {
     });
     let chosen = decision.map_or(Plan::Serial, |decision| decision.plan);
 
-    let items = tuned.items(n, random);
-    let serial_ns = items.time_ns(0, n);
+    let calls: Vec<_> = (0..oracle::CALLS).map(|_| tuned.items(n, random)).collect();
+    let serial_ns = oracle::serial_ns(&calls);
     let chosen_ns = match chosen {
         Plan::Serial => serial_ns,
-        Plan::Parallel { workers, chunk } => oracle::time_ns(host, &items, (workers, chunk), hot),
+        Plan::Parallel { workers, chunk } => oracle::time_ns(host, &calls, (workers, chunk), hot),
     };
-    let parallel = oracle::best(host, &items, hot);
+    let parallel = oracle::best(host, &calls, hot);
     let parallel_ns = parallel.map_or(f64::INFINITY, |(_, ns)| ns);
     let pays = parallel_ns < serial_ns;
     let best = match parallel {

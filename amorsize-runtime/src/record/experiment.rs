@@ -14,8 +14,9 @@ const ENOUGH_TO_VERIFY: usize = 300;
 const CHUNKS_PER_WORKER: [u64; 3] = [1, 4, 16];
 /// Serial time below which no fork can pay: parallel settings are not tried.
 const NEVER_PARALLEL_NS: f64 = 1_000.0;
-/// Serial time from which only the most promising settings are tried.
+/// Serial time from which fewer settings are tried: a quarter of the workers each time, and of these one.
 const LONG_NS: f64 = 200e6;
+const CHUNKS_PER_WORKER_OF_LONG: [u64; 1] = [4];
 
 /// What to do with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +113,13 @@ impl Experiment {
             return;
         }
         self.settings.push(Setting::Rayon);
+        let is_long = serial_ns >= LONG_NS;
         let mut workers = limits.workers;
         while workers >= 2 {
-            for per_worker in CHUNKS_PER_WORKER {
+            let fewer = is_long && workers < limits.workers;
+            let per_worker =
+                if fewer { &CHUNKS_PER_WORKER_OF_LONG[..] } else { &CHUNKS_PER_WORKER };
+            for per_worker in per_worker {
                 let chunk = items.div_ceil(workers as u64 * per_worker);
                 let chunk = limits.clamp_chunk(chunk as usize) as u64;
                 let setting = Setting::Parallel { workers: workers as u32, chunk };
@@ -122,7 +127,7 @@ impl Experiment {
                     self.settings.push(setting);
                 }
             }
-            workers = if serial_ns < LONG_NS { workers / 2 } else { 0 };
+            workers /= if is_long { 4 } else { 2 };
         }
     }
 

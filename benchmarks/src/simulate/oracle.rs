@@ -1,23 +1,32 @@
 //! The best plan that trying all of them finds.
+//!
+//! A plan is chosen before anybody knows the items of a call: it is as good as the mean time of calls under it, each
+//! with items of its own.
 
 use super::engine;
 use super::scenario::{Host, Items};
 
-/// Seeds of the calls that are compared: the same for all plans.
-const SEEDS: std::ops::Range<u64> = 0..6;
-/// Plans that look best after one call are tried with all seeds.
+/// Calls that are compared, the same for all plans.
+pub(super) const CALLS: usize = 6;
+/// Plans that look best after two calls are tried with all of them.
+const FIRST_CALLS: usize = 2;
 const FINALISTS: usize = 8;
 const CHUNKS_PER_WORKER: [usize; 8] = [1, 2, 3, 4, 8, 16, 32, 64];
 
-/// The mean time of a call under a plan, in nanoseconds.
-pub(super) fn time_ns(host: &Host, items: &Items, plan: (usize, usize), hot: usize) -> f64 {
-    let times = SEEDS.map(|seed| engine::time_ns(host, items, plan, hot, seed));
-    times.sum::<f64>() / SEEDS.end as f64
+/// The mean time of calls with these items under a plan, in nanoseconds.
+pub(super) fn time_ns(host: &Host, calls: &[Items], plan: (usize, usize), hot: usize) -> f64 {
+    let time = |(seed, items)| engine::time_ns(host, items, plan, hot, seed);
+    (0..).zip(calls).map(time).sum::<f64>() / calls.len() as f64
+}
+
+/// The same, serially.
+pub(super) fn serial_ns(calls: &[Items]) -> f64 {
+    calls.iter().map(|items| items.time_ns(0, items.len())).sum::<f64>() / calls.len() as f64
 }
 
 /// The best parallel plan and its mean time; `None` where there is none.
-pub(super) fn best(host: &Host, items: &Items, hot: usize) -> Option<((usize, usize), f64)> {
-    let n = items.len();
+pub(super) fn best(host: &Host, calls: &[Items], hot: usize) -> Option<((usize, usize), f64)> {
+    let n = calls[0].len();
     let mut plans = Vec::new();
     for workers in worker_counts(host.workers) {
         for per_worker in CHUNKS_PER_WORKER {
@@ -27,12 +36,12 @@ pub(super) fn best(host: &Host, items: &Items, hot: usize) -> Option<((usize, us
             }
         }
     }
-    let first = |plan| engine::time_ns(host, items, plan, hot, SEEDS.start);
+    let first = |plan| time_ns(host, &calls[..FIRST_CALLS], plan, hot);
     let mut tried: Vec<_> = plans.into_iter().map(|plan| (plan, first(plan))).collect();
     tried.sort_by(|a, b| a.1.total_cmp(&b.1));
     let finalists = tried.into_iter().take(FINALISTS);
     finalists
-        .map(|(plan, _)| (plan, time_ns(host, items, plan, hot)))
+        .map(|(plan, _)| (plan, time_ns(host, calls, plan, hot)))
         .min_by(|a, b| a.1.total_cmp(&b.1))
 }
 

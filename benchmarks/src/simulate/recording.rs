@@ -14,8 +14,9 @@ const BLOCKS: usize = 8;
 const SHORTEST_BLOCK_NS: f64 = 2_000.0;
 /// Serial time below which no parallel setting is tried.
 const NEVER_PARALLEL_NS: f64 = 1_000.0;
-/// Serial time from which only the most workers are tried.
+/// Serial time from which a quarter of the workers is tried each time, not half of them, and these with one chunk size.
 const LONG_NS: f64 = 200e6;
+const CHUNKS_PER_WORKER_OF_LONG: [usize; 1] = [4];
 const CHUNKS_PER_WORKER: [usize; 3] = [1, 4, 16];
 
 /// Deviation of what one call takes, and of what one block takes.
@@ -97,23 +98,25 @@ fn noise(random: &mut fastrand::Rng) -> f64 {
 }
 
 /// The settings that a recorder tries for these items.
-fn settings(items: &Items, workers: usize) -> Vec<Setting> {
+fn settings(items: &Items, most: usize) -> Vec<Setting> {
     let n = items.len();
     let serial_ns = items.time_ns(0, n);
     let mut settings = vec![Setting::Serial];
     if serial_ns < NEVER_PARALLEL_NS {
         return settings;
     }
-    let mut workers = workers;
+    let (mut workers, is_long) = (most, serial_ns >= LONG_NS);
     while workers >= 2 {
-        for per_worker in CHUNKS_PER_WORKER {
+        let fewer = is_long && workers < most;
+        let per_worker = if fewer { &CHUNKS_PER_WORKER_OF_LONG[..] } else { &CHUNKS_PER_WORKER };
+        for per_worker in per_worker {
             let chunk = n.div_ceil(workers * per_worker);
             let setting = Setting::Parallel { workers: workers as u32, chunk: chunk as u64 };
             if chunk < n && !settings.contains(&setting) {
                 settings.push(setting);
             }
         }
-        workers = if serial_ns < LONG_NS { workers / 2 } else { 0 };
+        workers /= if is_long { 4 } else { 2 };
     }
     settings
 }
