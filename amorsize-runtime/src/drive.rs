@@ -4,19 +4,18 @@ use std::cell::Cell;
 use std::thread::LocalKey;
 
 use amorsize_profile::LoopFacts;
-use rayon::iter::plumbing::{
-    Consumer, Producer, ProducerCallback, Reducer, bridge_producer_consumer,
-};
+use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, bridge_producer_consumer};
 
 use crate::clock::Instant;
 use crate::crew::{self, Division, Shift};
 use crate::force::{self, Force};
-use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, SURPRISE, deterministic_chunk};
+use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, deterministic_chunk};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
+use crate::pacer::{Pace, Pacer, run_paced};
 use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
-use crate::run::{Folded, FoldedBy, Lengths, Open, OpenBy, Run, fold_at_once, middle};
+use crate::run::{FoldedBy, Lengths, OpenBy, Run, fold_at_once};
 use crate::tuned::Cost;
 
 /// One call in this many that take the fast path is measured all the same.
@@ -24,9 +23,6 @@ const SAMPLE_EVERY: u32 = 256;
 
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;
-
-/// Serial blocks grow so that each takes this many times as long as all before it.
-const BLOCK_GROWTH: f64 = 2.0;
 
 /// The share of a serial run that its checkpoint may cost.
 const CHECKPOINT_SHARE: f64 = 0.01;
@@ -45,10 +41,6 @@ const TIME_EVERY: u32 = 16;
 /// another size may be much cheaper. Side by side, short ones may seem as dear as they were thought to be, while the data
 /// comes to many cores.
 const WORTH_A_LOOK_NS: f64 = 100_000.0;
-
-/// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
-/// decide anything.
-const WORTH_DECIDING_NS: f64 = 1_500.0;
 
 /// Carries a consumer and its loop into `with_producer`.
 pub(crate) struct Call<C, K> {
@@ -270,7 +262,7 @@ impl Context {
         Some(self.target.facts(self.units(len))?.at_cost(self.cost))
     }
 
-    fn observe(self, len: usize, busy_ns: f64) {
+    pub(crate) fn observe(self, len: usize, busy_ns: f64) {
         self.target.observe(self.units(len), busy_ns);
     }
 
@@ -311,8 +303,9 @@ impl Context {
         if decision.plan != Plan::Serial {
             if decision.serial_ns < WORTH_A_LOOK_NS && !self.target.has_seen(self.units(len)) {
                 // Of the first look no more is kept than that caches are warm afterwards.
-                let learns = !self.target.is_first_look(self.units(len));
-                return Way::Alone(Pacer { learns, ..watched() });
+                let mut pacer = watched();
+                pacer.learns = !self.target.is_first_look(self.units(len));
+                return Way::Alone(pacer);
             }
             return match self.for_crew(len, decision.plan, &facts) {
                 Some((workers, chunk)) => Way::Crew { workers, chunk },
@@ -324,13 +317,20 @@ impl Context {
         }
         // Shorter calls tell by their thresholds that they would have gained from hot helpers.
         let missed = || model::decide(len, &facts, &machine, &limits, HOT).plan != Plan::Serial;
-        Way::Alone(Pacer { missed: hot == 0 && missed(), ..watched() })
+        let mut pacer = watched();
+        pacer.missed = hot == 0 && missed();
+        Way::Alone(pacer)
     }
 
     /// Workers and chunk of a plan that the cores allow, unless the pool, other work on the machine or the memory
     /// ask for fewer workers and so for another plan; `None` for serial. Only now are they looked at: most calls
     /// are not worth it.
-    fn for_crew(self, len: usize, plan: Plan, facts: &LoopFacts) -> Option<(usize, usize)> {
+    pub(crate) fn for_crew(
+        self,
+        len: usize,
+        plan: Plan,
+        facts: &LoopFacts,
+    ) -> Option<(usize, usize)> {
         let limits = self.target.limits_of_crew(self.limits);
         let limits = self.target.limits_with(limits, len, facts);
         let plan = match plan {
@@ -488,214 +488,6 @@ pub(crate) fn smallest_piece(target: &'static Loop, len: usize, cost: f64) -> Op
 pub(crate) fn smallest_piece_in_memory(target: &Loop, len: usize) -> Option<usize> {
     let limits = target.limit_by_memory(Limits::cores(pool::threads()));
     matches!(limits.bound, Bound::Memory { .. }).then(|| len.div_ceil(limits.workers))
-}
-
-/// Runs on the caller, step by step as the pacer says, after what it has folded of the items before. Nothing is
-/// run twice and no result is thrown away.
-fn run_paced<P, C>(
-    before: Option<OpenBy<P::Item, C>>,
-    run: Run<P, C>,
-    pacer: &mut Pacer,
-) -> FoldedBy<P::Item, C>
-where
-    P: Pieces,
-    C: Consumer<P::Item>,
-{
-    let before = match Open::unless_full(before) {
-        Ok(before) => before,
-        Err(full) => return Folded::Open(full),
-    };
-    match pacer.next(run.len) {
-        Step::Fold => {
-            let len = run.len;
-            let folded = run.fold_onto(before, pacer.context.lengths, Open::of);
-            pacer.done += len;
-            folded
-        }
-        Step::Crew { workers, chunk } => pacer.context.run_parallel(before, run, workers, chunk).0,
-        Step::Split(middle) => {
-            let (left, right, reducer) = run.split_at(middle);
-            let (left, before) = run_paced(before, left, pacer).resume();
-            let right = run_paced(before, right, pacer);
-            let Some(left) = left else { return right };
-            right.after(left, reducer, |reducer, left, right| {
-                let start = pacer.starts_reduction();
-                let result = reducer.reduce(left, right);
-                pacer.ends_reduction(start);
-                result
-            })
-        }
-    }
-}
-
-/// What to do with a run of items.
-enum Step {
-    Fold,
-    Crew {
-        workers: usize,
-        chunk: usize,
-    },
-    /// Cut it, then go on with the left part, then with the right one.
-    Split(usize),
-}
-
-/// Says how a run on the caller goes on: it looks at the clock between parts and hands the rest to a crew
-/// as soon as the measured rate says that this pays.
-pub(crate) struct Pacer {
-    context: Context,
-    pace: Pace,
-    start: Instant,
-    /// Items that the caller has folded.
-    done: usize,
-    /// The next run is a block: it is folded, come what may.
-    in_block: bool,
-    /// A crew has taken over.
-    handed_over: bool,
-    /// It would have, had helpers been hot.
-    missed: bool,
-    /// What it took is noted.
-    learns: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Pace {
-    /// All at once; learns nothing.
-    Serial,
-    /// All at once.
-    Timed,
-    /// In blocks, the first one of `first` items.
-    Blocks {
-        /// The item time that the decision for a serial run was based on; zero if there was none.
-        known_item_ns: f64,
-        first: usize,
-    },
-    /// In the chunks, and with the reductions, that a crew would make of it.
-    Chunks {
-        /// Whether a crew may take over.
-        decides: bool,
-    },
-}
-
-impl Pacer {
-    fn new(context: Context, pace: Pace) -> Self {
-        let start = Instant::now();
-        let (done, in_block, handed_over, missed, learns) = (0, false, false, false, true);
-        Pacer { context, pace, start, done, in_block, handed_over, missed, learns }
-    }
-
-    fn serial(context: Context) -> Self {
-        let deterministic = context.target.options().deterministic;
-        let pace = if deterministic { Pace::Chunks { decides: false } } else { Pace::Serial };
-        Pacer::new(context, pace)
-    }
-
-    fn elapsed_ns(&self) -> f64 {
-        self.start.elapsed().as_nanos() as f64
-    }
-
-    /// What to do with the next `len` items.
-    fn next(&mut self, len: usize) -> Step {
-        if std::mem::take(&mut self.in_block) {
-            return Step::Fold;
-        }
-        match self.pace {
-            Pace::Serial | Pace::Timed => Step::Fold,
-            Pace::Blocks { known_item_ns, first } => self.next_block(len, known_item_ns, first),
-            Pace::Chunks { decides } => self.next_chunks(len, decides),
-        }
-    }
-
-    fn next_block(&mut self, len: usize, known_item_ns: f64, first: usize) -> Step {
-        let block = if self.done == 0 {
-            first
-        } else {
-            let elapsed_ns = self.elapsed_ns();
-            let item_ns = elapsed_ns / self.done as f64;
-            if elapsed_ns < WORTH_DECIDING_NS {
-                (WORTH_DECIDING_NS / item_ns) as usize
-            } else if item_ns <= known_item_ns * SURPRISE {
-                len
-            } else if let Some(step) = self.hand_over(len, item_ns) {
-                return step;
-            } else {
-                ((elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS) / item_ns) as usize
-            }
-        };
-        let Context { limits, lengths, .. } = self.context;
-        let block = block.max(lengths.min);
-        if block >= len || len - block < lengths.min || limits.workers == 1 {
-            return Step::Fold;
-        }
-        self.in_block = true;
-        Step::Split(block)
-    }
-
-    fn next_chunks(&mut self, len: usize, decides: bool) -> Step {
-        if decides {
-            let known = match self.context.facts(len) {
-                Some(facts) => Some(facts.item_ns),
-                None if self.done == 0 => None,
-                None => Some(self.elapsed_ns() / self.done as f64),
-            };
-            if let Some(step) = known.and_then(|item_ns| self.hand_over(len, item_ns)) {
-                return step;
-            }
-        }
-        let Context { limits, lengths, .. } = self.context;
-        match middle(len, limits.max_chunk, lengths.min) {
-            Some(middle) => Step::Split(middle),
-            None => Step::Fold,
-        }
-    }
-
-    /// A crew for `len` items of this cost, if it pays.
-    fn hand_over(&mut self, len: usize, item_ns: f64) -> Option<Step> {
-        let Context { target, limits, .. } = self.context;
-        let facts = target.facts_with(item_ns);
-        let machine = machine::facts_for(item_ns * len as f64);
-        let hot = pool::helpers_counted_hot(&machine);
-        let limits = target.limits_with(limits, len, &facts);
-        let plan = model::decide(len, &facts, &machine, &limits, hot).plan;
-        if plan == Plan::Serial {
-            return None;
-        }
-        let (workers, chunk) = self.context.for_crew(len, plan, &facts)?;
-        if self.done > 0 && !self.handed_over {
-            self.context.observe(self.done, self.elapsed_ns());
-        }
-        self.handed_over = true;
-        Some(Step::Crew { workers, chunk })
-    }
-
-    /// When a reduction starts, if a look at what it costs would tell something new.
-    fn starts_reduction(&self) -> Option<Instant> {
-        self.context.target.wonders_about_reductions().then(Instant::now)
-    }
-
-    fn ends_reduction(&self, start: Option<Instant>) {
-        if let Some(start) = start {
-            self.context.target.observe_reduction(start.elapsed().as_nanos() as f64);
-        }
-    }
-
-    /// Learns from a run that no crew took over.
-    fn end(self) {
-        match self.pace {
-            Pace::Serial | Pace::Chunks { decides: false } => {}
-            _ if self.handed_over || !self.learns => {}
-            Pace::Timed => {
-                let units = self.context.units(self.done);
-                self.context.target.observe_serial(units, self.elapsed_ns());
-            }
-            Pace::Blocks { .. } | Pace::Chunks { .. } => {
-                let elapsed_ns = self.elapsed_ns();
-                if self.missed {
-                    pool::note_missed(elapsed_ns, &machine::facts());
-                }
-                self.context.observe(self.done, elapsed_ns);
-            }
-        }
-    }
 }
 
 #[cfg(all(test, not(loom)))]

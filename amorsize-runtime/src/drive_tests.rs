@@ -35,9 +35,8 @@ fn the_first_look_at_a_size_is_not_kept() {
     assert!(target.is_first_look(4) && !target.is_first_look(5) && target.is_first_look(64));
     let context = Context::new(target, 4, Lengths::ANY, 1.0);
     for learns in [false, true] {
-        let mut pacer =
-            Pacer { learns, ..Pacer::new(context, Pace::Blocks { known_item_ns: 1.0, first: 4 }) };
-        pacer.done = 4;
+        let mut pacer = Pacer::new(context, Pace::Blocks { known_item_ns: 1.0, first: 4 });
+        (pacer.learns, pacer.done) = (learns, 4);
         std::thread::sleep(std::time::Duration::from_millis(1));
         pacer.end();
         assert_eq!(target.has_seen(4), learns);

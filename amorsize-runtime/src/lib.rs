@@ -18,6 +18,7 @@ mod machine;
 pub mod model;
 mod observed;
 mod operand;
+mod pacer;
 mod pieces;
 mod plan;
 mod pool;

@@ -1,6 +1,7 @@
 //! Calls every workload while the process records. Part of recording builds alone.
 
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use amorsize::Loop;
@@ -17,9 +18,12 @@ const ROW: Duration = Duration::from_millis(2);
 const CALLS_IN_A_ROW: usize = 64;
 
 pub(crate) fn run(effort: &Effort) -> Result<(), String> {
-    if std::env::var_os("AMORSIZE_RECORD").is_none() {
+    let Some(folder) = std::env::var_os("AMORSIZE_RECORD").map(PathBuf::from) else {
         return Err("set AMORSIZE_RECORD to a folder for the records".to_owned());
-    }
+    };
+    // The recorder is silent: it runs in other people's programs.
+    tempfile::tempfile_in(&folder)
+        .map_err(|error| format!("AMORSIZE_RECORD={}: {error}", folder.display()))?;
     visit_all(&mut Recording { budget: Duration::from_millis(effort.pick(1_200, 5_000)), effort })
 }
 
