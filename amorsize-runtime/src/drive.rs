@@ -21,6 +21,11 @@ use crate::tuned::Cost;
 /// One call in this many that take the fast path is measured all the same.
 const SAMPLE_EVERY: u32 = 256;
 
+/// Where crews have been slower than their callers, so many calls in a row of so many are run by crews all the same: in a row,
+/// as the first one finds no helper hot.
+const TRIALS: u32 = 8;
+const TRY_EVERY: u32 = 256;
+
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;
 
@@ -136,16 +141,29 @@ fn sample_is_due() -> bool {
     is_due(&CALLS, SAMPLE_EVERY)
 }
 
+/// Whether a crew should try once more where others were slower than their callers.
+fn trial_is_due() -> bool {
+    thread_local! {
+        static CALLS: Cell<u32> = const { Cell::new(0) };
+    }
+    count(&CALLS).is_some_and(|count| count % TRY_EVERY < TRIALS)
+}
+
 /// Whether as many were counted as there should be between two.
 #[inline]
-fn is_due(count: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
-    // A thread that is ending has no counter any more, and nothing left to learn.
-    count
+fn is_due(counter: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
+    count(counter).is_some_and(|count| count % every == 0)
+}
+
+/// Counts one more; `None` on a thread that is ending, which has no counter any more, and nothing left to learn.
+#[inline]
+fn count(counter: &'static LocalKey<Cell<u32>>) -> Option<u32> {
+    counter
         .try_with(|count| {
             count.set(count.get().wrapping_add(1));
-            count.get() % every == 0
+            count.get()
         })
-        .unwrap_or(false)
+        .ok()
 }
 
 /// Runs so many units of work on the caller and learns from it if it took longer than known.
@@ -307,6 +325,9 @@ impl Context {
                 pacer.learns = !self.target.is_first_look(self.units(len));
                 return Way::Alone(pacer);
             }
+            if self.target.crew_loses(self.units(len)) && !trial_is_due() {
+                return Way::Alone(Pacer::new(self, Pace::Timed));
+            }
             return match self.for_crew(len, decision.plan, &facts) {
                 Some((workers, chunk)) => Way::Crew { workers, chunk },
                 None => Way::Alone(Pacer::serial(self)),
@@ -355,7 +376,14 @@ impl Context {
     {
         match way {
             Way::Rayon => run_as_rayon(run),
-            Way::Crew { workers, chunk } => self.run_parallel(None, run, workers, chunk).0.close(),
+            Way::Crew { workers, chunk } => {
+                let (units, start) = (self.units(run.len), Instant::now());
+                let result = self.run_parallel(None, run, workers, chunk).0.close();
+                if force::current().is_none() {
+                    self.target.observe_crew(units, start.elapsed().as_nanos() as f64);
+                }
+                result
+            }
             Way::Alone(mut pacer) => {
                 let result = run_paced(None, run, &mut pacer).close();
                 pacer.end();

@@ -42,3 +42,24 @@ fn the_first_look_at_a_size_is_not_kept() {
         assert_eq!(target.has_seen(4), learns);
     }
 }
+
+#[test]
+fn a_crew_that_has_been_slower_than_its_caller_is_only_tried_from_time_to_time() {
+    if machine::usable_cores() < 2 {
+        return;
+    }
+    let machine = MachineFacts::from_array([300.0, 4e3, 300.0, 4e3, 5e4, 60.0, 1e3]);
+    let item = LoopFacts { item_ns: 24_000.0, ..LoopFacts::default() };
+    let (name, class) = ("slow crews", machine_class());
+    let entry = Profiled { name, class, machine, item, parallel_from: 2, task_bytes: None };
+    let entries = Box::leak(Box::new([entry]));
+    let target: &'static Loop = Box::leak(Box::new(Loop::new(name, Options::NONE, entries)));
+    let crews = || {
+        let way = |_: &u32| Context::new(target, 800, Lengths::ANY, 1.0).planned_way(800);
+        (0..2 * TRY_EVERY).filter(|call| matches!(way(call), Way::Crew { .. })).count()
+    };
+    assert_eq!(crews(), 2 * TRY_EVERY as usize);
+    target.observe_alone(800, 1e6);
+    (0..40).for_each(|_| target.observe_crew(800, 2e6));
+    assert_eq!(crews(), 2 * TRIALS as usize);
+}

@@ -405,6 +405,25 @@ impl Loop {
         }
     }
 
+    /// Learns from a call of `n` items that took its caller so long, alone.
+    pub(crate) fn observe_alone(&self, n: usize, wall_ns: f64) {
+        if n > 0 {
+            self.observed.add_alone(n, wall_ns);
+        }
+    }
+
+    /// Learns from a call of `n` items that took a crew so long.
+    pub(crate) fn observe_crew(&self, n: usize, wall_ns: f64) {
+        if n > 0 {
+            self.observed.add_crew(n, wall_ns);
+        }
+    }
+
+    /// Whether crews were slower with about `n` items than their callers alone, whatever the model says.
+    pub(crate) fn crew_loses(&self, n: usize) -> bool {
+        self.observed.crew_loses(n)
+    }
+
     /// Learns from a serial call without a decision if it and the one before both took longer, or both took
     /// less, than known. One alone may have been interrupted.
     pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {

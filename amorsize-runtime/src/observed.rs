@@ -12,6 +12,15 @@ const FULL_WEIGHT_NS: f64 = 20_000.0;
 /// Sizes are told apart by powers of four.
 const SIZES: usize = 16;
 
+/// Calls of a crew that tell whether it is slower than its caller alone.
+const ENOUGH_OF_CREW: f64 = 16.0;
+
+/// A call of a crew that was only tried, since others were slower, counts for so many.
+const TRIAL_WEIGHT: f64 = 8.0;
+
+/// One call may be interrupted: it counts as at most so many times the mean.
+const AT_MOST: f64 = 2.0;
+
 /// No `f64` that is ever stored has these bits.
 const UNSEEN: u64 = u64::MAX;
 
@@ -22,6 +31,9 @@ pub(crate) struct Observed {
     all: Mean,
     /// Items of a call with many of them may be dearer, or cheaper, than those of a short one.
     by_size: [Mean; SIZES],
+    /// How long calls took for each item: those that ran on their callers, and those of crews.
+    alone: [Mean; SIZES],
+    crew: [Mean; SIZES],
     /// Bit `i` is set once a call of the `i`-th size was looked at.
     looked_at: AtomicU32,
     /// Cost of one reduction in nanoseconds, as the bits of an `f64`.
@@ -33,6 +45,8 @@ impl Observed {
         Observed {
             all: Mean::new(),
             by_size: [const { Mean::new() }; SIZES],
+            alone: [const { Mean::new() }; SIZES],
+            crew: [const { Mean::new() }; SIZES],
             looked_at: AtomicU32::new(0),
             reduce_ns: AtomicU64::new(UNSEEN),
         }
@@ -68,6 +82,25 @@ impl Observed {
         self.by_size[size(n)].add(item_ns, weight);
     }
 
+    /// Adds a call of `n` items that took its caller so long.
+    pub(crate) fn add_alone(&self, n: usize, wall_ns: f64) {
+        self.alone[size(n)].add_typical(wall_ns / n as f64, 1.0);
+    }
+
+    /// Adds a call of `n` items that took a crew so long.
+    pub(crate) fn add_crew(&self, n: usize, wall_ns: f64) {
+        let weight = if self.crew_loses(n) { TRIAL_WEIGHT } else { 1.0 };
+        self.crew[size(n)].add_typical(wall_ns / n as f64, weight);
+    }
+
+    /// Whether crews took longer for about `n` items than their callers did alone, as far as there were calls of both.
+    pub(crate) fn crew_loses(&self, n: usize) -> bool {
+        let alone_and_crew = self.alone[size(n)].get().zip(self.crew[size(n)].get());
+        alone_and_crew.is_some_and(|((alone_ns, _), (crew_ns, calls))| {
+            calls >= ENOUGH_OF_CREW && crew_ns > alone_ns
+        })
+    }
+
     /// What the last reduction that was looked at cost.
     pub(crate) fn reduce_ns(&self) -> Option<f64> {
         let bits = self.reduce_ns.load(Ordering::Relaxed);
@@ -101,6 +134,12 @@ impl Mean {
         (calls > 0).then(|| (f64::from_bits(self.value.load(Ordering::Relaxed)), f64::from(calls)))
     }
 
+    /// Adds a value of which much may be an interruption.
+    fn add_typical(&self, value: f64, weight: f64) {
+        let most = self.get().map_or(f64::INFINITY, |(mean, _)| AT_MOST * mean);
+        self.add(value.min(most), weight);
+    }
+
     fn add(&self, value: f64, weight: f64) {
         let (mean, calls) = match self.get() {
             None => (value, 0.0),
@@ -124,6 +163,28 @@ mod tests {
         assert_eq!(observed.item_ns(5), Some((7_000.0, 1.0)));
         assert_eq!(observed.item_ns(700), Some((300.0, 1.0)));
         assert_eq!(observed.item_ns(usize::MAX), Some((3_650.0, 2.0)));
+    }
+
+    #[test]
+    fn a_crew_that_is_slower_than_its_caller_is_known_after_some_calls_of_both() {
+        let observed = Observed::new();
+        (0..15).for_each(|_| observed.add_crew(100, 1_300.0));
+        observed.add_alone(100, 1_000.0);
+        assert!(!observed.crew_loses(100));
+        observed.add_crew(100, 1_300.0);
+        assert!(observed.crew_loses(100) && !observed.crew_loses(10_000));
+        // A few good trials are enough to trust it again.
+        (0..4).for_each(|_| observed.add_crew(100, 600.0));
+        assert!(!observed.crew_loses(100));
+    }
+
+    #[test]
+    fn one_interruption_makes_no_crew_slow() {
+        let observed = Observed::new();
+        observed.add_alone(100, 1_000.0);
+        (0..20).for_each(|_| observed.add_crew(100, 800.0));
+        observed.add_crew(100, 4e6);
+        assert!(!observed.crew_loses(100));
     }
 
     #[test]

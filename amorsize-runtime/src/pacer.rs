@@ -213,8 +213,9 @@ impl Pacer {
             Pace::Serial | Pace::Chunks { decides: false } => {}
             _ if self.handed_over || !self.learns => {}
             Pace::Timed => {
-                let units = self.context.units(self.done);
-                self.context.target.observe_serial(units, self.elapsed_ns());
+                let (units, elapsed_ns) = (self.context.units(self.done), self.elapsed_ns());
+                self.context.target.observe_alone(units, elapsed_ns);
+                self.context.target.observe_serial(units, elapsed_ns);
             }
             Pace::Blocks { .. } | Pace::Chunks { .. } => {
                 let elapsed_ns = self.elapsed_ns();
@@ -222,6 +223,7 @@ impl Pacer {
                     pool::note_missed(elapsed_ns, &machine::facts());
                 }
                 self.context.observe(self.done, elapsed_ns);
+                self.context.target.observe_alone(self.context.units(self.done), elapsed_ns);
             }
         }
     }
