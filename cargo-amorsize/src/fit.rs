@@ -245,10 +245,11 @@ fn bounded_fit(rows: &[Row], most: f64) -> [f64; UNKNOWNS] {
         ..*row
     };
     let known: Vec<Row> = rows.iter().map(as_known).collect();
-    let choices = (0..1_usize << UNKNOWNS).map(|set| -> Vec<usize> {
-        (0..UNKNOWNS).filter(|unknown| set >> unknown & 1 == 1).collect()
-    });
-    let solutions = choices.flat_map(|choice| {
+    let mut choices: Vec<Vec<usize>> = (0..1_usize << UNKNOWNS)
+        .map(|set| (0..UNKNOWNS).filter(|unknown| set >> unknown & 1 == 1).collect())
+        .collect();
+    choices.sort_by_key(Vec::len);
+    let solutions = choices.into_iter().flat_map(|choice| {
         let with_all = (!choice.contains(&VARIATION)).then(|| {
             let mut solution = least_squares(&known, &choice)?;
             solution[VARIATION] = most;

@@ -85,9 +85,6 @@ fn items_of_different_cost_are_fitted_by_the_unit() {
         item_cv: 0.2,
         piece_ns: 100.0,
         contention: 0.05,
-        coherency: 0.0,
-        imbalance: 0.0,
-        cpu_share: None,
         ..LoopFacts::default()
     };
     let mut seen = Observations::default();

@@ -100,6 +100,9 @@ fn every_term_is_shown_and_lines_fit_eighty_columns() {
     assert!(!text.contains("advice") && !text.contains("coherency"), "{text}");
     let facts = LoopFacts { coherency: 0.000_1, ..EVEN };
     assert!(self::text(&explanation(facts, 2, 1_000)).contains("0.0100 %"));
+    assert!(!text.contains("imbalance"), "{text}");
+    let facts = LoopFacts { imbalance: 0.25, ..EVEN };
+    assert!(self::text(&explanation(facts, 2, 1_000)).contains("imbalance"));
 }
 
 #[test]
