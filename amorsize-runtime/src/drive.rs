@@ -21,9 +21,10 @@ use crate::tuned::Cost;
 /// One call in this many that take the fast path is measured all the same.
 const SAMPLE_EVERY: u32 = 256;
 
-/// Where crews have been slower than their callers, so many calls in a row of so many are run by crews all the same: in a row,
-/// as the first one finds no helper hot.
+/// Where crews have been slower than their callers, one after the other tries again for this many calls, as the first of
+/// them finds no helper hot, …
 const TRIALS: u32 = 8;
+/// … out of this many.
 const TRY_EVERY: u32 = 256;
 
 /// Chunks per worker when the item time is not known.
@@ -377,9 +378,11 @@ impl Context {
         match way {
             Way::Rayon => run_as_rayon(run),
             Way::Crew { workers, chunk } => {
-                let (units, start) = (self.units(run.len), Instant::now());
+                let units = self.units(run.len);
+                // What is forced says nothing about plans.
+                let start = force::current().is_none().then(Instant::now);
                 let result = self.run_parallel(None, run, workers, chunk).0.close();
-                if force::current().is_none() {
+                if let Some(start) = start {
                     self.target.observe_crew(units, start.elapsed().as_nanos() as f64);
                 }
                 result

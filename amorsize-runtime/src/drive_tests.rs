@@ -6,18 +6,23 @@ use crate::profiled::Profiled;
 use crate::{Options, machine_class};
 use amorsize_profile::MachineFacts;
 
+/// A loop whose profile says that an item takes 24 µs.
+fn profiled(name: &'static str) -> &'static Loop {
+    let machine = MachineFacts::from_array([300.0, 4e3, 300.0, 4e3, 5e4, 60.0, 1e3]);
+    let item = LoopFacts { item_ns: 24_000.0, ..LoopFacts::default() };
+    let class = machine_class();
+    let entry = Profiled { name, class, machine, item, parallel_from: 2, task_bytes: None };
+    let entries = Box::leak(Box::new([entry]));
+    Box::leak(Box::new(Loop::new(name, Options::NONE, entries)))
+}
+
 #[test]
 fn a_short_call_of_a_size_never_seen_runs_alone_whatever_the_profile_says() {
     if machine::usable_cores() < 2 {
         // One worker is always serial.
         return;
     }
-    let machine = MachineFacts::from_array([300.0, 4e3, 300.0, 4e3, 5e4, 60.0, 1e3]);
-    let item = LoopFacts { item_ns: 24_000.0, ..LoopFacts::default() };
-    let (name, class) = ("sizes", machine_class());
-    let entry = Profiled { name, class, machine, item, parallel_from: 2, task_bytes: None };
-    let entries = Box::leak(Box::new([entry]));
-    let target: &'static Loop = Box::leak(Box::new(Loop::new(name, Options::NONE, entries)));
+    let target = profiled("sizes");
     let is_alone = |len| {
         let context = Context::new(target, len, Lengths::ANY, 1.0);
         matches!(context.planned_way(len), Way::Alone(_))
@@ -48,12 +53,7 @@ fn a_crew_that_has_been_slower_than_its_caller_is_only_tried_from_time_to_time()
     if machine::usable_cores() < 2 {
         return;
     }
-    let machine = MachineFacts::from_array([300.0, 4e3, 300.0, 4e3, 5e4, 60.0, 1e3]);
-    let item = LoopFacts { item_ns: 24_000.0, ..LoopFacts::default() };
-    let (name, class) = ("slow crews", machine_class());
-    let entry = Profiled { name, class, machine, item, parallel_from: 2, task_bytes: None };
-    let entries = Box::leak(Box::new([entry]));
-    let target: &'static Loop = Box::leak(Box::new(Loop::new(name, Options::NONE, entries)));
+    let target = profiled("slow crews");
     let crews = || {
         let way = |_: &u32| Context::new(target, 800, Lengths::ANY, 1.0).planned_way(800);
         (0..2 * TRY_EVERY).filter(|call| matches!(way(call), Way::Crew { .. })).count()

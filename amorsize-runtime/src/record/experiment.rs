@@ -207,6 +207,15 @@ mod tests {
     }
 
     #[test]
+    fn long_calls_are_tried_on_a_quarter_of_the_workers_with_one_chunk_size() {
+        let settings = explored(9_600, 1e6, 96).settings;
+        let parallel = |workers, chunk| Setting::Parallel { workers, chunk };
+        let most = [parallel(96, 100), parallel(96, 25), parallel(96, 7)];
+        assert_eq!(settings[3..6], most);
+        assert_eq!(settings[6..], [parallel(24, 100), parallel(6, 400)]);
+    }
+
+    #[test]
     fn a_call_that_no_fork_can_speed_up_is_only_run_serially() {
         let mut experiment = explored(10, 1.0, 8);
         for _ in 0..20 {
