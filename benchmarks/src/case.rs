@@ -27,7 +27,7 @@ const FINALISTS: usize = 3;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Of shorter calls the clock and the call itself make up too much for a prediction.
-const PREDICTABLE_NS: f64 = 1_000.0;
+pub(crate) const PREDICTABLE_NS: f64 = 1_000.0;
 
 /// How long calls are made to see their processor time.
 const CPU_REGION: Duration = Duration::from_millis(30);

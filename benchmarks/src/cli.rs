@@ -93,6 +93,10 @@ impl Effort {
         self.filter.as_ref().is_none_or(|re| re.is_match(name))
     }
 
+    pub(crate) fn is_filtered(&self) -> bool {
+        self.filter.is_some()
+    }
+
     /// The arguments that ask for as much.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let quick = self.quick.then(|| "--quick".to_owned());

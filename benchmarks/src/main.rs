@@ -13,6 +13,7 @@ mod case;
 mod cli;
 mod cpu;
 mod estimate;
+mod examples;
 mod executor;
 mod facts;
 mod fork;

@@ -1,5 +1,7 @@
-//! How well the model predicts: every workload is swept and fitted, then the chosen plan is measured anew.
+//! How well the model predicts: every workload is recorded and fitted, then the chosen plan is measured anew; the loops of
+//! the example are tuned as a user tunes them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,10 +9,12 @@ use amorsize::expansion::LoopFacts;
 use amorsize_runtime::model::{self, Limits, Plan};
 use serde::Serialize;
 
-use crate::case::{Case, Swept};
+use crate::case::{Case, PREDICTABLE_NS, Swept};
 use crate::cli::Effort;
 use crate::estimate::{median, median_of_half};
+use crate::examples::{self, Planned};
 use crate::host::Host;
+use crate::output;
 use crate::peer::{HOT, plan_text};
 use crate::recorded::Recorded;
 use crate::score::{gate_right, quantile, right_percent};
@@ -19,23 +23,30 @@ use crate::table::{Table, time};
 use crate::workload::Workload;
 use crate::workloads::{Visit, visit_all};
 
+/// How often everything is measured, one time after the other: what a call takes changes from minute to minute on a
+/// machine that is shared.
+const PASSES: usize = 3;
+
 /// Everything measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Results {
     host: Host,
     predictions: Vec<Prediction>,
+    /// How far the gain of a plan in one pass is from that in the pass before it, in percent: what no prediction can
+    /// know.
+    repeated_percent: Vec<f64>,
 }
 
 /// One workload at one size. Times in nanoseconds per call.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Prediction {
-    workload: &'static str,
-    n: usize,
+    /// The workload or the example's loop, and the number of items.
+    name: String,
     plan: String,
     predicted_ns: f64,
     measured_ns: f64,
     serial_ns: f64,
-    /// The best parallel plan of the sweep, measured again.
+    /// The best parallel plan of the sweep, measured again; of an example, the faster one of its plan and rayon.
     parallel_ns: f64,
     is_parallel: bool,
 }
@@ -43,7 +54,11 @@ struct Prediction {
 impl Prediction {
     /// In percent of what was measured.
     fn error_percent(&self) -> f64 {
-        100.0 * (self.predicted_ns / self.measured_ns - 1.0).abs()
+        percent_between(self.predicted_ns, self.measured_ns)
+    }
+
+    fn gain(&self) -> f64 {
+        self.serial_ns / self.measured_ns
     }
 
     /// Whether serial or parallel is right; `None` where the two are close.
@@ -52,21 +67,37 @@ impl Prediction {
     }
 }
 
+fn percent_between(value: f64, other: f64) -> f64 {
+    100.0 * (value / other - 1.0).abs()
+}
+
 pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
     let recorded = Recorded::of(effort)?;
     let machine = recorded.machine();
-    let mut predicting = Predicting { effort, recorded, predictions: Vec::new() };
-    visit_all(&mut predicting)?;
-    if predicting.predictions.is_empty() {
+    let mut predicting = Predicting { effort, recorded, passes: BTreeMap::new() };
+    for pass in 1..=PASSES {
+        output::status(&format!("pass {pass} of {PASSES}"));
+        visit_all(&mut predicting)?;
+    }
+    let (mut predictions, mut repeated_percent) = (Vec::new(), Vec::new());
+    for mut passes in predicting.passes.into_values() {
+        let pairs = passes.windows(2).map(|pair| percent_between(pair[1].gain(), pair[0].gain()));
+        repeated_percent.extend(pairs);
+        passes.sort_by(|a, b| a.gain().total_cmp(&b.gain()));
+        predictions.push(passes[passes.len() / 2].clone());
+    }
+    predictions.extend(of_examples(effort)?);
+    if predictions.is_empty() {
         return Err("the filter leaves no workload".to_owned());
     }
-    Ok(Results { host: Host::new(machine), predictions: predicting.predictions })
+    Ok(Results { host: Host::new(machine), predictions, repeated_percent })
 }
 
 struct Predicting<'a> {
     effort: &'a Effort,
     recorded: Recorded,
-    predictions: Vec<Prediction>,
+    /// By workload and size.
+    passes: BTreeMap<(&'static str, usize), Vec<Prediction>>,
 }
 
 impl Visit for Predicting<'_> {
@@ -75,12 +106,13 @@ impl Visit for Predicting<'_> {
         if W::FORKS {
             return Ok(());
         }
-        let budget = Duration::from_millis(self.effort.pick(900, 3_000));
+        let budget = Duration::from_millis(self.effort.pick(300, 1_000));
         let Some(mut swept) = Swept::<W>::new(self.effort, &self.recorded, budget)? else {
             return Ok(());
         };
         for (case, sweep, facts) in swept.predictable() {
-            self.predictions.push(self.prediction(case, sweep, facts, budget));
+            let prediction = self.prediction(case, sweep, facts, budget);
+            self.passes.entry((W::NAME, case.n())).or_default().push(prediction);
         }
         Ok(())
     }
@@ -104,8 +136,7 @@ impl Predicting<'_> {
         let machine = self.recorded.machine();
         let predicted_ns = model::predict(n, decision.plan, &present, &machine, HOT).total();
         Prediction {
-            workload: W::NAME,
-            n,
+            name: format!("{}/{n}", W::NAME),
             plan: plan_text(decision.plan),
             predicted_ns,
             measured_ns: median_of_half(&measured, 1),
@@ -116,13 +147,42 @@ impl Predicting<'_> {
     }
 }
 
+/// Predictions for the example's loops. There, too, the serial calls beside those of the plan say what items take at present.
+fn of_examples(effort: &Effort) -> Result<Vec<Prediction>, String> {
+    // They are tuned all together.
+    if effort.is_filtered() {
+        return Ok(Vec::new());
+    }
+    let long = examples::tune()?.into_iter().filter(|call| call.serial_ns >= PREDICTABLE_NS);
+    Ok(long
+        .map(|call| {
+            let Planned { is_serial, workers, chunk_items: chunk } = call.plan;
+            let plan = if is_serial { Plan::Serial } else { Plan::Parallel { workers, chunk } };
+            let present = call.serial_ns / call.predicted_serial_ns;
+            Prediction {
+                name: format!("{}/{}", call.name, call.items),
+                plan: plan_text(plan),
+                predicted_ns: call.predicted_ns * present,
+                measured_ns: call.tuned_ns,
+                serial_ns: call.serial_ns,
+                parallel_ns: call
+                    .rayon_ns
+                    .into_iter()
+                    .chain((!is_serial).then_some(call.tuned_ns))
+                    .fold(f64::INFINITY, f64::min),
+                is_parallel: !is_serial,
+            }
+        })
+        .collect())
+}
+
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let heads = ["workload/items", "plan", "predicted", "measured", "error", "serial", "gate"];
         let mut table = Table::new(heads);
         for each in &self.predictions {
             table.row([
-                format!("{}/{}", each.workload, each.n),
+                each.name.clone(),
                 each.plan.clone(),
                 time(each.predicted_ns),
                 time(each.measured_ns),
@@ -136,10 +196,13 @@ impl fmt::Display for Results {
             ]);
         }
         let errors: Vec<f64> = self.predictions.iter().map(Prediction::error_percent).collect();
+        let repeated = &self.repeated_percent;
         let right = right_percent(self.predictions.iter().map(Prediction::gate_right));
         write!(f, "{}\n{table}\n", self.host)?;
         writeln!(f, "predict_error_median_percent: {:.2}", median(&errors))?;
         writeln!(f, "predict_error_p90_percent: {:.2}", quantile(errors, 0.9))?;
+        writeln!(f, "repeated_median_percent: {:.2}", median(repeated))?;
+        writeln!(f, "repeated_p90_percent: {:.2}", quantile(repeated.clone(), 0.9))?;
         writeln!(f, "gate_right_percent: {right:.1}")
     }
 }

@@ -100,6 +100,10 @@ pub(crate) struct Tune {
     #[arg(long, help_heading = "What is run")]
     pub(crate) force: bool,
 
+    /// Measures and shows, but changes neither amorsize.toml nor Cargo.toml.
+    #[arg(long, help_heading = "What is run")]
+    pub(crate) dry_run: bool,
+
     /// Features to activate, separated by commas or spaces.
     #[arg(long, short = 'F', value_name = "FEATURES", help_heading = "Features")]
     pub(crate) features: Vec<String>,
@@ -111,6 +115,9 @@ pub(crate) struct Tune {
     /// Leaves the feature `default` off.
     #[arg(long, help_heading = "Features")]
     pub(crate) no_default_features: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -182,7 +189,7 @@ pub(crate) struct Output {
 pub(crate) enum MessageFormat {
     /// For people.
     Human,
-    /// For programs: one object, warnings included; the guide lists its fields.
+    /// For programs: one object; the guide lists its fields.
     Json,
 }
 

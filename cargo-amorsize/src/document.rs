@@ -11,6 +11,9 @@ use crate::explain::Edited;
 use crate::explanation::{Explanation, Rejected, System, TERMS, Why, term_values};
 use crate::fit::HOT;
 use crate::info::{Findings, Profiled};
+use crate::stats::Ratio;
+use crate::tune::Tuned;
+use crate::verdict::Verified;
 
 /// Raised when a field changes its meaning or goes away.
 const FORMAT: u32 = 1;
@@ -67,6 +70,53 @@ pub(crate) fn explain(
         "warnings": Vec::from_iter(warnings),
     });
     format!("{object:#}")
+}
+
+/// What became of the packages that were tuned.
+pub(crate) fn tune(packages: &[Tuned]) -> String {
+    let object = json!({
+        "document": "tune",
+        "format": FORMAT,
+        "version": env!("CARGO_PKG_VERSION"),
+        "packages": list(packages, tuned),
+    });
+    format!("{object:#}")
+}
+
+fn tuned(tuned: &Tuned) -> Value {
+    json!({
+        "name": tuned.package,
+        "profile": tuned.profile.to_string_lossy(),
+        "is_written": tuned.is_written,
+        "machine_class": tuned.class,
+        "other_load_share": tuned.load,
+        "calls": list(&tuned.rows, |row| verified(row, tuned.mended.contains(&row.name))),
+        "untuned_loops": tuned.untuned,
+        "unreached_functions": tuned.unreached,
+    })
+}
+
+fn verified(row: &Verified, is_mended: bool) -> Value {
+    json!({
+        "loop": row.name,
+        "items": row.items,
+        "cost_per_item": row.cost.0,
+        "is_dominant": row.is_dominant,
+        "share": row.share,
+        "plan": plan(row.plan(), row.items as usize),
+        "serial_ns": row.serial,
+        "rayon_ns": row.rayon,
+        "tuned_ns": row.tuned,
+        "predicted_ns": row.predicted,
+        "predicted_serial_ns": row.predicted_serial,
+        "tuned_to_serial": row.to_serial.map(interval),
+        "tuned_to_rayon": row.to_rayon.map(interval),
+        "is_mended": is_mended,
+    })
+}
+
+fn interval(ratio: Ratio) -> Value {
+    json!({ "ratio": ratio.middle, "low": ratio.low, "high": ratio.high })
 }
 
 fn workload(explanation: &Explanation<'_>) -> Value {

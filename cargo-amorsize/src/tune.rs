@@ -2,12 +2,13 @@
 //! so whatever goes wrong leaves the old profile as it was.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use amorsize_profile::{LoopEntry, LoopFacts, Profile, Section, without_type};
 use cargo_metadata::Package;
 
-use crate::cli::Tune;
+use crate::cli::{MessageFormat, Tune};
 use crate::error::{Error, Result};
 use crate::fit::{Measurement, Source, spread};
 use crate::keep::{self, is_kept, merged, restore};
@@ -19,7 +20,7 @@ use crate::recording::{self, Recording};
 use crate::scan::Scan;
 use crate::verdict::{self, Verified};
 use crate::verification::Verification;
-use crate::{check, manifest, memory, process, profile, term, tokens};
+use crate::{check, document, manifest, memory, process, profile, term, tokens};
 
 /// Other programs that take more than this share of the processors distort what is measured.
 const LOADED: f64 = 0.1;
@@ -42,31 +43,65 @@ const HOPELESS: f64 = 0.6;
 
 pub(crate) fn tune(project: &Project, options: &Tune, verbose: bool) -> Result<()> {
     process::catch_interrupts();
-    let mut first_error = None;
-    let mut tuned = 0;
+    let mut tuned = Vec::new();
+    let result = tune_all(project, options, verbose, &mut tuned);
+    if options.output.message_format == MessageFormat::Json {
+        term::result(&document::tune(&tuned));
+    }
+    result
+}
+
+/// Adds to `tuned` what became of each package, also where a later one fails.
+fn tune_all(
+    project: &Project,
+    options: &Tune,
+    verbose: bool,
+    tuned: &mut Vec<Tuned>,
+) -> Result<()> {
+    let mut last_error = None;
     for package in project.packages() {
         let scan = Scan::of(package)?;
         if scan.is_empty() && scan.unseen.is_empty() && !project.is_explicit() {
             continue;
         }
-        tuned += 1;
         let job = Job { project, package, options, verbose, scan };
         match job.run() {
-            Ok(()) => {}
+            Ok(package) => tuned.push(package),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => {
                 // The last error is reported by the caller; the others here.
-                if let Some(before) = first_error.replace(error) {
+                if let Some(before) = last_error.replace(error) {
                     crate::report(&before);
                 }
             }
         }
     }
-    match first_error {
+    match last_error {
         Some(error) => Err(error),
-        None if tuned == 0 => Err(Error::NothingAnnotated { packages: check::names(project) }),
+        None if tuned.is_empty() => {
+            Err(Error::NothingAnnotated { packages: check::names(project) })
+        }
         None => Ok(()),
     }
+}
+
+/// What became of a package that was tuned.
+pub(crate) struct Tuned {
+    pub(crate) package: String,
+    pub(crate) profile: PathBuf,
+    /// Of the machine that it was tuned on.
+    pub(crate) class: String,
+    /// Whether the profile is another one than before; `false` in a dry run.
+    pub(crate) is_written: bool,
+    /// The share of the processors that other programs used.
+    pub(crate) load: f64,
+    pub(crate) rows: Vec<Verified>,
+    /// Loops whose plans did not win, so that others were chosen.
+    pub(crate) mended: Vec<String>,
+    /// Loops that were reached and cannot be tuned.
+    pub(crate) untuned: Vec<String>,
+    /// Annotated functions that no run reached.
+    pub(crate) unreached: Vec<String>,
 }
 
 /// One package to tune.
@@ -90,7 +125,7 @@ struct Outcome {
 }
 
 impl Job<'_> {
-    fn run(&self) -> Result<()> {
+    fn run(&self) -> Result<Tuned> {
         let old = profile::load(self.package)?;
         self.project.anchor(self.package)?;
         if self.scan.is_empty() && self.scan.unseen.is_empty() {
@@ -104,7 +139,9 @@ impl Job<'_> {
                 loops: counted(self.scan.functions.len(), "annotated function"),
             });
         }
-        profile::check_writable(folder_of(self.package))?;
+        if !self.options.dry_run {
+            profile::check_writable(folder_of(self.package))?;
+        }
 
         let limit = Duration::from_secs(self.options.time_limit);
         let mut recording = Recording::of(self, benches, old.as_ref(), limit)?;
@@ -144,19 +181,39 @@ impl Job<'_> {
         // A plan that was mended is news only if the entry was not put back.
         let mut mended = verified.mended;
         mended.retain(|name| section.loops.get(name).is_some_and(|entry| !kept(name, entry)));
-        verdict::print(rows, &section, &mended, self.verbose);
-        self.warn_of_load(recording.load.max(noise::share_since(before)), old_section.is_some());
+        if self.options.output.message_format == MessageFormat::Human {
+            verdict::print(rows, &section, &mended, self.verbose);
+        }
+        let load = recording.load.max(noise::share_since(before));
+        self.warn_of_load(load, old_section.is_some());
 
         process::check_interrupted()?;
         let untuned = self.untuned(seen);
         keep::note_untuned(&mut section, old_section, &measurement, untuned.clone());
         let pace = keep::pace(&section, &verified.measurement);
-        self.write(&class, section, pace)?;
+        let profile = profile_path(self.package);
+        let is_written = if self.options.dry_run {
+            let note = format!("{} stays as it is", profile.display());
+            term::status("Dry run", &note);
+            false
+        } else {
+            self.write(&profile, &class, section, pace)?
+        };
         for name in untuned.keys() {
             term::status("Untuned", &format!("{name}: no plan (a join, or not indexable)"));
         }
-        self.name_unreached(seen);
-        Ok(())
+        let unreached = self.name_unreached(seen);
+        Ok(Tuned {
+            package: self.package.name.to_string(),
+            profile,
+            class,
+            is_written,
+            load,
+            rows: verified.rows,
+            mended,
+            untuned: untuned.into_keys().collect(),
+            unreached,
+        })
     }
 
     /// Verifies the plans of `section`, gives up those that lost, and verifies what then changed.
@@ -220,9 +277,9 @@ impl Job<'_> {
             .ok_or_else(|| self.nothing_reached())
     }
 
-    /// Merges the section into the profile and prepares Cargo.toml. `pace` is how long items took, in
-    /// multiples of what the section says.
-    fn write(&self, class: &str, section: Section, pace: f64) -> Result<()> {
+    /// Merges the section into the profile at `path` and prepares Cargo.toml. `pace` is how long items took, in
+    /// multiples of what the section says. Returns whether the profile changed.
+    fn write(&self, path: &Path, class: &str, section: Section, pace: f64) -> Result<bool> {
         let stays = |name: &str, tokens: &str| {
             tokens == tokens::of_unseen() || self.scan.function_of(name).is_some()
         };
@@ -233,7 +290,6 @@ impl Job<'_> {
                 section.untuned.retain(|name, tokens| stays(name, tokens));
             }
         })?;
-        let path = profile_path(self.package);
         if written {
             term::status("Wrote", &format!("{}", path.display()));
         } else {
@@ -250,7 +306,7 @@ impl Job<'_> {
             let manifest = &self.package.manifest_path;
             term::status("Added", &format!("[package.metadata.amorsize] to {manifest}"));
         }
-        Ok(())
+        Ok(written)
     }
 
     /// What the sources say about a loop; `None` for loops of other packages.
@@ -324,8 +380,9 @@ impl Job<'_> {
         seen.untuned.iter().filter_map(own).collect()
     }
 
-    fn name_unreached(&self, seen: &Observations) {
-        let mut unreached = 0;
+    /// Warns of the annotated functions that no run reached; their names.
+    fn name_unreached(&self, seen: &Observations) -> Vec<String> {
+        let mut unreached = Vec::new();
         for (name, functions) in &self.scan.functions {
             let Some(function) = functions.iter().find(|function| !function.auxiliary) else {
                 continue;
@@ -333,15 +390,16 @@ impl Job<'_> {
             if !seen.has_reached(name) {
                 let why = if function.conditional { ", which is under a #[cfg]" } else { "" };
                 term::warning(&format!("no run reached {name} ({}){why}", function.place()));
-                unreached += 1;
+                unreached.push(name.clone());
             }
         }
-        if unreached > 0 {
+        if !unreached.is_empty() {
             let package = &self.package.name;
             term::note(&format!(
                 "call it from a bench or test, then: cargo amorsize tune -p {package}"
             ));
         }
+        unreached
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) struct Verified {
     pub(crate) rayon: f64,
     pub(crate) tuned: f64,
     pub(crate) predicted: f64,
+    pub(crate) predicted_serial: f64,
     /// Tuned divided by serial, and by rayon.
     pub(crate) to_serial: Option<Ratio>,
     pub(crate) to_rayon: Option<Ratio>,
@@ -42,7 +43,13 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
-    fn new(name: &str, class: &SizeClass, is_dominant: bool, share: f64) -> Option<Self> {
+    fn new(
+        name: &str,
+        facts: &LoopFacts,
+        class: &SizeClass,
+        is_dominant: bool,
+        share: f64,
+    ) -> Option<Self> {
         let (workers, chunk) = class.tuned_plan?;
         Some(Verified {
             name: name.to_owned(),
@@ -54,6 +61,7 @@ impl Verified {
             rayon: trimmed_mean(&class.rayon),
             tuned: trimmed_mean(&class.tuned),
             predicted: trimmed_mean(&class.predicted),
+            predicted_serial: class.at_cost(facts).item_ns * class.items as f64,
             to_serial: ratio_of_means(&class.tuned, &class.serial),
             to_rayon: ratio_of_means(&class.tuned, &class.rayon),
             parallel: class
@@ -64,6 +72,14 @@ impl Verified {
             is_dominant,
             share,
         })
+    }
+
+    /// As it ran.
+    pub(crate) fn plan(&self) -> Plan {
+        match self.workers {
+            1 => Plan::Serial,
+            workers => Plan::Parallel { workers: workers as usize, chunk: self.chunk as usize },
+        }
     }
 
     /// Slower than a serial run by more than the noise.
@@ -171,7 +187,8 @@ pub(crate) fn compare(seen: &Observations, section: &Section) -> Vec<Verified> {
             .map(|class| (class.items, class.cost));
         let all: f64 = classes.iter().map(weight).sum();
         rows.extend(classes.iter().filter_map(|class| {
-            Verified::new(name, class, Some((class.items, class.cost)) == main, weight(class) / all)
+            let is_dominant = Some((class.items, class.cost)) == main;
+            Verified::new(name, &entry.facts, class, is_dominant, weight(class) / all)
         }));
     }
     rows

@@ -5,7 +5,8 @@ mod support;
 
 use amorsize_profile::{MemorySource, Profile};
 use cargo_amorsize::exit_codes;
-use support::{Fixture, LIBRARY, Ran, bench, manifest};
+use serde_json::Value;
+use support::{Fixture, LIBRARY, Ran, bench, documented, fields, manifest};
 
 const BENCH_TARGET: &str = "\n[[bench]]\nname = \"speed\"\nharness = false\n";
 
@@ -41,6 +42,36 @@ fn a_package_is_tuned_and_its_profile_is_fresh_at_once() {
 
     fixture.run("check").expect_code(exit_codes::OK);
     fixture.run("explain squares").expect_code(exit_codes::OK);
+}
+
+#[test]
+fn a_dry_run_tells_programs_what_it_measured_and_changes_no_file() {
+    let fixture = package("rehearsed", &squares().replace("demo::", "rehearsed::"));
+    let before = fixture.read("Cargo.toml");
+    let arguments = "tune --time-limit 4 --force --dry-run --message-format json";
+    let ran = fixture.run(arguments).expect_code(exit_codes::OK);
+
+    let document: Value = serde_json::from_str(&ran.stdout).expect("one JSON object");
+    assert_eq!(document["document"], "tune");
+    let package = &document["packages"][0];
+    assert_eq!((&package["name"], &package["is_written"]), (&"rehearsed".into(), &false.into()));
+    let call = &package["calls"][0];
+    for (value, heading) in [
+        (&document, "Fields of the document `tune`:"),
+        (package, "Fields of each of `packages`:"),
+        (call, "Fields of each of `calls`:"),
+    ] {
+        assert_eq!(fields(value), documented(heading), "{heading}");
+    }
+    assert_eq!((&call["loop"], &call["items"]), (&"rehearsed::squares".into(), &200_000.into()));
+    for time in ["serial_ns", "rayon_ns", "tuned_ns", "predicted_ns"] {
+        assert!(call[time].as_f64().is_some_and(|ns| ns > 0.0), "{time}: {call}");
+    }
+    let ratio = |field: &str| call["tuned_to_serial"][field].as_f64().expect("an interval");
+    assert!(ratio("low") <= ratio("ratio") && ratio("ratio") <= ratio("high"), "{call}");
+
+    assert!(!fixture.path("amorsize.toml").exists());
+    assert_eq!(fixture.read("Cargo.toml"), before);
 }
 
 /// A loop whose items wait.
