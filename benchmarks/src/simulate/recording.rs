@@ -7,6 +7,8 @@ use super::scenario::{Items, Scenario, between, log_normal};
 
 /// Calls under each setting.
 const CALLS: usize = 12;
+/// They have so many different inputs in turn: items of one call differ from those of another, in a recording as in use.
+const INPUTS: usize = 4;
 /// Of these, serial ones in timed blocks.
 const IN_BLOCKS: usize = 4;
 const BLOCKS: usize = 8;
@@ -45,10 +47,10 @@ pub(super) fn records(scenario: &Scenario, random: &mut fastrand::Rng) -> Vec<Re
         facts: MachineFacts::from_array(facts),
     }];
     for &n in recorded {
-        let items = tuned.items(n, random);
-        for setting in settings(&items, host.workers) {
+        let inputs: [_; INPUTS] = std::array::from_fn(|_| tuned.items(n, random));
+        for setting in settings(&inputs[0], host.workers) {
             for call in 0..CALLS {
-                let record = one(scenario, &items, setting, call, random);
+                let record = one(scenario, &inputs[call % INPUTS], setting, call, random);
                 records.push(Record::Call(record));
             }
         }
