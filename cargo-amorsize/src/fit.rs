@@ -186,8 +186,13 @@ struct Row {
 }
 
 const UNKNOWNS: usize = 5;
-/// Which of them is the variation.
+/// Which of them are the coherency and the variation.
+const COHERENCY: usize = 2;
 const VARIATION: usize = 4;
+
+/// By how much the squared error has to be larger without coherency for it to be believed. It grows with the square of the
+/// workers: a little of it, found with a few workers, rules out many, which no other unknown does.
+const WORTH_COHERENCY: f64 = 1.4;
 
 fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> {
     // Other sizes may have other item times (caches, other data): what handing out costs is then
@@ -237,7 +242,10 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
 fn bounded_fit(rows: &[Row], most: f64) -> [f64; UNKNOWNS] {
     let error = |solution: &[f64; UNKNOWNS]| {
         let explained = |row: &Row| dot(&row.coefficients, solution);
-        rows.iter().map(|row| row.weight * (explained(row) - row.unexplained).powi(2)).sum::<f64>()
+        let squares =
+            rows.iter().map(|row| row.weight * (explained(row) - row.unexplained).powi(2));
+        let doubt = if solution[COHERENCY] > 0.0 { WORTH_COHERENCY } else { 1.0 };
+        squares.sum::<f64>() * doubt
     };
     // With all of the variation, as if it were known.
     let as_known = |row: &Row| Row {

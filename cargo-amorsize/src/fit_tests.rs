@@ -3,6 +3,7 @@
 use amorsize_profile::{Call, Record, Setting, Usage};
 
 use super::*;
+use crate::observations::SettingTimes;
 use crate::stats::SplitMix;
 
 const MACHINE: MachineFacts = MachineFacts {
@@ -175,6 +176,49 @@ fn chunks_that_differ_by_a_share_of_their_length_are_told_from_items_that_vary()
     assert_near(facts.imbalance, 0.3, 0.01);
     assert_near(facts.item_cv, 0.5, 0.05);
     assert_near(facts.contention, 0.02, 0.001);
+}
+
+/// The equations of calls of 35 items of 0.4 ms under settings of so many workers and items per chunk, each of which takes so
+/// many times as long as predicted.
+fn rows_of(truth: LoopFacts, settings: &[(u32, u64, f64)]) -> Vec<Row> {
+    const ITEMS: u64 = 35;
+    let times = |&(workers, chunk, factor): &(u32, u64, f64)| {
+        let plan = Plan::Parallel { workers: workers as usize, chunk: chunk as usize };
+        let exact = model::predict(ITEMS as usize, plan, &truth, &MACHINE, HOT).total();
+        SettingTimes { workers, chunk, hot: workers, wall: vec![factor * exact; 12] }
+    };
+    let serial = vec![ITEMS as f64 * truth.item_ns; 12];
+    let settings = settings.iter().map(times).collect();
+    let class = SizeClass { items: ITEMS, serial, settings, ..SizeClass::default() };
+    rows(&class, LoopFacts { coherency: 0.0, ..truth }, &MACHINE)
+}
+
+#[test]
+fn coherency_is_believed_where_it_explains_much() {
+    let truth = LoopFacts { item_ns: 4e5, coherency: 1e-4, ..LoopFacts::default() };
+    let exact = [2, 4, 8, 16, 32].map(|workers| (workers, 1, 1.0));
+    assert_near(bounded_fit(&rows_of(truth, &exact), 0.0)[COHERENCY], 1e-4, 1e-6);
+
+    // As recorded where helpers are late now and then, most of all where they are many: a coherency explains a little more
+    // of that than imbalance alone, and would rule out the hundreds of workers that longer calls can use.
+    let late = [
+        (3, 12, 1.05),
+        (3, 3, 1.05),
+        (6, 6, 1.06),
+        (6, 2, 1.07),
+        (6, 1, 1.05),
+        (12, 3, 1.11),
+        (12, 1, 1.09),
+        (25, 2, 1.10),
+        (25, 1, 1.05),
+        (51, 1, 1.19),
+        (103, 1, 1.20),
+        (206, 1, 1.21),
+        (412, 1, 1.20),
+    ];
+    let truth = LoopFacts { coherency: 0.0, ..truth };
+    let found = bounded_fit(&rows_of(truth, &late), 0.0);
+    assert_eq!(found[COHERENCY], 0.0, "{found:?}");
 }
 
 #[test]
