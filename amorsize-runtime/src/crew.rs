@@ -77,6 +77,20 @@ impl Division {
     }
 }
 
+/// What the workers of a call did, and when it began and ended ([`pool::now_ns`]).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Account {
+    pub(crate) shift: Shift,
+    pub(crate) start_ns: u64,
+    pub(crate) end_ns: u64,
+}
+
+impl Account {
+    pub(crate) fn wall_ns(&self) -> u64 {
+        self.end_ns - self.start_ns
+    }
+}
+
 /// Folds `run` on the caller and on up to `division.workers − 1` helpers, after what the caller has folded of
 /// the items before it.
 pub(crate) fn fold<P, C>(
@@ -84,32 +98,38 @@ pub(crate) fn fold<P, C>(
     run: Run<P, C>,
     division: Division,
     spawner: &dyn Spawner,
-) -> (FoldedBy<P::Item, C>, Shift)
+) -> (FoldedBy<P::Item, C>, Account)
 where
     P: Pieces,
     C: Consumer<P::Item>,
 {
+    let start_ns = pool::now_ns();
     let before = match Open::unless_full(before) {
         Ok(before) => before,
-        Err(full) => return (Folded::Open(full), Shift::default()),
+        Err(full) => {
+            let account = Account { shift: Shift::default(), start_ns, end_ns: start_ns };
+            return (Folded::Open(full), account);
+        }
     };
-    let start_ns = pool::now_ns();
     let pieces = division.pieces(&run);
     let helpers = division.workers.min(pieces).saturating_sub(1);
     if helpers == 0 {
         let folded = run.fold_onto(before, division.lengths, Open::of);
-        return (folded, Shift { busy_ns: pool::now_ns() - start_ns, ..Shift::default() });
+        let end_ns = pool::now_ns();
+        let shift = Shift { busy_ns: end_ns - start_ns, ..Shift::default() };
+        return (folded, Account { shift, start_ns, end_ns });
     }
     let parts = division.shares.min(helpers + 1);
     // Two shares are the halves of a tree, as everywhere else.
     let border = |share: usize| (pieces * share).div_ceil(parts) * division.chunk;
     let (mine, shares, reducers) = cut(run, parts, border);
+    let mut work = Some((before, mine, reducers));
     handover::at_desk(|desk| {
         linger::begin(desk, start_ns);
         let pieces = pieces.div_ceil(parts);
         let board = Board::new(helpers + 1, parts - 1, pieces, division, desk, spawner);
         let crew = Crew::<P, C, C::Result>::new(board, shares);
-        let (mut work, mut led) = (Some((before, mine, reducers)), None);
+        let mut led = None;
         let busy = BusyHelpers::of(&crew.board);
         handover::lend(desk, helpers, spawner, &crew, &mut || {
             let (before, mine, reducers) = work.take().expect("the caller works once");
@@ -117,10 +137,9 @@ where
             led = Some(crew.lead(before, mine, reducers));
         });
         drop(busy);
-        let (folded, caller) = crew.reduce_shares(led.expect("the caller has led"));
-        let now_ns = pool::now_ns();
-        linger::end(desk, now_ns);
-        (folded, caller.shift_of(now_ns - start_ns))
+        let (folded, caller, end_ns) = crew.reduce_shares(led.expect("the caller has led"));
+        linger::end(desk, end_ns);
+        (folded, Account { shift: caller.shift_of(end_ns - start_ns), start_ns, end_ns })
     })
 }
 
@@ -228,7 +247,7 @@ where
     fn reduce_shares(
         self,
         led: Led<FoldedBy<P::Item, C>, C::Reducer>,
-    ) -> (FoldedBy<P::Item, C>, Worker) {
+    ) -> (FoldedBy<P::Item, C>, Worker, u64) {
         let Crew { board, shares, .. } = self;
         let Led { mut folded, shares: taken_back, reducers, mut caller } = led;
         let start_ns = board.division.timed.then(pool::now_ns);
@@ -239,9 +258,10 @@ where
             caller.shift = caller.shift.and(of_share);
             caller.shift.reductions += 1;
         }
-        caller.shift.reducing_ns += start_ns.map_or(0, |start_ns| pool::now_ns() - start_ns);
+        let end_ns = pool::now_ns();
+        caller.shift.reducing_ns += start_ns.map_or(0, |start_ns| end_ns - start_ns);
         board.end();
-        (folded, caller)
+        (folded, caller, end_ns)
     }
 
     /// Folds `run`, after what this worker has folded of the items before it, offering right

@@ -7,7 +7,7 @@ use amorsize_profile::LoopFacts;
 use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, bridge_producer_consumer};
 
 use crate::clock::Instant;
-use crate::crew::{self, Division, Shift};
+use crate::crew::{self, Account, Division};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, deterministic_chunk};
 use crate::machine;
@@ -379,13 +379,12 @@ impl Context {
             Way::Rayon => run_as_rayon(run),
             Way::Crew { workers, chunk } => {
                 let units = self.units(run.len);
+                let (folded, account) = self.run_parallel(None, run, workers, chunk);
                 // What is forced says nothing about plans.
-                let start = force::current().is_none().then(Instant::now);
-                let result = self.run_parallel(None, run, workers, chunk).0.close();
-                if let Some(start) = start {
-                    self.target.observe_crew(units, start.elapsed().as_nanos() as f64);
+                if force::current().is_none() {
+                    self.target.observe_crew(units, account.wall_ns() as f64);
                 }
-                result
+                folded.close()
             }
             Way::Alone(mut pacer) => {
                 let result = run_paced(None, run, &mut pacer).close();
@@ -402,7 +401,7 @@ impl Context {
         run: Run<P, C>,
         workers: usize,
         chunk: usize,
-    ) -> (FoldedBy<P::Item, C>, Shift)
+    ) -> (FoldedBy<P::Item, C>, Account)
     where
         P: Pieces,
         C: Consumer<P::Item>,
@@ -421,9 +420,9 @@ impl Context {
             timed: times_reductions(reduce_ns),
         };
         let pool = if io { Pool::Io } else { Pool::Rayon };
-        let (folded, shift) = crew::fold(before, run, division, &pool);
-        self.learn(len, division, &pool, shift);
-        (folded, shift)
+        let (folded, account) = crew::fold(before, run, division, &pool);
+        self.learn(len, division, &pool, account);
+        (folded, account)
     }
 
     /// Into how many shares a run is cut: one for each worker if the caller can reduce that many results in next to no time.
@@ -439,10 +438,11 @@ impl Context {
         (affordable as usize).saturating_add(1).clamp(2, workers.max(2))
     }
 
-    fn learn(self, len: usize, division: Division, pool: &Pool, shift: Shift) {
+    fn learn(self, len: usize, division: Division, pool: &Pool, account: Account) {
         let Division { workers, timed, .. } = division;
+        let Account { shift, end_ns, .. } = account;
         if matches!(pool, Pool::Rayon) {
-            pool::note_use(workers - 1);
+            pool::note_use(end_ns, workers - 1);
         }
         if let Some(reduce_ns) = shift.reduce_ns().filter(|_| timed) {
             self.target.observe_reduction(reduce_ns);

@@ -296,7 +296,7 @@ where
         });
     });
     if waiting.is_some() {
-        pool::note_use(1);
+        pool::note_use(pool::now_ns(), 1);
     }
     let right_result = right.result.into_inner().unwrap_or_else(PoisonError::into_inner);
     (left_result.expect("the caller has worked"), right_result.expect("somebody took the branch"))

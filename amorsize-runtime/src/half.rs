@@ -1,6 +1,7 @@
 //! The right half of a run while its owner folds the left one: on offer, taken, or done. It changes hands under a lock
 //! that is held for a move.
 
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
@@ -34,13 +35,13 @@ type Finished<R> = (thread::Result<R>, Shift);
 impl<P, C, R> Half<P, C, R> {
     pub(crate) fn empty() -> Self {
         let state = Mutex::new(State::Empty);
-        Half { on_offer: AtomicBool::new(false), state, done: Done::default() }
+        Half { on_offer: AtomicBool::new(false), state, done: Done::new() }
     }
 
     /// Is on offer.
     pub(crate) fn of(run: Run<P, C>) -> Self {
         let state = Mutex::new(State::Offered(run));
-        Half { on_offer: AtomicBool::new(true), state, done: Done::default() }
+        Half { on_offer: AtomicBool::new(true), state, done: Done::new() }
     }
 
     fn replace(&self, state: State<P, C, R>) -> State<P, C, R> {
@@ -108,16 +109,31 @@ impl<P, C, R> Half<P, C, R> {
 }
 
 /// Tells the owner of a half that its result is there. On a cache line of its own, as the owner looks at it all the time.
-#[derive(Default)]
-#[repr(align(64))]
+#[repr(C)]
 pub(crate) struct Done {
+    /// An alignment would say the same, but takes an allocator several times as long.
+    _before: MaybeUninit<[u8; LINE]>,
     set: AtomicBool,
     /// The owner sleeps, or is about to.
     has_sleeper: AtomicBool,
     sleeper: Mutex<Option<thread::Thread>>,
+    _after: MaybeUninit<[u8; LINE]>,
 }
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 impl Done {
+    fn new() -> Self {
+        Done {
+            _before: MaybeUninit::uninit(),
+            set: AtomicBool::new(false),
+            has_sleeper: AtomicBool::new(false),
+            sleeper: Mutex::new(None),
+            _after: MaybeUninit::uninit(),
+        }
+    }
+
     pub(crate) fn is_set(&self) -> bool {
         self.set.load(Ordering::Acquire)
     }

@@ -152,9 +152,9 @@ impl Drop for Busy {
 
 static HEAT: Heat = Heat::new();
 
-/// Notes that so many helpers had work just now.
-pub(crate) fn note_use(helpers: usize) {
-    HEAT.note_use(now_ns(), helpers);
+/// Notes that so many helpers had work until now.
+pub(crate) fn note_use(now_ns: u64, helpers: usize) {
+    HEAT.note_use(now_ns, helpers);
 }
 
 /// Notes that a call of this length just ran serially and would not have with hot helpers.

@@ -366,13 +366,13 @@ impl Recorder {
                 let Run { producer, consumer, len } = run;
                 let producer = Coarse { producer, piece };
                 let result = run_as_rayon(Run { producer, consumer, len });
-                pool::note_use(rayon::current_num_threads());
+                pool::note_use(pool::now_ns(), rayon::current_num_threads());
                 result
             }
             Setting::Parallel { workers, chunk } => {
                 let (workers, chunk) = (workers as usize, chunk as usize);
-                let (folded, shift) = context.run_parallel(None, run, workers, chunk);
-                return (folded.close(), shift.reduce_ns());
+                let (folded, account) = context.run_parallel(None, run, workers, chunk);
+                return (folded.close(), account.shift.reduce_ns());
             }
             Setting::Tuned { .. } => run_planned(context, run),
         };

@@ -236,13 +236,12 @@ impl Blocks {
         note_handed_over();
         let items = run.len;
         let chunk = context.limits.clamp_chunk(items.div_ceil(workers * CHUNKS_PER_WORKER));
-        let start = Instant::now();
-        let (folded, shift) = context.run_parallel(before, run, workers, chunk);
+        let (folded, account) = context.run_parallel(before, run, workers, chunk);
         self.handed_over = Some(HandedOver {
             items: items as u64,
             setting: Setting::Parallel { workers: workers as u32, chunk: chunk as u64 },
-            wall_ns: start.elapsed().as_nanos() as u64,
-            reduce_ns: shift.reduce_ns(),
+            wall_ns: account.wall_ns(),
+            reduce_ns: account.shift.reduce_ns(),
         });
         folded
     }
