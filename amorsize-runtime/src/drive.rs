@@ -294,7 +294,7 @@ impl Context {
                 let workers = self.target.limit_by_pool(limits).workers;
                 let chunk = chunk.unwrap_or_else(|| match self.facts(len) {
                     Some(facts) => model::best_chunk(len, workers, &facts, &machine::facts()),
-                    None => len.div_ceil(workers * BLIND_CHUNKS_PER_WORKER),
+                    None => model::chunk_of(len, workers * BLIND_CHUNKS_PER_WORKER),
                 });
                 Way::Crew { workers, chunk: self.limits.clamp_chunk(chunk) }
             }

@@ -75,6 +75,8 @@ pub(crate) struct Pacer {
     start: Instant,
     /// Items that the caller has folded.
     pub(crate) done: usize,
+    /// How many of them at the last look at the clock, and after how many nanoseconds that was.
+    looked: (usize, f64),
     /// The next run is a block: it is folded, come what may.
     in_block: bool,
     /// A crew has taken over.
@@ -108,8 +110,9 @@ pub(crate) enum Pace {
 impl Pacer {
     pub(crate) fn new(context: Context, pace: Pace) -> Self {
         let start = Instant::now();
-        let (done, in_block, handed_over, missed, learns) = (0, false, false, false, true);
-        Pacer { context, pace, start, done, in_block, handed_over, missed, learns }
+        let (done, looked) = (0, (0, 0.0));
+        let (in_block, handed_over, missed, learns) = (false, false, false, true);
+        Pacer { context, pace, start, done, looked, in_block, handed_over, missed, learns }
     }
 
     pub(crate) fn serial(context: Context) -> Self {
@@ -139,7 +142,9 @@ impl Pacer {
             first
         } else {
             let elapsed_ns = self.elapsed_ns();
-            let item_ns = elapsed_ns / self.done as f64;
+            // Of the last block, which is the longest: the first ones, of few items, tell what the call and the clock take.
+            let (before, before_ns) = std::mem::replace(&mut self.looked, (self.done, elapsed_ns));
+            let item_ns = (elapsed_ns - before_ns) / (self.done - before) as f64;
             if elapsed_ns < WORTH_DECIDING_NS {
                 (WORTH_DECIDING_NS / item_ns) as usize
             } else if item_ns <= known_item_ns * SURPRISE {
@@ -151,7 +156,7 @@ impl Pacer {
             }
         };
         let Context { limits, lengths, .. } = self.context;
-        let block = block.max(lengths.min);
+        let block = model::whole_lines(self.done, block.max(lengths.min));
         if block >= len || len - block < lengths.min || limits.workers == 1 {
             return Step::Fold;
         }

@@ -4,19 +4,19 @@
 use amorsize_profile::Setting;
 
 use super::meter::SHORTEST;
-use crate::model::Limits;
+use crate::model::{self, Limits};
 
 /// Samples of each setting after which a loop of this size runs under its best setting, unmeasured.
 const ENOUGH: usize = 40;
 /// While a loop is verified, more of them: the claim is a ratio of two medians.
 const ENOUGH_TO_VERIFY: usize = 300;
 /// Chunks per worker that are compared.
-const CHUNKS_PER_WORKER: [u64; 3] = [1, 4, 16];
+const CHUNKS_PER_WORKER: [usize; 3] = [1, 4, 16];
 /// Serial time below which no fork can pay: parallel settings are not tried.
 const NEVER_PARALLEL_NS: f64 = 1_000.0;
 /// Serial time from which fewer settings are tried: a quarter of the workers each time, and of these one.
 const LONG_NS: f64 = 200e6;
-const CHUNKS_PER_WORKER_OF_LONG: [u64; 1] = [4];
+const CHUNKS_PER_WORKER_OF_LONG: [usize; 1] = [4];
 
 /// What to do with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,8 +120,8 @@ impl Experiment {
             let per_worker =
                 if fewer { &CHUNKS_PER_WORKER_OF_LONG[..] } else { &CHUNKS_PER_WORKER };
             for per_worker in per_worker {
-                let chunk = items.div_ceil(workers as u64 * per_worker);
-                let chunk = limits.clamp_chunk(chunk as usize) as u64;
+                let chunk = model::chunk_of(items as usize, workers * per_worker);
+                let chunk = limits.clamp_chunk(chunk) as u64;
                 let setting = Setting::Parallel { workers: workers as u32, chunk };
                 if chunk < items && !self.settings.contains(&setting) {
                     self.settings.push(setting);

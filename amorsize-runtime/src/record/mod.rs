@@ -335,7 +335,8 @@ impl Recorder {
         let result = if !is_watched || workers == 1 {
             context.run_serial(None, run).close()
         } else {
-            let chunk = limits.clamp_chunk(run.len.div_ceil(workers * CHUNKS_PER_WORKER));
+            let chunk = model::chunk_of(run.len, workers * CHUNKS_PER_WORKER);
+            let chunk = limits.clamp_chunk(chunk);
             context.run_parallel(None, run, workers, chunk).0.close()
         };
         if let Some(peak) = is_watched.then(|| self.peaks.end_call()).flatten() {

@@ -10,6 +10,7 @@ use super::memory::{Taken, Watch, Watched};
 use super::meter::{Meter, note_handed_over};
 use crate::allocator::{Window, is_installed};
 use crate::drive::Context;
+use crate::model;
 use crate::pieces::Pieces;
 use crate::run::{FoldedBy, OpenBy, Run};
 
@@ -235,7 +236,8 @@ impl Blocks {
         self.end_watch();
         note_handed_over();
         let items = run.len;
-        let chunk = context.limits.clamp_chunk(items.div_ceil(workers * CHUNKS_PER_WORKER));
+        let chunk = model::chunk_of(items, workers * CHUNKS_PER_WORKER);
+        let chunk = context.limits.clamp_chunk(chunk);
         let (folded, account) = context.run_parallel(before, run, workers, chunk);
         self.handed_over = Some(HandedOver {
             items: items as u64,
