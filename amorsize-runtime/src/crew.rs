@@ -86,6 +86,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// From its beginning to its end, in nanoseconds.
     pub(crate) fn wall_ns(&self) -> u64 {
         self.end_ns - self.start_ns
     }
@@ -243,7 +244,7 @@ where
         Led { folded, shares: taken_back, reducers: reducers.collect(), caller }
     }
 
-    /// Reduces what all shares came to, when nobody else is there any more.
+    /// Reduces what all shares came to, when nobody else is there any more; also when that was done.
     fn reduce_shares(
         self,
         led: Led<FoldedBy<P::Item, C>, C::Reducer>,

@@ -17,6 +17,8 @@ const BLOCK_GROWTH: f64 = 2.0;
 /// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
 /// decide anything.
 const WORTH_DECIDING_NS: f64 = 1_500.0;
+/// What an item is taken for that takes no time by the clock.
+const UNMEASURABLE_NS: f64 = 1.0;
 
 /// Runs on the caller, step by step as the pacer says, after what it has folded of the items before. Nothing is
 /// run twice and no result is thrown away.
@@ -145,6 +147,8 @@ impl Pacer {
             // Of the last block, which is the longest: the first ones, of few items, tell what the call and the clock take.
             let (before, before_ns) = std::mem::replace(&mut self.looked, (self.done, elapsed_ns));
             let item_ns = (elapsed_ns - before_ns) / (self.done - before) as f64;
+            // A coarse clock may not have moved, which says little.
+            let item_ns = if item_ns > 0.0 { item_ns } else { UNMEASURABLE_NS };
             if elapsed_ns < WORTH_DECIDING_NS {
                 (WORTH_DECIDING_NS / item_ns) as usize
             } else if item_ns <= known_item_ns * SURPRISE {
