@@ -365,16 +365,10 @@ fn first_helper_ns(machine: &MachineFacts, hot: usize) -> f64 {
 
 /// The worker counts worth comparing: all small ones, then steps of an eighth, then the limit.
 fn worker_counts(limit: usize) -> impl Iterator<Item = usize> {
-    let mut next = 2;
-    std::iter::from_fn(move || {
-        if next > limit {
-            return None;
-        }
-        let current = next;
-        let step = (current / 8).max(1);
-        next = if current < limit { (current + step).min(limit) } else { limit + 1 };
-        Some(current)
-    })
+    let next = move |&current: &usize| {
+        (current < limit).then(|| current.saturating_add((current / 8).max(1)).min(limit))
+    };
+    std::iter::successors((limit >= 2).then_some(2), next)
 }
 
 /// The chunk size that balances what chunks cost against the wait for the last one.
@@ -385,8 +379,9 @@ fn worker_counts(limit: usize) -> impl Iterator<Item = usize> {
 /// also grows with `√c`; there `c = (2·A/D)^⅔` or `c = (2·G/D)²`, whichever is larger, with `D` the variation of a chunk of
 /// one item, and the smaller of the two is taken.
 pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineFacts) -> usize {
-    let n = n as f64;
-    let w = workers as f64;
+    // What follows is a number for these, whatever the facts are.
+    let n = n.max(1) as f64;
+    let w = workers.max(1) as f64;
     let share = (w - 1.0) / w;
     let a = (machine.claim_ns + item.piece_ns).max(0.0) * n / w;
     let b = (UNEVEN * slowdown(w, item) + item.imbalance) * item.item_ns * share;
@@ -555,6 +550,59 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_facts_lead_to_a_panic_or_to_a_plan_that_is_not_allowed() {
+        const NUMBERS: [f64; 8] = [0.0, 1e-300, 0.5, 1e3, 1e308, f64::INFINITY, f64::NAN, -1.0];
+        const COUNTS: [usize; 7] = [0, 1, 2, 100, 1 << 30, usize::MAX - 1, usize::MAX];
+        let mut state = 7_u64;
+        let mut pick = |of: usize| {
+            // MMIX's generator (Knuth).
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % of
+        };
+        let mut parallel = 0;
+        for _ in 0..1_000 {
+            let mut numbers = [0.0; 14];
+            numbers.fill_with(|| NUMBERS[pick(NUMBERS.len())]);
+            let [
+                item_ns,
+                item_cv,
+                piece_ns,
+                reduce_ns,
+                contention,
+                coherency,
+                imbalance,
+                costs @ ..,
+            ] = numbers;
+            let item = LoopFacts {
+                item_ns,
+                item_cv,
+                piece_ns,
+                reduce_ns,
+                contention,
+                coherency,
+                imbalance,
+                cpu_share: None,
+            };
+            let machine = MachineFacts::from_array(costs);
+            let mut count = || COUNTS[pick(COUNTS.len())];
+            let (n, hot, workers) = (count(), count(), count());
+            let limits =
+                Limits { min_chunk: count(), max_chunk: count(), ..Limits::cores(workers) };
+            let decision = decide(n, &item, &machine, &limits, hot);
+            if let Plan::Parallel { workers: chosen, chunk } = decision.plan {
+                assert!((2..=workers).contains(&chosen) && (1..n).contains(&chunk), "{decision:?}");
+                assert!(decision.terms.total() < decision.serial_ns, "{decision:?}");
+                parallel += 1;
+            }
+            assert!(best_chunk(n, workers, &item, &machine) > 0);
+            break_even_within(n, &item, &machine, &limits, hot);
+        }
+        assert!(parallel > 0, "no call went parallel");
     }
 
     #[test]

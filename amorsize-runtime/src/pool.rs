@@ -84,7 +84,7 @@ fn io_pool() -> Option<&'static rayon::ThreadPool> {
 }
 
 fn io_threads() -> usize {
-    (IO_THREADS_PER_CORE * machine::usable_cores()).max(FEWEST_IO_THREADS)
+    IO_THREADS_PER_CORE.saturating_mul(machine::usable_cores()).max(FEWEST_IO_THREADS)
 }
 
 /// The limits of a loop whose items wait: the threads of their pool, the caller included.
