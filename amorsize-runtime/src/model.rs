@@ -380,23 +380,23 @@ fn worker_counts(limit: usize) -> impl Iterator<Item = usize> {
 /// one item, and the smaller of the two is taken.
 pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineFacts) -> usize {
     // What follows is a number for these, whatever the facts are.
-    let n = n.max(1) as f64;
-    let w = workers.max(1) as f64;
+    let (n, w) = (n.max(1), workers.max(1) as f64);
+    let items = n as f64;
     let share = (w - 1.0) / w;
-    let a = (machine.claim_ns + item.piece_ns).max(0.0) * n / w;
+    let a = (machine.claim_ns + item.piece_ns).max(0.0) * items / w;
     let b = (UNEVEN * slowdown(w, item) + item.imbalance) * item.item_ns * share;
     let d = variation(1.0, w, item) * share;
     let g = (item.reduce_ns * (1.0 - 2.0 / w) / std::f64::consts::LN_2).max(0.0);
     let by_evenness = (g + (g * g + 4.0 * a * b).sqrt()) / (2.0 * b);
     let by_variation = (2.0 * a / d).powf(2.0 / 3.0).max((2.0 * g / d).powi(2));
     let by_variation = if d > 0.0 { by_variation } else { f64::INFINITY };
-    let smallest = n / (w * MAX_CHUNKS_PER_WORKER);
-    let largest = (n / w).ceil();
+    let smallest = items / (w * MAX_CHUNKS_PER_WORKER);
+    let largest = (items / w).ceil();
     // At least one chunk per worker, at most MAX_CHUNKS_PER_WORKER; `as` saturates and maps NaN to 0.
     let chunk = by_evenness.min(by_variation).clamp(smallest.min(largest), largest);
     // The same number of chunks, but of equal size and a multiple of the workers.
-    let per_worker = (n / (chunk * w)).ceil();
-    whole_lines(0, ((n / (per_worker * w)).ceil() as usize).max(1))
+    let per_worker = (items / (chunk * w)).ceil();
+    chunk_of(n, (per_worker * w) as usize)
 }
 
 /// The size of so many chunks of `n` items, which are equal but for the last one.
@@ -566,29 +566,18 @@ mod tests {
         };
         let mut parallel = 0;
         for _ in 0..1_000 {
-            let mut numbers = [0.0; 14];
-            numbers.fill_with(|| NUMBERS[pick(NUMBERS.len())]);
-            let [
-                item_ns,
-                item_cv,
-                piece_ns,
-                reduce_ns,
-                contention,
-                coherency,
-                imbalance,
-                costs @ ..,
-            ] = numbers;
+            let mut number = || NUMBERS[pick(NUMBERS.len())];
             let item = LoopFacts {
-                item_ns,
-                item_cv,
-                piece_ns,
-                reduce_ns,
-                contention,
-                coherency,
-                imbalance,
+                item_ns: number(),
+                item_cv: number(),
+                piece_ns: number(),
+                reduce_ns: number(),
+                contention: number(),
+                coherency: number(),
+                imbalance: number(),
                 cpu_share: None,
             };
-            let machine = MachineFacts::from_array(costs);
+            let machine = MachineFacts::from_array(std::array::from_fn(|_| number()));
             let mut count = || COUNTS[pick(COUNTS.len())];
             let (n, hot, workers) = (count(), count(), count());
             let limits =

@@ -131,8 +131,8 @@ fn clean_build(directory: &Path) -> Result<f64, Box<dyn Error>> {
 }
 
 fn cargo(directory: &Path) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(directory).env_remove("CARGO_TARGET_DIR");
+    let mut cargo = crate::cargo::cargo(directory);
+    cargo.env_remove("CARGO_TARGET_DIR");
     cargo
 }
 

@@ -1,9 +1,10 @@
 //! The loops of the example package, as `cargo amorsize tune` verifies them.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde::Deserialize;
 
+use crate::cargo::cargo;
 use crate::output;
 
 const PACKAGE: &str = "source-stats";
@@ -44,12 +45,10 @@ struct Package {
 /// Tunes the example without changing its profile.
 pub(crate) fn tune() -> Result<Vec<Call>, String> {
     output::status(&format!("tuning the example {PACKAGE}"));
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     cargo
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args(["run", "--release", "--quiet", "--package=cargo-amorsize", "--"])
         .args(["tune", "--package", PACKAGE, "--dry-run", "--quiet", "--message-format=json"])
-        .stdin(Stdio::null())
         .stderr(Stdio::inherit());
     let ran = cargo.output().map_err(|error| format!("failed to run cargo: {error}"))?;
     if !ran.status.success() {

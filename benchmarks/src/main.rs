@@ -9,6 +9,7 @@
 mod blocking;
 mod build_cost;
 mod calls;
+mod cargo;
 mod case;
 mod cli;
 mod cpu;

@@ -38,7 +38,7 @@ pub(crate) struct Results {
 }
 
 /// One workload at one size. Times in nanoseconds per call.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 struct Prediction {
     /// The workload or the example's loop, and the number of items.
     name: String,
@@ -84,7 +84,7 @@ pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
         let pairs = passes.windows(2).map(|pair| percent_between(pair[1].gain(), pair[0].gain()));
         repeated_percent.extend(pairs);
         passes.sort_by(|a, b| a.gain().total_cmp(&b.gain()));
-        predictions.push(passes[passes.len() / 2].clone());
+        predictions.push(passes.swap_remove(passes.len() / 2));
     }
     predictions.extend(of_examples(effort)?);
     if predictions.is_empty() {

@@ -11,6 +11,7 @@ use amorsize::expansion::{LoopFacts, MachineFacts};
 use amorsize_profile::{Record, Section, read_records};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::cargo::cargo;
 use crate::cli::Effort;
 use crate::output;
 
@@ -80,12 +81,10 @@ impl Recorded {
 /// Builds this program with the recorder; where it is.
 fn build() -> Result<PathBuf, String> {
     output::status("building with the feature `record`");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo(env!("CARGO_MANIFEST_DIR"));
     cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--release", "--quiet", "--bin=benchmarks", "--features=record"])
-        .args(["--target-dir", TARGET])
-        .stdin(Stdio::null());
+        .args(["--target-dir", TARGET]);
     let hint = "where there is no cargo, use `--records`";
     let status = cargo.status().map_err(|error| format!("failed to run cargo: {error}; {hint}"))?;
     if !status.success() {
