@@ -120,8 +120,6 @@ pub(crate) struct Board<'s> {
     missing: AtomicUsize,
     /// How many shares the run was cut into, besides the caller's own.
     shares: usize,
-    /// A helper has come for each of them.
-    all_have_come: AtomicBool,
     /// By seat number.
     seats: Vec<Seat>,
     /// How many halves a worker may have on offer.
@@ -192,7 +190,6 @@ impl<'s> Board<'s> {
             spawner,
             missing: AtomicUsize::new(0),
             shares,
-            all_have_come: AtomicBool::new(false),
             seats,
             levels,
             finished: AtomicBool::new(false),
@@ -230,9 +227,6 @@ impl<'s> Board<'s> {
     /// something at once, they would keep each other from it. The first to come has the last share, as the caller goes on
     /// with the first ones.
     fn take_own_share(&self, tasks: &dyn Tasks, seat: usize) -> u64 {
-        if seat == self.shares {
-            self.all_have_come.store(true, Ordering::Relaxed);
-        }
         let share = self.shares.checked_sub(seat);
         share.and_then(|share| self.take(seat, || tasks.take_share(share, seat, 0))).unwrap_or(0)
     }
@@ -283,13 +277,11 @@ impl<'s> Board<'s> {
     /// Folds a share that nobody came for, or the largest half that the next worker offers who has one.
     fn take_an_offer(&self, tasks: &dyn Tasks, seat: usize, level: usize) -> Look {
         let mut look = Look::Nothing;
-        if !self.all_have_come.load(Ordering::Relaxed) {
-            let nobodys = self.shares.saturating_sub(self.desk.entered());
-            for share in (0..nobodys).rev().filter(|&share| tasks.is_share_on_offer(share)) {
-                look = Look::MayCome;
-                if let Some(ns) = self.take(seat, || tasks.take_share(share, seat, level)) {
-                    return Look::Took(ns);
-                }
+        let nobodys = self.shares.saturating_sub(self.desk.entered());
+        for share in (0..nobodys).rev().filter(|&share| tasks.is_share_on_offer(share)) {
+            look = Look::MayCome;
+            if let Some(ns) = self.take(seat, || tasks.take_share(share, seat, level)) {
+                return Look::Took(ns);
             }
         }
         if self.levels == 0 {

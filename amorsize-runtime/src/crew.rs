@@ -125,7 +125,7 @@ where
     let border = |share: usize| (pieces * share).div_ceil(parts) * division.chunk;
     let (mine, shares, reducers) = cut(run, parts, border);
     let mut work = Some((before, mine, reducers));
-    handover::at_desk(|desk| {
+    handover::at_desk(helpers, |desk| {
         linger::begin(desk, start_ns);
         let pieces = pieces.div_ceil(parts);
         let board = Board::new(helpers + 1, parts - 1, pieces, division, desk, spawner);

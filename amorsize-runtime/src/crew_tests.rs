@@ -157,7 +157,7 @@ fn a_panic_at_any_item_ends_the_call_and_leaks_nothing() {
 fn a_crew_out_of_levels_goes_on_alone() {
     let n = if cfg!(miri) { 20 } else { 2_000 };
     let division = Division::of(2, 1);
-    let words = handover::at_desk(|desk| {
+    let words = handover::at_desk(3, |desk| {
         let mut board = Board::new(2, 1, n, division, desk, &Threads);
         board.levels = 2;
         let crew: Crew<'_, _, Words, _> = Crew::new(board, vec![Half::empty()]);
@@ -282,7 +282,7 @@ fn of_helpers_who_do_not_come_only_one_is_summoned_again() {
     let pool = Asleep::default();
     call_until(&pool, 3, 3);
     let division = Division::of(3, 1);
-    handover::at_desk(|desk| {
+    handover::at_desk(3, |desk| {
         let board = Board::new(3, 2, 14, division, desk, &pool);
         (0..3).for_each(|_| Desk::summon_one(desk, &pool));
         desk.summoned_ns.store(0, Ordering::Relaxed);

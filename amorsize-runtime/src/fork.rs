@@ -278,7 +278,7 @@ where
         }
     };
     let (mut left, mut left_result, mut waiting) = (Some(left), None, None);
-    handover::at_desk(|desk| {
+    handover::at_desk(1, |desk| {
         linger::stay(desk, 0);
         handover::lend(desk, 1, &Pool::Rayon, &help, &mut || {
             let left = left.take().expect("the caller works once");

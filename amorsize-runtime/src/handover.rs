@@ -27,20 +27,28 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// The gate: no helper may enter.
 const CLOSED: u64 = 1 << 63;
-/// The caller sleeps until the last helper leaves.
+/// The caller sleeps until the last helper leaves. Of the gate and of a stool.
 const PARKED: u64 = 1 << 62;
-/// The number of the call, which starts again after 2¹⁴ of them.
-const CALL: Field = Field { shift: 48, bits: 14 };
-/// Helpers that wait for the next call, neither inside nor pending.
-const WAITING: Field = Field { shift: 36, bits: 12 };
-/// Helpers that may enter while the gate is open.
+/// Helpers that may enter while the gate is open, those on stools included.
 const ALLOWED: Field = Field { shift: 24, bits: 12 };
-/// Helpers that have entered since the gate was opened.
+/// Helpers that were called from their stools, or have entered since the gate was opened.
 const ENTERED: Field = Field { shift: 12, bits: 12 };
-/// Helpers inside.
+/// Helpers inside that came through the gate.
 const INSIDE: Field = Field { shift: 0, bits: 12 };
-/// Helpers that one call can have, less those that wait already.
+/// Helpers that one call can have.
 const MAX_HELPERS: u64 = (1 << INSIDE.bits) - 1;
+
+/// A stool: nobody sits there.
+const FREE: u64 = 0;
+/// A helper waits there.
+const WAITS: u64 = 1;
+/// It is called, and has not noticed. Its seat is above these bits.
+const CALLED: u64 = 2;
+/// It works.
+const WORKS: u64 = 3;
+/// Which of these it is.
+const STATE: u64 = 3;
+const SEAT: Field = Field { shift: 2, bits: 12 };
 
 /// How often the caller looks at the gate before it does something else.
 const SPINS: u32 = if cfg!(loom) { 1 } else { 4_000 };
@@ -69,14 +77,6 @@ impl Field {
     }
 }
 
-/// A helper's place in one call.
-#[derive(Clone, Copy)]
-struct Place {
-    /// The number of the call.
-    call: u64,
-    seat: usize,
-}
-
 /// What helpers do for a call.
 pub(crate) trait Help: Sync {
     /// The work of the helper at `seat`, from 1 on.
@@ -103,38 +103,117 @@ pub(crate) struct Desk {
     gate: AtomicU64,
     /// Written only by the owner while the gate is closed and nobody is inside; read only by helpers
     /// that are inside.
-    errand: UnsafeCell<Option<Errand>>,
-    /// How long helpers stay after this call. This and the other times are kept here for those who spawn and wait; the
-    /// protocol does not look at them.
-    pub(crate) stay_ns: AtomicU64,
+    errand: ErrandCell,
     /// Helpers that were spawned and have not started yet.
     pending: AtomicUsize,
     /// When one was spawned last.
     pub(crate) summoned_ns: AtomicU64,
     /// The first panic of a helper.
     panic: Mutex<Option<Payload>>,
-    owner: Thread,
+    /// How long helpers stay after this call. This and the other times are kept here for those who spawn and wait; the
+    /// protocol does not look at them.
+    pub(crate) stay_ns: AtomicU64,
     /// When the last call ended.
     pub(crate) ended_ns: AtomicU64,
+    owner: Thread,
+    /// Where helpers wait for the next call.
+    stools: Box<[Stool]>,
 }
 
-// SAFETY: all fields but `errand` are `Sync` by themselves. `errand` holds a raw pointer to a
-// `Help`, which is `Sync`, and is accessed as rules 1 and 2 say, never by a writer and a reader at the same time.
-unsafe impl Sync for Desk {}
-// SAFETY: see above; the pointer in `errand` may be used from any thread because a `Help` is `Sync`.
-unsafe impl Send for Desk {}
+/// Where one helper waits for the next call, and hears of it without a look at what others look at.
+#[repr(align(128))]
+struct Stool {
+    /// One of the states above.
+    state: AtomicU64,
+    /// Written only by the owner, just before it calls who waits here; read only by who was called.
+    errand: ErrandCell,
+}
+
+impl Stool {
+    fn new() -> Self {
+        Stool { state: AtomicU64::new(FREE), errand: ErrandCell::new() }
+    }
+
+    fn is(&self, state: u64) -> bool {
+        self.state.load(Ordering::Relaxed) & STATE == state
+    }
+
+    fn change(&self, from: u64, to: u64) -> Result<u64, u64> {
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+    }
+
+    /// Calls who waits here, if somebody does. For the owner.
+    fn call(&self, errand: Errand, seat: usize) -> bool {
+        if !self.is(WAITS) {
+            return false;
+        }
+        // SAFETY: rule 1: who was called from here before has answered and left, or the call was taken back.
+        unsafe { self.errand.write(errand) };
+        self.change(WAITS, CALLED | (seat as u64) << SEAT.shift).is_ok()
+    }
+
+    /// Unless who was called has noticed, it goes on waiting. For the owner.
+    fn take_back(&self) {
+        let state = self.state.load(Ordering::Relaxed);
+        if state & STATE == CALLED {
+            // If this fails, it works.
+            let _ = self.change(state, WAITS);
+        }
+    }
+
+    /// Begins to work if it was called; its seat. For who sits here.
+    fn answer(&self) -> Option<usize> {
+        let state = self.state.load(Ordering::Relaxed);
+        // If this fails, the owner has taken the call back.
+        (state & STATE == CALLED && self.change(state, WORKS).is_ok())
+            .then(|| SEAT.of(state) as usize)
+    }
+}
+
+/// Says what helpers do.
+struct ErrandCell(UnsafeCell<Option<Errand>>);
+
+// SAFETY: it holds a raw pointer to a `Help`, which is `Sync`, and is accessed as rules 1 and 2 say, never by a writer
+// and a reader at the same time.
+unsafe impl Sync for ErrandCell {}
+// SAFETY: see above; the pointer may be used from any thread because a `Help` is `Sync`.
+unsafe impl Send for ErrandCell {}
+
+impl ErrandCell {
+    fn new() -> Self {
+        ErrandCell(UnsafeCell::new(None))
+    }
+
+    /// # Safety
+    ///
+    /// Nobody else reads or writes meanwhile.
+    unsafe fn write(&self, errand: Errand) {
+        // SAFETY: by the caller's promise.
+        self.0.with_mut(|slot| unsafe { *slot = Some(errand) });
+    }
+
+    /// # Safety
+    ///
+    /// Nobody writes meanwhile, and somebody has before.
+    unsafe fn read(&self) -> Errand {
+        // SAFETY: by the caller's promise.
+        self.0.with(|slot| unsafe { *slot }).expect("there is one where somebody was called")
+    }
+}
 
 impl Desk {
-    pub(crate) fn new() -> Arc<Self> {
+    /// With room for so many helpers that wait.
+    pub(crate) fn new(stools: usize) -> Arc<Self> {
         Arc::new(Desk {
             gate: AtomicU64::new(CLOSED),
-            errand: UnsafeCell::new(None),
-            stay_ns: AtomicU64::new(0),
+            errand: ErrandCell::new(),
             pending: AtomicUsize::new(0),
             summoned_ns: AtomicU64::new(0),
             panic: Mutex::new(None),
-            owner: sync::current_thread(),
+            stay_ns: AtomicU64::new(0),
             ended_ns: AtomicU64::new(0),
+            owner: sync::current_thread(),
+            stools: (0..stools).map(|_| Stool::new()).collect(),
         })
     }
 
@@ -169,12 +248,10 @@ impl Desk {
     ) -> R {
         // SAFETY: only the lifetime changes, which nothing relies on but rule 2.
         let errand = unsafe { std::mem::transmute::<*const (dyn Help + '_), Errand>(helper) };
-        desk.errand.with_mut(|slot| {
-            // SAFETY: rule 1: the gate is closed and nobody is inside, since `Desk::new` or since
-            // the wait at the end of the previous call; this thread alone opens it.
-            unsafe { *slot = Some(errand) }
-        });
-        desk.open(helpers);
+        // SAFETY: rule 1: the gate is closed and nobody is inside, since `Desk::new` or since the wait at the end of the
+        // previous call; this thread alone opens it.
+        unsafe { desk.errand.write(errand) };
+        desk.open(helpers, errand);
 
         // Rule 3: from here to the end of the wait nothing may unwind past this frame.
         let guard = AbortOnUnwind;
@@ -205,15 +282,15 @@ impl Desk {
     }
 
     /// How many of so many helpers have to be spawned. Rule 4: helpers of earlier calls that have not started
-    /// yet, or have stayed, count. For the owner, while the gate is open, before anything is spawned.
+    /// yet, or were called, count. For the owner, while the gate is open, before anything is spawned.
     pub(crate) fn missing(&self, helpers: usize) -> usize {
-        let gate = self.gate.load(Ordering::SeqCst);
-        // Who entered first may have left already.
-        let stayed = WAITING.of(gate) + ENTERED.of(gate);
-        helpers.saturating_sub(self.pending.load(Ordering::SeqCst) + stayed as usize)
+        match helpers.saturating_sub(self.entered()) {
+            0 => 0,
+            to_come => to_come.saturating_sub(self.pending.load(Ordering::SeqCst)),
+        }
     }
 
-    /// Helpers that have entered the present call.
+    /// Helpers that have entered the present call, or were called to it.
     pub(crate) fn entered(&self) -> usize {
         ENTERED.of(self.gate.load(Ordering::Relaxed)) as usize
     }
@@ -229,27 +306,28 @@ impl Desk {
         spawner.spawn(Ticket(Arc::clone(desk)));
     }
 
-    /// Opens the gate for the next call and so many helpers. For the owner, while the gate is closed and nobody inside.
-    fn open(&self, helpers: usize) {
-        let open = |gate| {
-            let call = (CALL.of(gate) + 1) << CALL.shift & CALL.mask();
-            // All who enter may wait afterwards: the bound is that of both.
-            let allowed = (helpers as u64).min(MAX_HELPERS - WAITING.of(gate));
-            Some(call | gate & WAITING.mask() | allowed << ALLOWED.shift)
-        };
-        self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, open).expect("it always opens");
+    /// Calls those who wait, and opens the gate for the rest of so many helpers. For the owner, while the gate is closed and
+    /// nobody inside.
+    fn open(&self, helpers: usize, errand: Errand) {
+        let allowed = (helpers as u64).min(MAX_HELPERS);
+        let mut called = 0;
+        for stool in &self.stools {
+            if called == allowed {
+                break;
+            }
+            called += u64::from(stool.call(errand, called as usize + 1));
+        }
+        self.gate.store(allowed << ALLOWED.shift | called << ENTERED.shift, Ordering::SeqCst);
     }
 
     /// A helper's work in the present call.
-    fn serve(&self, place: Place) {
-        let errand = self.errand.with(|slot| {
-            // SAFETY: rule 2: this helper is inside, so the owner does not write.
-            unsafe { *slot }
-        });
-        let errand = errand.expect("an open gate has an errand");
-        // SAFETY: rule 2: the owner keeps what this points to alive until nobody is inside, and this helper is
-        // inside until the caller of this function lets it leave.
-        let work = || unsafe { &*errand }.help(place.seat);
+    ///
+    /// # Safety
+    ///
+    /// This helper is inside, and has not left when this returns.
+    unsafe fn serve(&self, errand: Errand, seat: usize) {
+        // SAFETY: rule 2: the owner keeps what this points to alive until nobody is inside.
+        let work = || unsafe { &*errand }.help(seat);
         let outcome = catch_unwind(AssertUnwindSafe(work));
         if let Err(payload) = outcome {
             let mut first = self.panic.lock().unwrap_or_else(|e| e.into_inner());
@@ -261,71 +339,85 @@ impl Desk {
         }
     }
 
-    /// Enters the gate while it is open and has seats left.
-    fn enter(&self) -> Option<Place> {
+    /// Enters the gate while it is open and has seats left; the seat.
+    fn enter(&self) -> Option<usize> {
         let enter = |gate| has_room(gate).then(|| gate + ENTERED.one() + INSIDE.one());
-        self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter).ok().map(Place::next)
+        let gate = self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter).ok()?;
+        Some(ENTERED.of(gate) as usize + 1)
     }
 
-    /// Leaves the gate, to wait for the next call or for good.
-    fn leave(&self, waits: bool) {
-        let waiting = if waits { WAITING.one() } else { 0 };
-        let gate = self.gate.fetch_add(waiting.wrapping_sub(INSIDE.one()), Ordering::AcqRel);
+    /// Leaves the gate.
+    fn leave(&self) {
+        let gate = self.gate.fetch_sub(INSIDE.one(), Ordering::AcqRel);
         // The desk stays alive through the helper's own `Arc`, whatever the owner does from here on.
         if INSIDE.of(gate) == 1 && gate & PARKED != 0 {
             self.owner.unpark();
         }
     }
 
-    /// Waits, as one who counts as waiting, for a later call than `last`, and enters it.
-    fn wait(&self, last: u64, linger: &mut dyn Linger) -> Option<Place> {
-        let is_next = |gate| has_room(gate) && CALL.of(gate) != last;
-        let entered = |gate| gate + ENTERED.one() + INSIDE.one() - WAITING.one();
+    /// Sits down on a stool if one is free, the one for this seat first.
+    fn sit_down(&self, seat: usize) -> Option<&Stool> {
+        let (before, from) = self.stools.split_at((seat - 1).min(self.stools.len()));
+        let mut stools = from.iter().chain(before);
+        stools.find(|stool| stool.is(FREE) && stool.change(FREE, WAITS).is_ok())
+    }
+
+    /// Waits on a stool for calls, and serves them, until `linger` has enough.
+    fn wait<'d>(&'d self, mut stool: &'d Stool, linger: &mut dyn Linger) {
+        let mut seat = 1;
         loop {
-            if is_next(self.gate.load(Ordering::Relaxed)) {
-                let enter = |gate| is_next(gate).then(|| entered(gate));
-                match self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter) {
-                    Ok(gate) => return Some(Place::next(gate)),
-                    // Others were faster.
-                    Err(_) => continue,
+            if let Some(called) = stool.answer() {
+                seat = called;
+                let mut working = Working { desk: self, stool, then: FREE };
+                // SAFETY: rule 2: it was called, and leaves when `working` is dropped.
+                unsafe { self.serve(stool.errand.read(), seat) };
+                if !linger.begins(self) {
+                    return;
                 }
-            }
-            if linger.goes_on() {
+                working.then = WAITS;
+            } else if linger.goes_on() {
                 sync::spin_loop();
-                continue;
-            }
-            let enter_or_go =
-                |gate| Some(if is_next(gate) { entered(gate) } else { gate - WAITING.one() });
-            let gate = self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter_or_go);
-            let place = gate.ok().filter(|&gate| is_next(gate)).map(Place::next);
-            if place.is_some() || !(linger.returns() && self.wait_again()) {
-                return place;
+            } else if stool.change(WAITS, FREE).is_ok() {
+                // It was not called at that moment.
+                match linger.returns().then(|| self.sit_down(seat)).flatten() {
+                    Some(free) => stool = free,
+                    None => return,
+                }
             }
         }
     }
 
-    /// Counts as waiting again, unless too many do.
-    fn wait_again(&self) -> bool {
-        let has_room = |gate| WAITING.of(gate) + ALLOWED.of(gate) < MAX_HELPERS;
-        let wait = |gate| has_room(gate).then(|| gate + WAITING.one());
-        self.gate.fetch_update(Ordering::SeqCst, Ordering::SeqCst, wait).is_ok()
+    fn close_and_wait(&self, spawner: &dyn Spawner) {
+        self.gate.fetch_or(CLOSED, Ordering::AcqRel);
+        self.stools.iter().for_each(Stool::take_back);
+        let mut looks = 0;
+        self.wait_for(&self.gate, |gate| INSIDE.of(gate) != 0, &mut looks, spawner);
+        for stool in &self.stools {
+            self.wait_for(&stool.state, |state| state & STATE == WORKS, &mut looks, spawner);
+        }
     }
 
-    fn close_and_wait(&self, spawner: &dyn Spawner) {
-        let mut gate = self.gate.fetch_or(CLOSED, Ordering::AcqRel);
-        let mut looks = 0;
-        while INSIDE.of(gate) != 0 {
-            if looks < SPINS {
-                looks += 1;
+    /// Waits as long as somebody is inside, as `place` tells.
+    fn wait_for(
+        &self,
+        place: &AtomicU64,
+        is_inside: impl Fn(u64) -> bool,
+        looks: &mut u32,
+        spawner: &dyn Spawner,
+    ) {
+        loop {
+            let state = place.load(Ordering::Acquire);
+            if !is_inside(state) {
+                return;
+            } else if *looks < SPINS {
+                *looks += 1;
                 sync::spin_loop();
             } else if !spawner.run_other_work() {
-                gate = self.gate.fetch_or(PARKED, Ordering::AcqRel);
-                if INSIDE.of(gate) == 0 {
-                    break;
+                let park = |state| is_inside(state).then_some(state | PARKED);
+                if place.fetch_update(Ordering::AcqRel, Ordering::Acquire, park).is_ok() {
+                    sync::park_timeout(NAP);
                 }
-                sync::park_timeout(NAP);
             }
-            gate = self.gate.load(Ordering::Acquire);
         }
     }
 }
@@ -339,17 +431,15 @@ impl Ticket {
     pub(crate) fn redeem(self, linger: &mut dyn Linger) {
         let desk = Arc::clone(&self.0);
         drop(self);
-        let mut place = desk.enter();
-        while let Some(here) = place {
-            let mut inside = Inside { desk: &desk, waits: false };
-            desk.serve(here);
-            inside.waits = linger.begins(&desk);
-            let waits = inside.waits;
-            drop(inside);
-            if !waits {
-                return;
-            }
-            place = desk.wait(here.call, linger);
+        let Some(seat) = desk.enter() else { return };
+        let inside = Inside(&desk);
+        // SAFETY: rule 2: it has entered, and leaves when `inside` is dropped.
+        unsafe { desk.serve(desk.errand.read(), seat) };
+        // Before it leaves: the next call must find it there.
+        let stool = if linger.begins(&desk) { desk.sit_down(seat) } else { None };
+        drop(inside);
+        if let Some(stool) = stool {
+            desk.wait(stool, linger);
         }
     }
 }
@@ -366,13 +456,6 @@ pub(crate) trait Linger {
     fn returns(&mut self) -> bool;
 }
 
-impl Place {
-    /// That of the helper that enters next.
-    fn next(gate: u64) -> Self {
-        Place { call: CALL.of(gate), seat: ENTERED.of(gate) as usize + 1 }
-    }
-}
-
 /// Whether the gate is open and has a seat left.
 fn has_room(gate: u64) -> bool {
     gate & CLOSED == 0 && ENTERED.of(gate) < ALLOWED.of(gate)
@@ -385,15 +468,28 @@ impl Drop for Ticket {
 }
 
 /// Leaves the gate when dropped, on every path.
-struct Inside<'a> {
-    desk: &'a Desk,
-    /// For the next call.
-    waits: bool,
-}
+struct Inside<'a>(&'a Desk);
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.desk.leave(self.waits);
+        self.0.leave();
+    }
+}
+
+/// The same for one who was called from a stool.
+struct Working<'a> {
+    desk: &'a Desk,
+    stool: &'a Stool,
+    /// What becomes of the stool.
+    then: u64,
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        // The desk stays alive, as above.
+        if self.stool.state.swap(self.then, Ordering::AcqRel) & PARKED != 0 {
+            self.desk.owner.unpark();
+        }
     }
 }
 
@@ -415,9 +511,11 @@ thread_local! {
 struct OwnDesk(Option<Arc<Desk>>);
 
 impl OwnDesk {
-    fn get() -> Self {
+    /// With room for so many helpers that wait.
+    fn get(stools: usize) -> Self {
         let free = DESKS.try_with(|desks| desks.borrow_mut().pop()).ok().flatten();
-        OwnDesk(Some(free.unwrap_or_else(Desk::new)))
+        let large = free.filter(|desk| desk.stools.len() >= stools);
+        OwnDesk(Some(large.unwrap_or_else(|| Desk::new(stools.next_power_of_two()))))
     }
 
     fn desk(&self) -> &Arc<Desk> {
@@ -432,9 +530,9 @@ impl Drop for OwnDesk {
     }
 }
 
-/// Gives `work` a desk of the calling thread.
-pub(crate) fn at_desk<R>(work: impl FnOnce(&SharedDesk) -> R) -> R {
-    let own = OwnDesk::get();
+/// Gives `work` a desk of the calling thread for so many helpers.
+pub(crate) fn at_desk<R>(helpers: usize, work: impl FnOnce(&SharedDesk) -> R) -> R {
+    let own = OwnDesk::get(helpers);
     work(own.desk())
 }
 
@@ -446,7 +544,7 @@ pub(crate) fn share(
     helper: &dyn Help,
     caller: &mut dyn FnMut(),
 ) {
-    at_desk(|desk| Desk::share(desk, helpers, spawner, helper, caller));
+    at_desk(helpers, |desk| Desk::share(desk, helpers, spawner, helper, caller));
 }
 
 /// [`Desk::lend`], without type parameters: one copy serves all loops of a program.

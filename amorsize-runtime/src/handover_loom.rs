@@ -69,7 +69,7 @@ fn take_all(next: &AtomicUsize, claims: usize) -> usize {
 fn loom_borrowed_work_is_touched_only_while_the_gate_holds_it() {
     check(|| {
         let pool = Threads::default();
-        let desk = Desk::new();
+        let desk = Desk::new(2);
         // Loom's cell reports an access by a helper that is not ordered before the caller's.
         let work = loom::cell::UnsafeCell::new(0_usize);
         let next = AtomicUsize::new(0);
@@ -98,7 +98,7 @@ fn loom_borrowed_work_is_touched_only_while_the_gate_holds_it() {
 fn loom_late_helpers_of_one_call_serve_the_next_or_leave() {
     check(|| {
         let pool = Threads::default();
-        let desk = Desk::new();
+        let desk = Desk::new(2);
         for _ in 0..2 {
             let next = AtomicUsize::new(0);
             let done = AtomicUsize::new(0);
@@ -114,7 +114,7 @@ fn loom_late_helpers_of_one_call_serve_the_next_or_leave() {
 fn loom_two_helpers_never_share_a_seat() {
     check(|| {
         let pool = Threads::default();
-        let desk = Desk::new();
+        let desk = Desk::new(2);
         let seats = [AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0)];
         let run = |seat: usize| _ = seats[seat].fetch_add(1, Ordering::Relaxed);
         Desk::share(&desk, 2, &pool, &run, || run(0));
@@ -127,7 +127,7 @@ fn loom_two_helpers_never_share_a_seat() {
 fn loom_a_panicking_caller_waits_too() {
     check(|| {
         let pool = Threads::default();
-        let desk = Desk::new();
+        let desk = Desk::new(2);
         let alive = AtomicUsize::new(1);
         let run = |_: usize| assert_eq!(alive.load(Ordering::Relaxed), 1);
         let outcome = catch_unwind(AssertUnwindSafe(|| {

@@ -52,7 +52,7 @@ const ROUNDS: usize = if cfg!(miri) { 6 } else { 2_000 };
 #[test]
 fn every_claim_is_made_once_on_1_to_8_threads() {
     for helpers in 0..8 {
-        let desk = Desk::new();
+        let desk = Desk::new(4);
         for _ in 0..ROUNDS / 8 + 1 {
             let items = 64;
             let next = AtomicUsize::new(0);
@@ -70,7 +70,7 @@ fn every_claim_is_made_once_on_1_to_8_threads() {
 
 #[test]
 fn seats_are_distinct_and_within_what_was_asked_for() {
-    let desk = Desk::new();
+    let desk = Desk::new(4);
     for _ in 0..ROUNDS / 10 + 1 {
         let seats = Mutex::new(Vec::new());
         Desk::share(&desk, 3, &Threads, &|seat| seats.lock().unwrap().push(seat), || {});
@@ -87,7 +87,7 @@ fn seats_are_distinct_and_within_what_was_asked_for() {
 #[test]
 fn a_helper_that_comes_after_the_end_is_turned_away() {
     let pool = Busy::default();
-    let desk = Desk::new();
+    let desk = Desk::new(4);
     let late = Desk::share(&desk, 2, &pool, &|_| panic!("nobody may come in"), || "done");
     assert_eq!(late, "done");
     assert_eq!(pool.len(), 2);
@@ -97,7 +97,7 @@ fn a_helper_that_comes_after_the_end_is_turned_away() {
 #[test]
 fn calls_beside_a_busy_pool_spawn_no_more_helpers_than_one_call_needs() {
     let pool = Busy::default();
-    let desk = Desk::new();
+    let desk = Desk::new(4);
     for _ in 0..1_000 {
         Desk::share(&desk, 3, &pool, &|_| (), || ());
     }
@@ -110,7 +110,7 @@ fn calls_beside_a_busy_pool_spawn_no_more_helpers_than_one_call_needs() {
 #[test]
 fn a_helper_of_an_earlier_call_serves_a_later_one() {
     let pool = Busy::default();
-    let desk = Desk::new();
+    let desk = Desk::new(4);
     Desk::share(&desk, 1, &pool, &|_| panic!("the first call is over"), || ());
     let served = AtomicUsize::new(0);
     let count = |_| _ = served.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +130,7 @@ fn a_pool_that_drops_its_jobs_is_asked_again() {
         }
     }
     let pool = Forgetful(AtomicUsize::new(0));
-    let desk = Desk::new();
+    let desk = Desk::new(4);
     for _ in 0..3 {
         Desk::share(&desk, 2, &pool, &|_| (), || ());
     }
@@ -152,7 +152,7 @@ fn the_callers_panic_waits_for_helpers_that_are_inside() {
         left.fetch_add(1, Ordering::Relaxed);
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        Desk::share(&Desk::new(), 1, &Threads, &helper, || {
+        Desk::share(&Desk::new(4), 1, &Threads, &helper, || {
             inside.recv().unwrap();
             *open.lock().unwrap() = true;
             opened.notify_all();
@@ -165,7 +165,7 @@ fn the_callers_panic_waits_for_helpers_that_are_inside() {
 
 #[test]
 fn a_helpers_panic_reaches_the_caller_and_the_desk_goes_on() {
-    let desk = Desk::new();
+    let desk = Desk::new(4);
     let pool = Busy::default();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         Desk::share(&desk, 2, &pool, &|_| panic!("a helper's"), || pool.run_all());
@@ -181,7 +181,7 @@ fn a_helpers_panic_reaches_the_caller_and_the_desk_goes_on() {
 fn the_callers_own_panic_wins_over_a_helpers() {
     let pool = Busy::default();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        Desk::share(&Desk::new(), 1, &pool, &|_| panic!("a helper's"), || {
+        Desk::share(&Desk::new(4), 1, &pool, &|_| panic!("a helper's"), || {
             pool.run_all();
             panic!("the caller's");
         });
@@ -213,7 +213,7 @@ fn the_caller_sleeps_until_a_slow_helper_leaves() {
         started.lock().unwrap().recv().unwrap();
         (0..200).for_each(|_| thread::yield_now());
     };
-    Desk::share(&Desk::new(), 1, &Threads, &helper, || {
+    Desk::share(&Desk::new(4), 1, &Threads, &helper, || {
         inside.recv().unwrap();
         start.send(thread::current().id()).unwrap();
     });
@@ -272,20 +272,18 @@ fn call_with_one_helper(desk: &Arc<Desk>, pool: &Waiting) {
 
 #[test]
 fn a_helper_that_waits_serves_call_after_call() {
-    let (desk, pool) = (Desk::new(), Waiting::default());
-    // More calls than there are numbers of calls.
-    let calls = if cfg!(miri) { 3 } else { 20_000 };
-    (0..calls).for_each(|_| call_with_one_helper(&desk, &pool));
+    let (desk, pool) = (Desk::new(4), Waiting::default());
+    (0..ROUNDS).for_each(|_| call_with_one_helper(&desk, &pool));
     assert_eq!(pool.spawned.load(Ordering::Relaxed), 1);
     pool.stop.store(true, Ordering::Relaxed);
 }
 
 #[test]
 fn a_helper_that_has_stopped_waiting_is_replaced() {
-    let (desk, pool) = (Desk::new(), Waiting::default());
+    let (desk, pool) = (Desk::new(4), Waiting::default());
     call_with_one_helper(&desk, &pool);
     pool.stop.store(true, Ordering::Relaxed);
-    while WAITING.of(desk.gate.load(Ordering::Relaxed)) > 0 {
+    while desk.stools.iter().any(|stool| !stool.is(FREE)) {
         thread::yield_now();
     }
     call_with_one_helper(&desk, &pool);
@@ -294,18 +292,18 @@ fn a_helper_that_has_stopped_waiting_is_replaced() {
 
 #[test]
 fn a_helper_may_look_after_other_work_between_calls() {
-    let (desk, pool) = (Desk::new(), Waiting { returns: true, ..Waiting::default() });
+    let (desk, pool) = (Desk::new(4), Waiting { returns: true, ..Waiting::default() });
     (0..ROUNDS).for_each(|_| call_with_one_helper(&desk, &pool));
     pool.stop.store(true, Ordering::Relaxed);
     // Whoever was not waiting when a call began was replaced, and waits as well.
-    while WAITING.of(desk.gate.load(Ordering::Relaxed)) > 0 {
+    while desk.stools.iter().any(|stool| !stool.is(FREE)) {
         thread::yield_now();
     }
 }
 
 #[test]
 fn many_who_wait_enter_a_call_that_has_room_for_few() {
-    let (desk, pool) = (Desk::new(), Waiting::default());
+    let (desk, pool) = (Desk::new(4), Waiting::default());
     let inside = AtomicUsize::new(0);
     let all_four = |_: usize| {
         inside.fetch_add(1, Ordering::Relaxed);

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn helpers_stay_where_calls_follow_one_another() {
-        let desk = Desk::new();
+        let desk = Desk::new(1);
         let stay_ns = || desk.stay_ns.load(Ordering::Relaxed);
         begin(&desk, 10 * STAY_NS);
         assert_eq!(stay_ns(), 0);
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn one_that_stays_looks_after_other_work_and_goes_in_the_end() {
-        let desk = Desk::new();
+        let desk = Desk::new(1);
         let mut staying = Staying::default();
         assert!(!staying.begins(&desk));
         stay(&desk, STAY_NS);

@@ -154,7 +154,7 @@ fn start_one() -> Option<Start> {
         started_at.store(origin.elapsed().as_nanos() as u64, Ordering::Release);
     };
     let mut spawned_at = 0.0;
-    handover::at_desk(|desk| {
+    handover::at_desk(1, |desk| {
         handover::lend(desk, 1, &Pool::Rayon, &helper, &mut || {
             Desk::summon(desk, 1, &Pool::Rayon);
             spawned_at = origin.elapsed().as_nanos() as f64;
