@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering, Thread, UnsafeCell};
+use sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Thread, UnsafeCell};
 
 /// Where helpers come from. Injectable, so that the protocol can be proved without a pool.
 pub(crate) trait Spawner: Sync {
@@ -38,14 +38,12 @@ const INSIDE: Field = Field { shift: 0, bits: 12 };
 /// Helpers that one call can have.
 const MAX_HELPERS: u64 = (1 << INSIDE.bits) - 1;
 
-/// A stool: nobody sits there.
-const FREE: u64 = 0;
-/// A helper waits there.
-const WAITS: u64 = 1;
-/// It is called, and has not noticed. Its seat is above these bits.
-const CALLED: u64 = 2;
-/// It works.
-const WORKS: u64 = 3;
+/// An order: none.
+const NONE: u64 = 0;
+/// Who sits there is called, and has not noticed. Its seat is above these bits.
+const CALLED: u64 = 1;
+/// It has come, and is inside.
+const WORKS: u64 = 2;
 /// Which of these it is.
 const STATE: u64 = 3;
 const SEAT: Field = Field { shift: 2, bits: 12 };
@@ -103,7 +101,7 @@ pub(crate) struct Desk {
     gate: AtomicU64,
     /// Written only by the owner while the gate is closed and nobody is inside; read only by helpers
     /// that are inside.
-    errand: ErrandCell,
+    errand: UnsafeCell<Option<Errand>>,
     /// Helpers that were spawned and have not started yet.
     pending: AtomicUsize,
     /// When one was spawned last.
@@ -123,90 +121,64 @@ pub(crate) struct Desk {
 /// Where one helper waits for the next call, and hears of it without a look at what others look at.
 #[repr(align(128))]
 struct Stool {
-    /// One of the states above.
-    state: AtomicU64,
-    /// Written only by the owner, just before it calls who waits here; read only by who was called.
-    errand: ErrandCell,
+    /// A helper waits here, and looks at the order.
+    is_taken: AtomicBool,
+    /// What the owner wants of it.
+    order: AtomicU64,
 }
 
 impl Stool {
     fn new() -> Self {
-        Stool { state: AtomicU64::new(FREE), errand: ErrandCell::new() }
+        Stool { is_taken: AtomicBool::new(false), order: AtomicU64::new(NONE) }
     }
 
-    fn is(&self, state: u64) -> bool {
-        self.state.load(Ordering::Relaxed) & STATE == state
+    /// Sits down, unless somebody does already.
+    fn take(&self) -> bool {
+        !self.is_taken.load(Ordering::Relaxed) && !self.is_taken.swap(true, Ordering::AcqRel)
     }
 
-    fn change(&self, from: u64, to: u64) -> Result<u64, u64> {
-        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+    fn change(&self, from: u64, to: u64) -> bool {
+        self.order.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Calls who waits here, if somebody does. For the owner.
-    fn call(&self, errand: Errand, seat: usize) -> bool {
-        if !self.is(WAITS) {
-            return false;
+    /// Calls who waits here, if somebody does. For the owner, while nobody is inside: a store that it need not wait for.
+    fn call(&self, seat: usize) -> bool {
+        let waits = self.is_taken.load(Ordering::Relaxed);
+        if waits {
+            self.order.store(CALLED | (seat as u64) << SEAT.shift, Ordering::Release);
         }
-        // SAFETY: rule 1: who was called from here before has answered and left, or the call was taken back.
-        unsafe { self.errand.write(errand) };
-        self.change(WAITS, CALLED | (seat as u64) << SEAT.shift).is_ok()
+        waits
     }
 
-    /// Unless who was called has noticed, it goes on waiting. For the owner.
+    /// Takes the call back unless it was answered. For the owner.
     fn take_back(&self) {
-        let state = self.state.load(Ordering::Relaxed);
-        if state & STATE == CALLED {
-            // If this fails, it works.
-            let _ = self.change(state, WAITS);
+        let order = self.order.load(Ordering::Relaxed);
+        if order & STATE == CALLED {
+            // If this fails, somebody works.
+            self.change(order, NONE);
         }
     }
 
-    /// Begins to work if it was called; its seat. For who sits here.
+    /// Comes if there is a call; its seat. For who sits here.
     fn answer(&self) -> Option<usize> {
-        let state = self.state.load(Ordering::Relaxed);
-        // If this fails, the owner has taken the call back.
-        (state & STATE == CALLED && self.change(state, WORKS).is_ok())
-            .then(|| SEAT.of(state) as usize)
+        let order = self.order.load(Ordering::Relaxed);
+        // If the change fails, the owner has taken the call back.
+        (order & STATE == CALLED && self.change(order, WORKS)).then(|| SEAT.of(order) as usize)
     }
 }
 
-/// Says what helpers do.
-struct ErrandCell(UnsafeCell<Option<Errand>>);
-
-// SAFETY: it holds a raw pointer to a `Help`, which is `Sync`, and is accessed as rules 1 and 2 say, never by a writer
-// and a reader at the same time.
-unsafe impl Sync for ErrandCell {}
-// SAFETY: see above; the pointer may be used from any thread because a `Help` is `Sync`.
-unsafe impl Send for ErrandCell {}
-
-impl ErrandCell {
-    fn new() -> Self {
-        ErrandCell(UnsafeCell::new(None))
-    }
-
-    /// # Safety
-    ///
-    /// Nobody else reads or writes meanwhile.
-    unsafe fn write(&self, errand: Errand) {
-        // SAFETY: by the caller's promise.
-        self.0.with_mut(|slot| unsafe { *slot = Some(errand) });
-    }
-
-    /// # Safety
-    ///
-    /// Nobody writes meanwhile, and somebody has before.
-    unsafe fn read(&self) -> Errand {
-        // SAFETY: by the caller's promise.
-        self.0.with(|slot| unsafe { *slot }).expect("there is one where somebody was called")
-    }
-}
+// SAFETY: all fields but `errand` are `Sync` by themselves. `errand` holds a raw pointer to a
+// `Help`, which is `Sync`, and is accessed as rules 1 and 2 say, never by a writer and a reader at the same time.
+unsafe impl Sync for Desk {}
+// SAFETY: see above; the pointer in `errand` may be used from any thread because a `Help` is `Sync`.
+unsafe impl Send for Desk {}
 
 impl Desk {
     /// With room for so many helpers that wait.
     pub(crate) fn new(stools: usize) -> Arc<Self> {
         Arc::new(Desk {
             gate: AtomicU64::new(CLOSED),
-            errand: ErrandCell::new(),
+            errand: UnsafeCell::new(None),
             pending: AtomicUsize::new(0),
             summoned_ns: AtomicU64::new(0),
             panic: Mutex::new(None),
@@ -248,10 +220,12 @@ impl Desk {
     ) -> R {
         // SAFETY: only the lifetime changes, which nothing relies on but rule 2.
         let errand = unsafe { std::mem::transmute::<*const (dyn Help + '_), Errand>(helper) };
-        // SAFETY: rule 1: the gate is closed and nobody is inside, since `Desk::new` or since the wait at the end of the
-        // previous call; this thread alone opens it.
-        unsafe { desk.errand.write(errand) };
-        desk.open(helpers, errand);
+        desk.errand.with_mut(|slot| {
+            // SAFETY: rule 1: the gate is closed and nobody is inside, since `Desk::new` or since
+            // the wait at the end of the previous call; this thread alone opens it.
+            unsafe { *slot = Some(errand) }
+        });
+        desk.open(helpers);
 
         // Rule 3: from here to the end of the wait nothing may unwind past this frame.
         let guard = AbortOnUnwind;
@@ -308,14 +282,14 @@ impl Desk {
 
     /// Calls those who wait, and opens the gate for the rest of so many helpers. For the owner, while the gate is closed and
     /// nobody inside.
-    fn open(&self, helpers: usize, errand: Errand) {
+    fn open(&self, helpers: usize) {
         let allowed = (helpers as u64).min(MAX_HELPERS);
         let mut called = 0;
         for stool in &self.stools {
             if called == allowed {
                 break;
             }
-            called += u64::from(stool.call(errand, called as usize + 1));
+            called += u64::from(stool.call(called as usize + 1));
         }
         self.gate.store(allowed << ALLOWED.shift | called << ENTERED.shift, Ordering::SeqCst);
     }
@@ -325,7 +299,12 @@ impl Desk {
     /// # Safety
     ///
     /// This helper is inside, and has not left when this returns.
-    unsafe fn serve(&self, errand: Errand, seat: usize) {
+    unsafe fn serve(&self, seat: usize) {
+        let errand = self.errand.with(|slot| {
+            // SAFETY: rule 2: this helper is inside, so the owner does not write.
+            unsafe { *slot }
+        });
+        let errand = errand.expect("an open gate has an errand");
         // SAFETY: rule 2: the owner keeps what this points to alive until nobody is inside.
         let work = || unsafe { &*errand }.help(seat);
         let outcome = catch_unwind(AssertUnwindSafe(work));
@@ -358,31 +337,38 @@ impl Desk {
     /// Sits down on a stool if one is free, the one for this seat first.
     fn sit_down(&self, seat: usize) -> Option<&Stool> {
         let (before, from) = self.stools.split_at((seat - 1).min(self.stools.len()));
-        let mut stools = from.iter().chain(before);
-        stools.find(|stool| stool.is(FREE) && stool.change(FREE, WAITS).is_ok())
+        from.iter().chain(before).find(|stool| stool.take())
     }
 
     /// Waits on a stool for calls, and serves them, until `linger` has enough.
     fn wait<'d>(&'d self, mut stool: &'d Stool, linger: &mut dyn Linger) {
         let mut seat = 1;
         loop {
-            if let Some(called) = stool.answer() {
-                seat = called;
-                let mut working = Working { desk: self, stool, then: FREE };
-                // SAFETY: rule 2: it was called, and leaves when `working` is dropped.
-                unsafe { self.serve(stool.errand.read(), seat) };
-                if !linger.begins(self) {
-                    return;
+            let returns = match stool.answer() {
+                Some(called) => {
+                    seat = called;
+                    let working = Working { desk: self, stool };
+                    // SAFETY: rule 2: it has answered, and leaves when `working` is dropped.
+                    unsafe { self.serve(seat) };
+                    let waits = linger.begins(self);
+                    drop(working);
+                    if waits {
+                        continue;
+                    }
+                    false
                 }
-                working.then = WAITS;
-            } else if linger.goes_on() {
-                sync::spin_loop();
-            } else if stool.change(WAITS, FREE).is_ok() {
-                // It was not called at that moment.
-                match linger.returns().then(|| self.sit_down(seat)).flatten() {
-                    Some(free) => stool = free,
-                    None => return,
+                None if linger.goes_on() => {
+                    sync::spin_loop();
+                    continue;
                 }
+                None => true,
+            };
+            // A call that comes at this moment is answered by who sits down next, or taken back.
+            stool.is_taken.store(false, Ordering::Release);
+            let again = returns && linger.returns();
+            match again.then(|| self.sit_down(seat)).flatten() {
+                Some(free) => stool = free,
+                None => return,
             }
         }
     }
@@ -393,7 +379,7 @@ impl Desk {
         let mut looks = 0;
         self.wait_for(&self.gate, |gate| INSIDE.of(gate) != 0, &mut looks, spawner);
         for stool in &self.stools {
-            self.wait_for(&stool.state, |state| state & STATE == WORKS, &mut looks, spawner);
+            self.wait_for(&stool.order, |order| order & STATE == WORKS, &mut looks, spawner);
         }
     }
 
@@ -434,7 +420,7 @@ impl Ticket {
         let Some(seat) = desk.enter() else { return };
         let inside = Inside(&desk);
         // SAFETY: rule 2: it has entered, and leaves when `inside` is dropped.
-        unsafe { desk.serve(desk.errand.read(), seat) };
+        unsafe { desk.serve(seat) };
         // Before it leaves: the next call must find it there.
         let stool = if linger.begins(&desk) { desk.sit_down(seat) } else { None };
         drop(inside);
@@ -480,14 +466,12 @@ impl Drop for Inside<'_> {
 struct Working<'a> {
     desk: &'a Desk,
     stool: &'a Stool,
-    /// What becomes of the stool.
-    then: u64,
 }
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
         // The desk stays alive, as above.
-        if self.stool.state.swap(self.then, Ordering::AcqRel) & PARKED != 0 {
+        if self.stool.order.swap(NONE, Ordering::AcqRel) & PARKED != 0 {
             self.desk.owner.unpark();
         }
     }
@@ -565,7 +549,7 @@ mod sync {
     #[cfg(not(loom))]
     mod imp {
         pub(crate) use std::hint::spin_loop;
-        pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+        pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
         pub(crate) use std::sync::{Arc, Mutex};
         pub(crate) use std::thread::{Thread, current as current_thread, park_timeout};
 
@@ -588,7 +572,7 @@ mod sync {
     #[cfg(loom)]
     mod imp {
         pub(crate) use loom::cell::UnsafeCell;
-        pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+        pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
         pub(crate) use loom::sync::{Arc, Mutex};
         pub(crate) use loom::thread::{Thread, current as current_thread};
 

@@ -4,8 +4,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::sync::{Arc, Mutex};
 use loom::thread::{self, JoinHandle};
 
 use super::{Desk, Linger, Spawner, Ticket};
@@ -65,31 +65,46 @@ fn take_all(next: &AtomicUsize, claims: usize) -> usize {
     taken
 }
 
+/// Loom's cell reports an access by a helper that is not ordered before the caller's.
+struct Shared<'a>(&'a loom::cell::UnsafeCell<usize>);
+
+// SAFETY: of what is claimed once, only one thread writes; loom checks that.
+unsafe impl Sync for Shared<'_> {}
+
+impl Shared<'_> {
+    fn add_one(&self) {
+        // SAFETY: see above.
+        self.0.with_mut(|value| unsafe { *value += 1 });
+    }
+}
+
+/// Lends work on its stack that one thread can do.
+fn call_with_borrowed_work(desk: &Arc<Desk>, pool: &Threads) {
+    let work = loom::cell::UnsafeCell::new(0_usize);
+    let next = AtomicUsize::new(0);
+    let shared = Shared(&work);
+    let run = |_: usize| {
+        (0..take_all(&next, 1)).for_each(|_| shared.add_one());
+    };
+    Desk::share(desk, 1, pool, &run, || run(0));
+    // SAFETY: the call is over, so nobody else holds the work; loom checks that.
+    assert_eq!(work.with(|value| unsafe { *value }), 1);
+}
+
 #[test]
 fn loom_borrowed_work_is_touched_only_while_the_gate_holds_it() {
     check(|| {
         let pool = Threads::default();
-        let desk = Desk::new(2);
-        // Loom's cell reports an access by a helper that is not ordered before the caller's.
-        let work = loom::cell::UnsafeCell::new(0_usize);
-        let next = AtomicUsize::new(0);
-        struct Shared<'a>(&'a loom::cell::UnsafeCell<usize>);
-        // SAFETY: only one claim exists, so that only one thread writes; loom checks that.
-        unsafe impl Sync for Shared<'_> {}
-        impl Shared<'_> {
-            fn add_one(&self) {
-                // SAFETY: see above.
-                self.0.with_mut(|value| unsafe { *value += 1 });
-            }
-        }
-        let shared = Shared(&work);
-        let run = |_: usize| {
-            (0..take_all(&next, 1)).for_each(|_| shared.add_one());
-        };
-        Desk::share(&desk, 1, &pool, &run, || run(0));
-        // SAFETY: the call is over, so nobody else holds the work; loom checks that.
-        assert_eq!(work.with(|value| unsafe { *value }), 1);
-        drop(work);
+        call_with_borrowed_work(&Desk::new(1), &pool);
+        pool.join();
+    });
+}
+
+#[test]
+fn loom_one_who_waits_touches_the_work_of_the_call_that_it_answers() {
+    check(|| {
+        let (pool, desk) = (Threads::default(), Desk::new(1));
+        (0..2).for_each(|_| call_with_borrowed_work(&desk, &pool));
         pool.join();
     });
 }

@@ -283,7 +283,7 @@ fn a_helper_that_has_stopped_waiting_is_replaced() {
     let (desk, pool) = (Desk::new(4), Waiting::default());
     call_with_one_helper(&desk, &pool);
     pool.stop.store(true, Ordering::Relaxed);
-    while desk.stools.iter().any(|stool| !stool.is(FREE)) {
+    while desk.stools.iter().any(|stool| stool.is_taken.load(Ordering::Relaxed)) {
         thread::yield_now();
     }
     call_with_one_helper(&desk, &pool);
@@ -296,7 +296,7 @@ fn a_helper_may_look_after_other_work_between_calls() {
     (0..ROUNDS).for_each(|_| call_with_one_helper(&desk, &pool));
     pool.stop.store(true, Ordering::Relaxed);
     // Whoever was not waiting when a call began was replaced, and waits as well.
-    while desk.stools.iter().any(|stool| !stool.is(FREE)) {
+    while desk.stools.iter().any(|stool| stool.is_taken.load(Ordering::Relaxed)) {
         thread::yield_now();
     }
 }
