@@ -120,6 +120,8 @@ pub(crate) struct Board<'s> {
     missing: AtomicUsize,
     /// How many shares the run was cut into, besides the caller's own.
     shares: usize,
+    /// A helper waits for each of them, and none will be divided.
+    all_is_dealt_out: bool,
     /// By seat number.
     seats: Vec<Seat>,
     /// How many halves a worker may have on offer.
@@ -190,6 +192,7 @@ impl<'s> Board<'s> {
             spawner,
             missing: AtomicUsize::new(0),
             shares,
+            all_is_dealt_out: levels == 0 && desk.waiting(shares) == shares,
             seats,
             levels,
             finished: AtomicBool::new(false),
@@ -216,7 +219,10 @@ impl<'s> Board<'s> {
     /// A helper's work.
     pub(crate) fn help(&self, tasks: &dyn Tasks, seat: usize) {
         self.summon(seat);
-        let worked_ns = self.take_own_share(tasks, seat) + self.look_for_work(tasks, seat);
+        let mut worked_ns = self.take_own_share(tasks, seat);
+        if !self.all_is_dealt_out {
+            worked_ns += self.look_for_work(tasks, seat);
+        }
         if !self.division.patient && worked_ns > LONG_SHIFT_NS {
             self.gone.fetch_add(1, Ordering::Relaxed);
             Busy::one_less();
@@ -224,11 +230,13 @@ impl<'s> Board<'s> {
     }
 
     /// Takes the share that is meant for this seat, and that only the caller would take from it: where all looked for
-    /// something at once, they would keep each other from it. The first to come has the last share, as the caller goes on
-    /// with the first ones.
+    /// something at once, they would keep each other from it.
     fn take_own_share(&self, tasks: &dyn Tasks, seat: usize) -> u64 {
-        let share = self.shares.checked_sub(seat);
-        share.and_then(|share| self.take(seat, || tasks.take_share(share, seat, 0))).unwrap_or(0)
+        let share = seat - 1;
+        if share >= self.shares {
+            return 0;
+        }
+        self.take(seat, || tasks.take_share(share, seat, 0)).unwrap_or(0)
     }
 
     fn look_for_work(&self, tasks: &dyn Tasks, seat: usize) -> u64 {
@@ -277,8 +285,8 @@ impl<'s> Board<'s> {
     /// Folds a share that nobody came for, or the largest half that the next worker offers who has one.
     fn take_an_offer(&self, tasks: &dyn Tasks, seat: usize, level: usize) -> Look {
         let mut look = Look::Nothing;
-        let nobodys = self.shares.saturating_sub(self.desk.entered());
-        for share in (0..nobodys).rev().filter(|&share| tasks.is_share_on_offer(share)) {
+        let nobodys = self.desk.entered()..self.shares;
+        for share in nobodys.filter(|&share| tasks.is_share_on_offer(share)) {
             look = Look::MayCome;
             if let Some(ns) = self.take(seat, || tasks.take_share(share, seat, level)) {
                 return Look::Took(ns);

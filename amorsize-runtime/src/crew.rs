@@ -144,7 +144,7 @@ where
     })
 }
 
-/// What [`cut`] makes of a run: the first share, the others, and the reducers between them from the first on.
+/// What [`cut`] makes of a run: the first share, the others, from the rear on, and the reducers before them.
 type Cut<P, C, D, R> = (Run<P, C>, Vec<Half<P, C, R>>, Vec<D>);
 
 /// Cuts a run into so many shares, of which `border` says where they begin.
@@ -158,21 +158,22 @@ where
     C: Consumer<P::Item>,
 {
     let (mut shares, mut reducers) = (Vec::with_capacity(parts - 1), Vec::with_capacity(parts - 1));
-    // From the rear, so that all before a share is reduced to one result first.
+    // From the rear, so that all before a share is reduced to one result first, and that the caller goes on with those whose
+    // helpers come last.
     for share in (1..parts).rev() {
         let (left, right, reducer) = run.split_at(border(share));
         shares.push(Half::of(right));
         reducers.push(reducer);
         run = left;
     }
-    shares.reverse();
-    reducers.reverse();
     (run, shares, reducers)
 }
 
+/// Not beside anything else on the caller's stack, which it writes while helpers read this.
+#[repr(align(128))]
 struct Crew<'s, P, C, R> {
     board: Board<'s>,
-    /// All but the caller's own.
+    /// All but the caller's own, from the rear on.
     shares: Vec<Half<P, C, R>>,
     /// By seat number and level: one block of memory, as blocks that helpers got would be given back by the caller, which
     /// keeps both waiting.
@@ -182,9 +183,9 @@ struct Crew<'s, P, C, R> {
 /// What the caller made of the shares that it had before another worker took one.
 struct Led<F, D> {
     folded: F,
-    /// How many shares it took back.
+    /// How many shares it left to others.
     shares: usize,
-    /// The reducers before the others.
+    /// The reducers before them.
     reducers: Vec<D>,
     caller: Worker,
 }
@@ -209,25 +210,21 @@ where
         &self,
         before: Option<OpenBy<P::Item, C>>,
         mine: Run<P, C>,
-        reducers: Vec<C::Reducer>,
+        mut reducers: Vec<C::Reducer>,
     ) -> Led<FoldedBy<P::Item, C>, C::Reducer> {
         let board = &self.board;
-        let (mut reducers, mut taken_back) = (reducers.into_iter(), 0);
+        let mut left = self.shares.len();
         let mut caller = Worker::at(0);
         let fold_all_there_is = || {
             board.begin();
             let mut folded = self.fold(before, mine, &mut caller, 0);
-            while let Some(run) = self.shares.get(taken_back).and_then(Half::take) {
-                taken_back += 1;
-                let reducer = reducers.next().expect("there is one for each share");
+            while let Some(run) = self.shares[..left].last().and_then(Half::take) {
+                left -= 1;
+                let reducer = reducers.pop().expect("there is one for each share");
                 folded = self.fold_next(folded, reducer, run, &mut caller, 0);
             }
             // What is left to do is done before the others are waited for.
-            if taken_back == self.shares.len() {
-                folded
-            } else {
-                Folded::Closed(close(folded, &mut caller))
-            }
+            if left == 0 { folded } else { Folded::Closed(close(folded, &mut caller)) }
         };
         let folded = catch_unwind(AssertUnwindSafe(fold_all_there_is)).unwrap_or_else(|payload| {
             board.abandon();
@@ -235,13 +232,14 @@ where
         });
         board.divides_no_more(0);
         // Who came for a share may have lost its core before it took it.
-        for share in self.shares[taken_back..].iter().filter(|share| share.is_on_offer()) {
+        let others = &self.shares[..left];
+        for share in others.iter().rev().filter(|share| share.is_on_offer()) {
             caller.note_absence(self.fold_taken(share, 0, 0).unwrap_or(0));
         }
-        for share in &self.shares[taken_back..] {
+        for share in others.iter().rev() {
             board.wait(self, &share.done, &mut caller, 0);
         }
-        Led { folded, shares: taken_back, reducers: reducers.collect(), caller }
+        Led { folded, shares: left, reducers, caller }
     }
 
     /// Reduces what all shares came to, when nobody else is there any more; also when that was done.
@@ -250,9 +248,9 @@ where
         led: Led<FoldedBy<P::Item, C>, C::Reducer>,
     ) -> (FoldedBy<P::Item, C>, Worker, u64) {
         let Crew { board, shares, .. } = self;
-        let Led { mut folded, shares: taken_back, reducers, mut caller } = led;
+        let Led { mut folded, shares: left, reducers, mut caller } = led;
         let start_ns = board.division.timed.then(pool::now_ns);
-        for (share, reducer) in shares.into_iter().skip(taken_back).zip(reducers) {
+        for (share, reducer) in shares.into_iter().take(left).zip(reducers).rev() {
             let (right, of_share) = share.into_result();
             let right = right.unwrap_or_else(|payload| resume_unwind(payload));
             folded = Folded::Closed(reducer.reduce(folded.close(), right));

@@ -95,28 +95,33 @@ pub(crate) type SharedDesk = Arc<Desk>;
 
 /// A place where one thread lends out work, one call at a time.
 ///
-/// In the order in which helpers need it: the first fields share a cache line.
+/// What all helpers of a call read, the owner writes before it calls them, and nobody writes what is beside it: of many cores
+/// that want one cache line, each waits for all others.
 #[repr(C, align(128))]
 pub(crate) struct Desk {
     gate: AtomicU64,
     /// Written only by the owner while the gate is closed and nobody is inside; read only by helpers
     /// that are inside.
     errand: UnsafeCell<Option<Errand>>,
+    /// How long helpers stay after this call. This and the other times are kept here for those who spawn and wait; the
+    /// protocol does not look at them.
+    pub(crate) stay_ns: Apart<AtomicU64>,
     /// Helpers that were spawned and have not started yet.
     pending: AtomicUsize,
     /// When one was spawned last.
     pub(crate) summoned_ns: AtomicU64,
-    /// The first panic of a helper.
-    panic: Mutex<Option<Payload>>,
-    /// How long helpers stay after this call. This and the other times are kept here for those who spawn and wait; the
-    /// protocol does not look at them.
-    pub(crate) stay_ns: AtomicU64,
     /// When the last call ended.
     pub(crate) ended_ns: AtomicU64,
+    /// The first panic of a helper.
+    panic: Mutex<Option<Payload>>,
     owner: Thread,
     /// Where helpers wait for the next call.
     stools: Box<[Stool]>,
 }
+
+/// Shares no cache line with what is beside it.
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(crate) T);
 
 /// Where one helper waits for the next call, and hears of it without a look at what others look at.
 #[repr(align(128))]
@@ -179,11 +184,11 @@ impl Desk {
         Arc::new(Desk {
             gate: AtomicU64::new(CLOSED),
             errand: UnsafeCell::new(None),
+            stay_ns: Apart(AtomicU64::new(0)),
             pending: AtomicUsize::new(0),
             summoned_ns: AtomicU64::new(0),
-            panic: Mutex::new(None),
-            stay_ns: AtomicU64::new(0),
             ended_ns: AtomicU64::new(0),
+            panic: Mutex::new(None),
             owner: sync::current_thread(),
             stools: (0..stools).map(|_| Stool::new()).collect(),
         })
@@ -283,15 +288,26 @@ impl Desk {
     /// Calls those who wait, and opens the gate for the rest of so many helpers. For the owner, while the gate is closed and
     /// nobody inside.
     fn open(&self, helpers: usize) {
-        let allowed = (helpers as u64).min(MAX_HELPERS);
-        let mut called = 0;
+        let allowed = helpers.min(MAX_HELPERS as usize);
+        let waiting = self.waiting(allowed);
+        let gate = (allowed as u64) << ALLOWED.shift | (waiting as u64) << ENTERED.shift;
+        // Where none has to come through the gate, nobody looks at `pending` either (rule 4).
+        let order = if waiting < allowed { Ordering::SeqCst } else { Ordering::Release };
+        self.gate.store(gate, order);
+        let mut seats = 1..=waiting;
+        let mut seat = seats.next();
         for stool in &self.stools {
-            if called == allowed {
-                break;
+            let Some(of_this) = seat else { break };
+            if stool.call(of_this) {
+                seat = seats.next();
             }
-            called += u64::from(stool.call(called as usize + 1));
         }
-        self.gate.store(allowed << ALLOWED.shift | called << ENTERED.shift, Ordering::SeqCst);
+    }
+
+    /// How many helpers wait, if not more than `most`.
+    pub(crate) fn waiting(&self, most: usize) -> usize {
+        let taken = |stool: &&Stool| stool.is_taken.load(Ordering::Relaxed);
+        self.stools.iter().filter(taken).take(most).count()
     }
 
     /// A helper's work in the present call.

@@ -36,8 +36,8 @@ pub(crate) fn end(desk: &Desk, now_ns: u64) {
 /// How long helpers stay after this call.
 pub(crate) fn stay(desk: &Desk, ns: u64) {
     // Mostly as before, and then helpers that look at the desk need not hear of it.
-    if desk.stay_ns.load(Ordering::Relaxed) != ns {
-        desk.stay_ns.store(ns, Ordering::Relaxed);
+    if desk.stay_ns.0.load(Ordering::Relaxed) != ns {
+        desk.stay_ns.0.store(ns, Ordering::Relaxed);
     }
 }
 
@@ -83,7 +83,7 @@ struct Staying {
 impl Linger for Staying {
     fn begins(&mut self, desk: &Desk) -> bool {
         // The caller waits for this.
-        *self = Staying { stay_ns: desk.stay_ns.load(Ordering::Relaxed), ..Staying::default() };
+        *self = Staying { stay_ns: desk.stay_ns.0.load(Ordering::Relaxed), ..Staying::default() };
         self.stay_ns > 0
     }
 
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn helpers_stay_where_calls_follow_one_another() {
         let desk = Desk::new(1);
-        let stay_ns = || desk.stay_ns.load(Ordering::Relaxed);
+        let stay_ns = || desk.stay_ns.0.load(Ordering::Relaxed);
         begin(&desk, 10 * STAY_NS);
         assert_eq!(stay_ns(), 0);
         end(&desk, 11 * STAY_NS);
