@@ -12,6 +12,7 @@ use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, deterministic_chunk};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
+use crate::observed::Choice;
 use crate::pacer::{Pace, Pacer, run_paced};
 use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
@@ -20,12 +21,6 @@ use crate::tuned::Cost;
 
 /// One call in this many that take the fast path is measured all the same.
 const SAMPLE_EVERY: u32 = 256;
-
-/// Where crews have been slower than their callers, one after the other tries again for this many calls, as the first of
-/// them finds no helper hot, …
-const TRIALS: u32 = 8;
-/// … out of this many.
-const TRY_EVERY: u32 = 256;
 
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;
@@ -43,9 +38,7 @@ const NEXT_TO_NO_TIME_NS: f64 = 1_000.0;
 /// One parallel call in this many times its reductions, once they are known.
 const TIME_EVERY: u32 = 16;
 
-/// The first two calls of a size that would take less than this on their own run alone, whatever the profile says: items of
-/// another size may be much cheaper. Side by side, short ones may seem as dear as they were thought to be, while the data
-/// comes to many cores.
+/// Calls that take less than this on their own are short: one that runs alone to see what that takes is not noticed.
 const WORTH_A_LOOK_NS: f64 = 100_000.0;
 
 /// Carries a consumer and its loop into `with_producer`.
@@ -142,29 +135,15 @@ fn sample_is_due() -> bool {
     is_due(&CALLS, SAMPLE_EVERY)
 }
 
-/// Whether a crew should try once more where others were slower than their callers.
-fn trial_is_due() -> bool {
-    thread_local! {
-        static CALLS: Cell<u32> = const { Cell::new(0) };
-    }
-    count(&CALLS).is_some_and(|count| count % TRY_EVERY < TRIALS)
-}
-
-/// Whether as many were counted as there should be between two.
+/// Whether as many were counted as there should be between two. A thread that is ending has no counter any more, and
+/// nothing left to learn.
 #[inline]
 fn is_due(counter: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
-    count(counter).is_some_and(|count| count % every == 0)
-}
-
-/// Counts one more; `None` on a thread that is ending, which has no counter any more, and nothing left to learn.
-#[inline]
-fn count(counter: &'static LocalKey<Cell<u32>>) -> Option<u32> {
-    counter
-        .try_with(|count| {
-            count.set(count.get().wrapping_add(1));
-            count.get()
-        })
-        .ok()
+    let count = counter.try_with(|count| {
+        count.set(count.get().wrapping_add(1));
+        count.get()
+    });
+    count.is_ok_and(|count| count % every == 0)
 }
 
 /// Runs so many units of work on the caller and learns from it if it took longer than known.
@@ -320,18 +299,18 @@ impl Context {
         let first = if checked { len / 4 } else { len };
         let watched = || Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });
         if decision.plan != Plan::Serial {
-            if decision.serial_ns < WORTH_A_LOOK_NS && !self.target.has_seen(self.units(len)) {
-                // Of the first look no more is kept than that caches are warm afterwards.
-                let mut pacer = watched();
-                pacer.learns = !self.target.is_first_look(self.units(len));
-                return Way::Alone(pacer);
-            }
-            if self.target.crew_loses(self.units(len)) && !trial_is_due() {
-                return Way::Alone(Pacer::new(self, Pace::Timed));
-            }
-            return match self.for_crew(len, decision.plan, &facts) {
-                Some((workers, chunk)) => Way::Crew { workers, chunk },
-                None => Way::Alone(Pacer::serial(self)),
+            let is_short = decision.serial_ns < WORTH_A_LOOK_NS;
+            return match self.target.choose(self.units(len), is_short) {
+                Choice::Look { is_kept } => {
+                    let mut pacer = watched();
+                    pacer.learns = is_kept;
+                    Way::Alone(pacer)
+                }
+                Choice::Alone => Way::Alone(Pacer::new(self, Pace::Timed)),
+                Choice::Crew => match self.for_crew(len, decision.plan, &facts) {
+                    Some((workers, chunk)) => Way::Crew { workers, chunk },
+                    None => Way::Alone(Pacer::serial(self)),
+                },
             };
         }
         if decision.serial_ns < CHECKPOINT_FROM_NS {

@@ -9,7 +9,7 @@ use amorsize_profile::LoopFacts;
 use crate::force::{self, Force, InvalidForce};
 use crate::machine;
 use crate::model::{self, Limits};
-use crate::observed::Observed;
+use crate::observed::{Choice, Observed};
 use crate::plan::Plan;
 use crate::pool;
 use crate::profiled::{Profiled, UNRECORDED, is_for_items, measured_task_bytes, on_this_machine};
@@ -303,16 +303,6 @@ impl Loop {
         self.blend(self.observed.item_ns(n))
     }
 
-    /// Whether this process has seen a call of about `n` items.
-    pub(crate) fn has_seen(&self, n: usize) -> bool {
-        self.observed.has_seen(n)
-    }
-
-    /// Whether nobody has asked this of calls of about `n` items before.
-    pub(crate) fn is_first_look(&self, n: usize) -> bool {
-        self.observed.is_first_look(n)
-    }
-
     /// What calls cost here, whatever their size.
     fn facts_of_all(&self) -> Option<LoopFacts> {
         self.blend(self.observed.item_ns_of_all())
@@ -419,9 +409,9 @@ impl Loop {
         }
     }
 
-    /// Whether crews were slower with about `n` items than their callers alone, whatever the model says.
-    pub(crate) fn crew_loses(&self, n: usize) -> bool {
-        self.observed.crew_loses(n)
+    /// What becomes of a call of about `n` items that the model has a crew for: what calls took has the last word.
+    pub(crate) fn choose(&self, n: usize, is_short: bool) -> Choice {
+        self.observed.choose(n, is_short)
     }
 
     /// Learns from a serial call without a decision if it and the one before both took longer, or both took

@@ -12,11 +12,23 @@ const FULL_WEIGHT_NS: f64 = 20_000.0;
 /// Sizes are told apart by powers of four.
 const SIZES: usize = 16;
 
+/// The first short calls of a size run alone, whatever the profile says: items of another size may be much cheaper. Side by
+/// side, short ones may seem as dear as they were thought to be, while the data comes to many cores. Of the first of these
+/// calls no more is kept than that caches are warm afterwards.
+const LOOKS: u32 = 4;
+
 /// Calls of a crew that tell whether it is slower than its caller alone.
 const ENOUGH_OF_CREW: f64 = 16.0;
 
-/// A call of a crew that was only tried, since others were slower, counts for so many.
+/// Whichever was slower is tried again, as the first call finds no helper hot, or its data in the caches of others, for so many
+/// calls in a row, …
+const TRIALS: u32 = 8;
+/// … which count for so many each, …
 const TRIAL_WEIGHT: f64 = 8.0;
+/// … once in so many calls at least, …
+const TRY_EVERY: u32 = 256;
+/// … and so seldom that it takes no more than this share of the time.
+const TRIAL_SHARE: f64 = 1.0 / 128.0;
 
 /// One call may be interrupted: it counts as at most so many times the mean.
 const AT_MOST: f64 = 2.0;
@@ -34,8 +46,8 @@ pub(crate) struct Observed {
     /// How long calls took for each item: those that ran on their callers, and those of crews.
     alone: [Mean; SIZES],
     crew: [Mean; SIZES],
-    /// Bit `i` is set once a call of the `i`-th size was looked at.
-    looked_at: AtomicU32,
+    /// Calls that the model had a crew for.
+    chosen: [AtomicU32; SIZES],
     /// Cost of one reduction in nanoseconds, as the bits of an `f64`.
     reduce_ns: AtomicU64,
 }
@@ -47,7 +59,7 @@ impl Observed {
             by_size: [const { Mean::new() }; SIZES],
             alone: [const { Mean::new() }; SIZES],
             crew: [const { Mean::new() }; SIZES],
-            looked_at: AtomicU32::new(0),
+            chosen: [const { AtomicU32::new(0) }; SIZES],
             reduce_ns: AtomicU64::new(UNSEEN),
         }
     }
@@ -57,15 +69,21 @@ impl Observed {
         self.by_size[size(n)].get().or_else(|| self.item_ns_of_all())
     }
 
-    /// Whether there was a call of about `n` items.
-    pub(crate) fn has_seen(&self, n: usize) -> bool {
-        self.by_size[size(n)].get().is_some()
-    }
-
-    /// Whether nobody has asked this of about `n` items before.
-    pub(crate) fn is_first_look(&self, n: usize) -> bool {
-        let bit = 1 << size(n);
-        self.looked_at.fetch_or(bit, Ordering::Relaxed) & bit == 0
+    /// What becomes of a call of about `n` items that the model has a crew for. It is counted.
+    pub(crate) fn choose(&self, n: usize, is_short: bool) -> Choice {
+        let chosen = &self.chosen[size(n)];
+        let calls = chosen.load(Ordering::Relaxed);
+        chosen.store(calls.saturating_add(1), Ordering::Relaxed);
+        if is_short && calls < LOOKS {
+            return Choice::Look { is_kept: calls > 0 };
+        }
+        let Some((alone_ns, crew_ns)) = self.alone_and_crew(n) else { return Choice::Crew };
+        let loses = crew_ns > alone_ns;
+        let factor = if loses { crew_ns / alone_ns } else { alone_ns / crew_ns };
+        let every = f64::from(TRIALS) * (factor - 1.0) / TRIAL_SHARE;
+        let is_trial = calls % (every as u32).max(TRY_EVERY) < TRIALS;
+        // A long call alone would be noticed, however seldom.
+        if loses != (is_trial && (loses || is_short)) { Choice::Alone } else { Choice::Crew }
     }
 
     /// Mean item time and number of calls behind it, whatever their size.
@@ -84,21 +102,24 @@ impl Observed {
 
     /// Adds a call of `n` items that took its caller so long.
     pub(crate) fn add_alone(&self, n: usize, wall_ns: f64) {
-        self.alone[size(n)].add_typical(wall_ns / n as f64, 1.0);
+        let is_trial =
+            self.alone_and_crew(n).is_some_and(|(alone_ns, crew_ns)| crew_ns <= alone_ns);
+        let weight = if is_trial { TRIAL_WEIGHT } else { 1.0 };
+        self.alone[size(n)].add_typical(wall_ns / n as f64, weight);
     }
 
     /// Adds a call of `n` items that took a crew so long.
     pub(crate) fn add_crew(&self, n: usize, wall_ns: f64) {
-        let weight = if self.crew_loses(n) { TRIAL_WEIGHT } else { 1.0 };
+        let is_trial = self.alone_and_crew(n).is_some_and(|(alone_ns, crew_ns)| crew_ns > alone_ns);
+        let weight = if is_trial { TRIAL_WEIGHT } else { 1.0 };
         self.crew[size(n)].add_typical(wall_ns / n as f64, weight);
     }
 
-    /// Whether crews took longer for about `n` items than their callers did alone, as far as there were calls of both.
-    pub(crate) fn crew_loses(&self, n: usize) -> bool {
-        let alone_and_crew = self.alone[size(n)].get().zip(self.crew[size(n)].get());
-        alone_and_crew.is_some_and(|((alone_ns, _), (crew_ns, calls))| {
-            calls >= ENOUGH_OF_CREW && crew_ns > alone_ns
-        })
+    /// What calls of about `n` items took for each of them, alone and in crews; `None` before there were enough of both.
+    fn alone_and_crew(&self, n: usize) -> Option<(f64, f64)> {
+        let (alone_ns, _) = self.alone[size(n)].get()?;
+        let (crew_ns, calls) = self.crew[size(n)].get()?;
+        (calls >= ENOUGH_OF_CREW).then_some((alone_ns, crew_ns))
     }
 
     /// What the last reduction that was looked at cost.
@@ -110,6 +131,19 @@ impl Observed {
     pub(crate) fn set_reduce_ns(&self, reduce_ns: f64) {
         self.reduce_ns.store(reduce_ns.to_bits(), Ordering::Relaxed);
     }
+}
+
+/// What becomes of a call that the model has a crew for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// It runs alone, as nothing is known of calls of this size yet.
+    Look {
+        /// What it takes is noted.
+        is_kept: bool,
+    },
+    /// It runs alone: crews were slower than their callers, or it was long ago that a call ran alone.
+    Alone,
+    Crew,
 }
 
 fn size(n: usize) -> usize {
@@ -165,17 +199,57 @@ mod tests {
         assert_eq!(observed.item_ns(usize::MAX), Some((3_650.0, 2.0)));
     }
 
+    /// How many of so many long calls run in crews.
+    fn crews(observed: &Observed, calls: u32) -> u32 {
+        (0..calls).map(|_| u32::from(observed.choose(100, false) == Choice::Crew)).sum()
+    }
+
+    #[test]
+    fn the_first_short_calls_of_a_size_are_looked_at_and_all_but_one_kept() {
+        let observed = Observed::new();
+        let looks: Vec<_> = (0..5).map(|_| observed.choose(100, true)).collect();
+        let kept = Choice::Look { is_kept: true };
+        assert_eq!(looks, [Choice::Look { is_kept: false }, kept, kept, kept, Choice::Crew]);
+        assert_eq!(observed.choose(10_000, true), looks[0]);
+    }
+
     #[test]
     fn a_crew_that_is_slower_than_its_caller_is_known_after_some_calls_of_both() {
         let observed = Observed::new();
         (0..15).for_each(|_| observed.add_crew(100, 1_300.0));
         observed.add_alone(100, 1_000.0);
-        assert!(!observed.crew_loses(100));
+        assert_eq!(crews(&observed, 2 * TRY_EVERY), 2 * TRY_EVERY);
         observed.add_crew(100, 1_300.0);
-        assert!(observed.crew_loses(100) && !observed.crew_loses(10_000));
+        // Eight calls that cost 0.3 more each, out of 307.
+        assert_eq!(crews(&observed, 2 * TRY_EVERY), 2 * TRIALS);
+        assert_eq!(observed.choose(10_000, false), Choice::Crew);
         // A few good trials are enough to trust it again.
         (0..4).for_each(|_| observed.add_crew(100, 600.0));
-        assert!(!observed.crew_loses(100));
+        assert_eq!(crews(&observed, TRY_EVERY), TRY_EVERY);
+    }
+
+    #[test]
+    fn what_is_much_slower_is_seldom_tried() {
+        let observed = Observed::new();
+        observed.add_alone(100, 1_000.0);
+        (0..40).for_each(|_| observed.add_crew(100, 9_000.0));
+        let every = 8 * 8 * 128;
+        assert_eq!(crews(&observed, 2 * every), 2 * TRIALS);
+    }
+
+    #[test]
+    fn short_calls_run_alone_now_and_then_where_crews_are_faster() {
+        let observed = Observed::new();
+        observed.add_alone(100, 1_000.0);
+        (0..40).for_each(|_| observed.add_crew(100, 900.0));
+        let alone = |is_short| {
+            let calls = (0..TRY_EVERY).map(|_| observed.choose(100, is_short));
+            calls.filter(|choice| *choice != Choice::Crew).count() as u32
+        };
+        assert_eq!([alone(false), alone(true)], [0, TRIALS]);
+        // Caches were cold when the time alone was taken.
+        (0..TRIALS).for_each(|_| observed.add_alone(100, 200.0));
+        assert_eq!(alone(false), TRY_EVERY);
     }
 
     #[test]
@@ -184,7 +258,7 @@ mod tests {
         observed.add_alone(100, 1_000.0);
         (0..20).for_each(|_| observed.add_crew(100, 800.0));
         observed.add_crew(100, 4e6);
-        assert!(!observed.crew_loses(100));
+        assert_eq!(crews(&observed, TRY_EVERY), TRY_EVERY);
     }
 
     #[test]
