@@ -44,6 +44,8 @@ const NONE: u64 = 0;
 const CALLED: u64 = 1;
 /// It has come, and is inside.
 const WORKS: u64 = 2;
+/// It did not notice during a whole call: no other one counts on it before it does.
+const ABSENT: u64 = 3;
 /// Which of these it is.
 const STATE: u64 = 3;
 const SEAT: Field = Field { shift: 2, bits: 12 };
@@ -126,7 +128,7 @@ pub(crate) struct Apart<T>(pub(crate) T);
 /// Where one helper waits for the next call, and hears of it without a look at what others look at.
 #[repr(align(128))]
 struct Stool {
-    /// A helper waits here, and looks at the order.
+    /// A helper sits here, and looks at the order.
     is_taken: AtomicBool,
     /// What the owner wants of it.
     order: AtomicU64,
@@ -146,13 +148,18 @@ impl Stool {
         self.order.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether a helper waits here that can be counted on. For the owner, while nobody is inside.
+    fn has_helper(&self) -> bool {
+        self.is_taken.load(Ordering::Relaxed) && self.order.load(Ordering::Relaxed) == NONE
+    }
+
     /// Calls who waits here, if somebody does. For the owner, while nobody is inside: a store that it need not wait for.
     fn call(&self, seat: usize) -> bool {
-        let waits = self.is_taken.load(Ordering::Relaxed);
-        if waits {
+        let has_helper = self.has_helper();
+        if has_helper {
             self.order.store(CALLED | (seat as u64) << SEAT.shift, Ordering::Release);
         }
-        waits
+        has_helper
     }
 
     /// Takes the call back unless it was answered. For the owner.
@@ -160,15 +167,20 @@ impl Stool {
         let order = self.order.load(Ordering::Relaxed);
         if order & STATE == CALLED {
             // If this fails, somebody works.
-            self.change(order, NONE);
+            self.change(order, ABSENT);
         }
     }
 
     /// Comes if there is a call; its seat. For who sits here.
     fn answer(&self) -> Option<usize> {
         let order = self.order.load(Ordering::Relaxed);
-        // If the change fails, the owner has taken the call back.
-        (order & STATE == CALLED && self.change(order, WORKS)).then(|| SEAT.of(order) as usize)
+        match order & STATE {
+            // If the change fails, the owner has taken the call back.
+            CALLED if self.change(order, WORKS) => return Some(SEAT.of(order) as usize),
+            ABSENT => _ = self.change(order, NONE),
+            _ => {}
+        }
+        None
     }
 }
 
@@ -306,8 +318,7 @@ impl Desk {
 
     /// How many helpers wait, if not more than `most`.
     pub(crate) fn waiting(&self, most: usize) -> usize {
-        let taken = |stool: &&Stool| stool.is_taken.load(Ordering::Relaxed);
-        self.stools.iter().filter(taken).take(most).count()
+        self.stools.iter().filter(|stool| stool.has_helper()).take(most).count()
     }
 
     /// A helper's work in the present call.
@@ -357,36 +368,25 @@ impl Desk {
     }
 
     /// Waits on a stool for calls, and serves them, until `linger` has enough.
-    fn wait<'d>(&'d self, mut stool: &'d Stool, linger: &mut dyn Linger) {
-        let mut seat = 1;
+    fn wait(&self, stool: &Stool, linger: &mut dyn Linger) {
         loop {
-            let returns = match stool.answer() {
-                Some(called) => {
-                    seat = called;
-                    let working = Working { desk: self, stool };
-                    // SAFETY: rule 2: it has answered, and leaves when `working` is dropped.
-                    unsafe { self.serve(seat) };
-                    let waits = linger.begins(self);
-                    drop(working);
-                    if waits {
-                        continue;
-                    }
-                    false
+            if let Some(seat) = stool.answer() {
+                let working = Working { desk: self, stool };
+                // SAFETY: rule 2: it has answered, and leaves when `working` is dropped.
+                unsafe { self.serve(seat) };
+                let waits = linger.begins(self);
+                drop(working);
+                if !waits {
+                    break;
                 }
-                None if linger.goes_on() => {
-                    sync::spin_loop();
-                    continue;
-                }
-                None => true,
-            };
-            // A call that comes at this moment is answered by who sits down next, or taken back.
-            stool.is_taken.store(false, Ordering::Release);
-            let again = returns && linger.returns();
-            match again.then(|| self.sit_down(seat)).flatten() {
-                Some(free) => stool = free,
-                None => return,
+            } else if linger.goes_on() {
+                sync::spin_loop();
+            } else {
+                break;
             }
         }
+        // A call that comes at this moment is answered by who sits down next, or taken back.
+        stool.is_taken.store(false, Ordering::Release);
     }
 
     fn close_and_wait(&self, spawner: &dyn Spawner) {
@@ -451,11 +451,8 @@ pub(crate) trait Linger {
     /// Whether one does that has served a call at `desk`.
     fn begins(&mut self, desk: &Desk) -> bool;
 
-    /// Whether it goes on, having looked in vain. Asked again and again.
+    /// Whether it goes on, having looked in vain. Asked again and again; what it does meanwhile should be short.
     fn goes_on(&mut self) -> bool;
-
-    /// It has given up waiting, and counts no more. Whether it waits once more.
-    fn returns(&mut self) -> bool;
 }
 
 /// Whether the gate is open and has a seat left.

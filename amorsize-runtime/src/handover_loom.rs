@@ -31,7 +31,7 @@ impl Spawner for Threads {
     }
 }
 
-/// Waits after each call, looks once, gives up, and waits and looks once more.
+/// Waits after each call until it has looked twice.
 struct Once(u32);
 
 impl Linger for Once {
@@ -42,11 +42,7 @@ impl Linger for Once {
 
     fn goes_on(&mut self) -> bool {
         self.0 += 1;
-        self.0 % 2 == 1
-    }
-
-    fn returns(&mut self) -> bool {
-        self.0 == 2
+        self.0 == 1
     }
 }
 

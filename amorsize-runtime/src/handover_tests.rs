@@ -224,13 +224,13 @@ fn the_caller_sleeps_until_a_slow_helper_leaves() {
 struct Waiting {
     spawned: AtomicUsize,
     stop: std::sync::Arc<AtomicBool>,
-    /// Whether a helper that has stopped waiting does so once more, as after a look at other work.
-    returns: bool,
+    /// Held while helpers that wait should not look.
+    blindfold: std::sync::Arc<Mutex<()>>,
 }
 
 struct UntilStopped {
     stop: std::sync::Arc<AtomicBool>,
-    returns: bool,
+    blindfold: std::sync::Arc<Mutex<()>>,
 }
 
 impl Linger for UntilStopped {
@@ -240,19 +240,16 @@ impl Linger for UntilStopped {
 
     fn goes_on(&mut self) -> bool {
         thread::yield_now();
-        !self.returns && !self.stop.load(Ordering::Relaxed)
-    }
-
-    fn returns(&mut self) -> bool {
-        self.returns && !self.stop.load(Ordering::Relaxed)
+        drop(self.blindfold.lock().unwrap());
+        !self.stop.load(Ordering::Relaxed)
     }
 }
 
 impl Spawner for Waiting {
     fn spawn(&self, ticket: Ticket) {
         self.spawned.fetch_add(1, Ordering::Relaxed);
-        let (stop, returns) = (std::sync::Arc::clone(&self.stop), self.returns);
-        thread::spawn(move || ticket.redeem(&mut UntilStopped { stop, returns }));
+        let (stop, blindfold) = (self.stop.clone(), self.blindfold.clone());
+        thread::spawn(move || ticket.redeem(&mut UntilStopped { stop, blindfold }));
     }
 
     fn run_other_work(&self) -> bool {
@@ -291,14 +288,22 @@ fn a_helper_that_has_stopped_waiting_is_replaced() {
 }
 
 #[test]
-fn a_helper_may_look_after_other_work_between_calls() {
-    let (desk, pool) = (Desk::new(4), Waiting { returns: true, ..Waiting::default() });
-    (0..ROUNDS).for_each(|_| call_with_one_helper(&desk, &pool));
-    pool.stop.store(true, Ordering::Relaxed);
-    // Whoever was not waiting when a call began was replaced, and waits as well.
-    while desk.stools.iter().any(|stool| stool.is_taken.load(Ordering::Relaxed)) {
+fn a_helper_that_does_not_answer_is_not_waited_for_and_counts_again_once_it_has_looked() {
+    let (desk, pool) = (Desk::new(4), Waiting::default());
+    call_with_one_helper(&desk, &pool);
+    let blindfold = pool.blindfold.lock().unwrap();
+    // The call ends all the same. Unless the helper has just looked, in which case it answers once more.
+    while desk.waiting(1) == 1 {
+        Desk::share(&desk, 1, &pool, &|_| (), || ());
+    }
+    assert_eq!(pool.spawned.load(Ordering::Relaxed), 1);
+    drop(blindfold);
+    while desk.waiting(1) == 0 {
         thread::yield_now();
     }
+    call_with_one_helper(&desk, &pool);
+    assert_eq!(pool.spawned.load(Ordering::Relaxed), 1);
+    pool.stop.store(true, Ordering::Relaxed);
 }
 
 #[test]
@@ -312,11 +317,15 @@ fn many_who_wait_enter_a_call_that_has_room_for_few() {
         }
     };
     Desk::share(&desk, 3, &pool, &all_four, || all_four(0));
-    let seats = Mutex::new(Vec::new());
     for _ in 0..ROUNDS {
-        Desk::share(&desk, 1, &pool, &|seat| seats.lock().unwrap().push(seat), || ());
+        let came = AtomicUsize::new(0);
+        let work = |seat| assert_eq!((seat, came.fetch_add(1, Ordering::Relaxed)), (1, 0));
+        Desk::share(&desk, 1, &pool, &work, || {
+            while came.load(Ordering::Relaxed) == 0 {
+                thread::yield_now();
+            }
+        });
     }
-    assert!(seats.into_inner().unwrap().iter().all(|seat| *seat == 1));
     assert_eq!(pool.spawned.load(Ordering::Relaxed), 3);
     pool.stop.store(true, Ordering::Relaxed);
 }

@@ -16,7 +16,8 @@ use crate::pool;
 /// How long helpers stay, in nanoseconds, where the last call was no longer ago than that. About as long as a cold helper
 /// takes to come: to wait for longer than that in vain is dearer than to be cold.
 pub(crate) const STAY_NS: u64 = 40_000;
-/// How long they wait before they look after other work.
+/// How long they wait before they look after other work, and then again. It takes a microsecond or two, in which a call would
+/// wait for them.
 const TURN_NS: u64 = 10_000;
 /// Looks at the desk between two at the clock.
 const LOOKS_PER_TIME: u32 = 16;
@@ -75,7 +76,7 @@ fn is_outermost() -> bool {
 struct Staying {
     stay_ns: u64,
     looks: u32,
-    /// When it leaves, and when it looks after other work before; 0 until it has looked for the first time.
+    /// When it leaves, and when it looks after other work next; 0 until it has looked for the first time.
     until_ns: u64,
     turn_until_ns: u64,
 }
@@ -98,16 +99,12 @@ impl Linger for Staying {
             self.until_ns = now_ns + self.stay_ns;
             self.turn_until_ns = now_ns + TURN_NS;
         }
-        now_ns < self.turn_until_ns
-    }
-
-    fn returns(&mut self) -> bool {
-        if rayon::yield_now() == Some(rayon::Yield::Executed) {
-            return false;
+        if now_ns < self.turn_until_ns {
+            return true;
         }
-        let now_ns = pool::now_ns();
         self.turn_until_ns = now_ns + TURN_NS;
-        now_ns < self.until_ns
+        // Who has found other work is not needed here, or was not.
+        now_ns < self.until_ns && rayon::yield_now() != Some(rayon::Yield::Executed)
     }
 }
 
@@ -120,10 +117,6 @@ impl Linger for Leaving {
     }
 
     fn goes_on(&mut self) -> bool {
-        false
-    }
-
-    fn returns(&mut self) -> bool {
         false
     }
 }
@@ -165,7 +158,7 @@ mod tests {
         stay(&desk, STAY_NS);
         assert!(staying.begins(&desk));
         let start_ns = pool::now_ns();
-        while staying.goes_on() || staying.returns() {}
+        while staying.goes_on() {}
         assert!(pool::now_ns() - start_ns >= STAY_NS);
     }
 }
