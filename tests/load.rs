@@ -1,7 +1,6 @@
-//! The option `respect_load`: when the load of the machine is looked at. What it does to plans is measured by
-//! `cargo run --release -p benchmarks -- respect-load`.
+//! The option `respect_load`: when the load of the machine is looked at. What it does to plans is in
+//! `neighbours.rs`, and for each second in `cargo run --release -p benchmarks -- respect-load`.
 
-#![allow(clippy::print_stderr, reason = "what this machine cannot test is said")]
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -9,6 +8,10 @@ use std::time::{Duration, Instant};
 
 use amorsize::Loop;
 use amorsize::expansion::{LoopFacts, Options};
+
+mod skip;
+
+use skip::skip;
 
 static RESPECTING: Loop =
     Loop::new("respecting", Options { respect_load: true, ..Options::NONE }, &[]);
@@ -32,8 +35,7 @@ fn reads_of_counting() -> Option<u64> {
 #[test]
 fn the_load_is_read_at_most_once_a_second_and_only_for_parallel_plans() {
     let (Some(own), true) = (reads_of_counting(), amorsize_runtime::usable_cores() > 1) else {
-        eprintln!("skipped: one core, or a system that does not count reads");
-        return;
+        return skip("there is one core, or the system does not count reads");
     };
     let facts = LoopFacts { item_ns: 1_000.0, reduce_ns: 50.0, ..LoopFacts::default() };
     assert!(RESPECTING.adopt(facts));

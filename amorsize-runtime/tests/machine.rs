@@ -1,11 +1,16 @@
 //! The machine that the tests run on, under limits that the tests set. Each runs itself again in a process
-//! of its own, and passes at once where the means to limit a process are missing.
+//! of its own, and is skipped where the means to limit a process are missing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use amorsize_runtime::survey::CgroupLevel;
 use amorsize_runtime::{available_memory, machine_survey, usable_cores};
+
+#[path = "../../tests/skip/mod.rs"]
+mod skip;
+
+use skip::skip;
 
 const INSIDE: &str = "AMORSIZE_TEST_INSIDE";
 
@@ -14,8 +19,8 @@ fn is_inside() -> bool {
 }
 
 /// Runs the test `name` of this file through the program `limiter`, whose last arguments are the program to
-/// run and its arguments. Returns whether it ran at all.
-fn ran_through(limiter: &mut Command, name: &str) -> bool {
+/// run and its arguments.
+fn run_through(limiter: &mut Command, name: &str) {
     let test = std::env::current_exe().expect("a test has a path");
     let variables = std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
@@ -26,12 +31,14 @@ fn ran_through(limiter: &mut Command, name: &str) -> bool {
     }
     let output =
         limiter.arg(test).args(["--exact", name, "--test-threads", "1"]).env(INSIDE, "1").output();
-    let Ok(output) = output else { return false };
+    let program = limiter.get_program().to_string_lossy().into_owned();
+    let Ok(output) = output else { return skip(&format!("there is no `{program}`")) };
     let text = String::from_utf8_lossy(&output.stdout);
     // What could not limit itself has not run the test.
-    let has_run = text.contains("running 1 test");
-    assert!(!has_run || output.status.success(), "{text}");
-    has_run
+    if !text.contains("running 1 test") {
+        return skip(&format!("`{program}` could not set the limit"));
+    }
+    assert!(output.status.success(), "{text}");
 }
 
 /// The first processor that this process may run on.
@@ -49,7 +56,9 @@ fn a_process_on_one_processor_has_one_core() {
         assert_eq!(survey.cores.allowed.map(|fact| fact.value), Some(1));
     } else if let Some(processor) = a_processor() {
         let limiter = &mut Command::new("taskset");
-        ran_through(limiter.args(["-c", &processor]), "a_process_on_one_processor_has_one_core");
+        run_through(limiter.args(["-c", &processor]), "a_process_on_one_processor_has_one_core");
+    } else {
+        skip("the system does not tell the processors of a process");
     }
 }
 
@@ -65,7 +74,7 @@ fn a_limit_of_the_address_space_limits_the_memory() {
     } else {
         let limiter = &mut Command::new("prlimit");
         let name = "a_limit_of_the_address_space_limits_the_memory";
-        ran_through(limiter.arg(format!("--as={LIMIT}")), name);
+        run_through(limiter.arg(format!("--as={LIMIT}")), name);
     }
 }
 
@@ -91,15 +100,22 @@ impl Drop for Group {
     }
 }
 
-/// Runs the test `name` in a group below one of this process's, where that can be limited by the file
-/// `limit`.
-fn ran_in_a_group(limit: &str, value: &str, name: &str) {
+/// Runs the test `name` in a group below one of this process's that is limited by one of the files `limits`, each
+/// with its value: the versions of control groups have different ones.
+fn run_in_a_group(limits: [(&str, &str); 2], name: &str) {
     let levels = machine_survey().cgroups;
-    let leaves = levels.iter().filter(|level| level.is_leaf);
-    let group = leaves.into_iter().find_map(|level| Group::below(level, limit, value));
-    let Some(group) = group else { return };
+    let leaves = || levels.iter().filter(|level| level.is_leaf);
+    let groups = limits
+        .iter()
+        .flat_map(|(limit, value)| leaves().find_map(|level| Group::below(level, limit, value)));
+    let groups: Vec<Group> = groups.collect();
+    if groups.is_empty() {
+        skip("the system does not let this process make a control group with this limit");
+    }
     let enter = "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"";
-    ran_through(Command::new("sh").args(["-c", enter]).arg(&group.0), name);
+    for group in &groups {
+        run_through(Command::new("sh").args(["-c", enter]).arg(&group.0), name);
+    }
 }
 
 #[test]
@@ -111,9 +127,10 @@ fn a_control_group_s_memory_limit_is_seen() {
         let limits = survey.cgroups.iter().filter_map(|level| level.memory_limit_bytes.as_ref());
         assert!(limits.into_iter().any(|limit| limit.value == LIMIT), "{:?}", survey.cgroups);
     } else {
-        for limit in ["memory.max", "memory.limit_in_bytes"] {
-            ran_in_a_group(limit, &LIMIT.to_string(), "a_control_group_s_memory_limit_is_seen");
-        }
+        let limits = ["memory.max", "memory.limit_in_bytes"];
+        let value = LIMIT.to_string();
+        let limits = limits.map(|limit| (limit, value.as_str()));
+        run_in_a_group(limits, "a_control_group_s_memory_limit_is_seen");
     }
 }
 
@@ -124,9 +141,8 @@ fn a_control_group_s_quota_is_seen() {
         let survey = machine_survey();
         assert_eq!(survey.cores.quota.as_ref().map(|fact| fact.value), Some(1.5));
     } else {
-        for (limit, value) in [("cpu.max", "150000 100000"), ("cpu.cfs_quota_us", "150000")] {
-            ran_in_a_group(limit, value, "a_control_group_s_quota_is_seen");
-        }
+        let limits = [("cpu.max", "150000 100000"), ("cpu.cfs_quota_us", "150000")];
+        run_in_a_group(limits, "a_control_group_s_quota_is_seen");
     }
 }
 

@@ -9,6 +9,11 @@ use amorsize_profile::{LoopFacts, MachineFacts};
 use amorsize_runtime::{Loop, Options, Profiled, Tune, machine_class, usable_cores};
 use rayon::prelude::*;
 
+#[path = "../../tests/skip/mod.rs"]
+mod skip;
+
+use skip::skip;
+
 /// A cold helper comes after a second, one that has worked lately at once.
 const MACHINE: MachineFacts = MachineFacts {
     spawn_ns: 100.0,
@@ -34,8 +39,7 @@ fn threads_of_one_call(target: &'static Loop) -> HashSet<ThreadId> {
 #[test]
 fn a_long_call_that_stays_serial_for_want_of_hot_helpers_has_the_next_one_make_them_hot() {
     if usable_cores() < 2 {
-        // One worker is always serial.
-        return;
+        return skip("there is one core, and one worker is always serial");
     }
     let item = LoopFacts { item_ns: ITEM.as_nanos() as f64, ..LoopFacts::default() };
     let entry = Profiled {

@@ -1,11 +1,14 @@
 //! `tune` from the first build to the written profile, and what it does with benches that fail,
 //! hang or do not build. These tests build; they share one target folder.
 
+#[path = "../../tests/skip/mod.rs"]
+mod skip;
 mod support;
 
 use amorsize_profile::{MemorySource, Profile};
 use cargo_amorsize::exit_codes;
 use serde_json::Value;
+use skip::skip;
 use support::{Fixture, LIBRARY, Ran, bench, documented, fields, manifest};
 
 const BENCH_TARGET: &str = "\n[[bench]]\nname = \"speed\"\nharness = false\n";
@@ -345,7 +348,7 @@ fn memory_per_task_is_measured_by_the_resident_memory_of_fresh_processes() {
     // Peaks cannot be read everywhere, and grow with workers only where there are two.
     let readable = std::fs::write("/proc/self/clear_refs", "5").is_ok();
     if !readable || amorsize_runtime::usable_cores() < 2 {
-        return;
+        return skip("there is one core, or peaks of the resident memory cannot be reset");
     }
     let (fixture, profile, said) = scratch("untracked", "", 60);
     for (name, size) in [("untracked::medium", 8.0), ("untracked::large", 64.0)] {
