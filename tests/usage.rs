@@ -2,14 +2,14 @@
 //! where every processor has more threads than it can run. Each test runs itself again, because recording is
 //! decided once for a process.
 
-#![allow(clippy::print_stderr, reason = "what this machine cannot test is said")]
 #![cfg(all(feature = "record", target_os = "linux"))]
 
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +17,12 @@ use std::time::{Duration, Instant};
 use amorsize_profile::{Record, Setting, Usage, read_records};
 use amorsize_runtime::Workload;
 use rayon::prelude::*;
+
+mod others;
+mod skip;
+
+use others::Others;
+use skip::skip;
 
 /// The variable that makes a process record, and names the folder.
 const FOLDER: &str = "AMORSIZE_RECORD";
@@ -78,6 +84,17 @@ fn write_through(folder: &Path, item: u32) {
     file.sync_all().expect("the disk takes it");
 }
 
+/// Reads from a named pipe into which somebody writes when asked, after a while.
+#[amorsize::tune]
+fn reading_a_pipe(pipe: &File, asks: &Sender<()>) -> usize {
+    (0..ITEMS).into_par_iter().map(|_| read_byte(pipe, asks)).sum()
+}
+
+fn read_byte(mut pipe: &File, asks: &Sender<()>) -> usize {
+    asks.send(()).expect("somebody listens");
+    pipe.read(&mut [0]).expect("a pipe can be read")
+}
+
 /// Reads what the system has in its cache: the processor copies, nothing waits.
 #[amorsize::tune]
 fn reading_cached(file: &Path) -> usize {
@@ -104,7 +121,9 @@ fn recorded(test: &str, busy: bool) -> Option<Vec<(f64, Usage)>> {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Folder::new(test);
-    let _others = busy.then(Others::start);
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    // Two for each.
+    let _others = busy.then(|| Others::start(2 * processors));
     let status = Command::new(std::env::current_exe().expect("a test has a path"))
         .args(["--exact", test])
         .env(FOLDER, folder.0.join("records"))
@@ -128,7 +147,7 @@ fn recorded(test: &str, busy: bool) -> Option<Vec<(f64, Usage)>> {
         assert!(!used.is_empty(), "{text}");
         Some(used)
     } else {
-        eprintln!("skipped: this system does not tell how long threads wait for a processor");
+        skip("this system does not tell how long threads wait for a processor");
         None
     }
 }
@@ -148,50 +167,6 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Processes that keep all processors busy, two for each.
-struct Others(Vec<Child>);
-
-/// The test that such a process runs.
-const KEEP_BUSY: &str = "keeps_a_processor_busy_when_asked";
-const UNTIL_END_OF_INPUT: &str = "AMORSIZE_TEST_KEEP_BUSY";
-
-impl Others {
-    fn start() -> Self {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let start = |_| {
-            Command::new(std::env::current_exe().expect("a test has a path"))
-                .args(["--exact", KEEP_BUSY])
-                .env(UNTIL_END_OF_INPUT, "1")
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .spawn()
-                .expect("a test can be run")
-        };
-        Others((0..2 * processors).map(start).collect())
-    }
-}
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-/// Ends with its input, so that it does not outlive a test that was killed.
-#[test]
-fn keeps_a_processor_busy_when_asked() {
-    if std::env::var_os(UNTIL_END_OF_INPUT).is_none() {
-        return;
-    }
-    let input = thread::spawn(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
-    while !input.is_finished() {
-        compute(1_000);
     }
 }
 
@@ -244,6 +219,8 @@ alone_and_beside_others! {
     // How much of it is waiting depends on the disk; a folder in memory has none.
     items_that_write_through_wait, items_that_write_through_beside_others_wait:
         if disk_is_slow() { &[Workload::Io, Workload::Mixed] } else { &ANY }, writing_through;
+    items_that_read_what_comes_slowly_are_io_bound, items_that_read_what_comes_slowly_beside_others_are_io_bound:
+        &[Workload::Io], reading_what_comes_slowly;
     items_that_read_from_the_cache_are_cpu_bound, items_that_read_from_the_cache_beside_others_are_cpu_bound:
         &[Workload::Cpu], reading_a_cached_file;
     // Long enough for a machine on which computing takes up to twice as long as at best.
@@ -266,9 +243,30 @@ fn disk_is_slow() -> bool {
     (0..ITEMS).for_each(|item| write_through(&folder.0, item));
     let is_slow = start.elapsed() > Duration::from_micros(200) * ITEMS;
     if !is_slow {
-        eprintln!("skipped: files of this test are not on a disk that takes its time");
+        skip("files of this test are not on a disk that takes its time");
     }
     is_slow
+}
+
+fn reading_what_comes_slowly(folder: &Path) {
+    let pipe = folder.join("pipe");
+    if !pipe.exists() {
+        let made = Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("the system has `mkfifo`").success());
+    }
+    let (asks, asked) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut end = File::options().write(true).open(&pipe).expect("a pipe can be opened");
+            for () in asked {
+                thread::sleep(Duration::from_millis(1));
+                end.write_all(&[7]).expect("a pipe can be written");
+            }
+        });
+        let end = File::open(&pipe).expect("a pipe can be opened");
+        assert_eq!(reading_a_pipe(&end, &asks), ITEMS as usize);
+        drop(asks);
+    });
 }
 
 fn reading_a_cached_file(folder: &Path) {
