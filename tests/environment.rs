@@ -9,6 +9,12 @@ use amorsize::expansion::{LoopFacts, MachineFacts, Options, Profiled};
 use amorsize::{Loop, Tune};
 use rayon::prelude::*;
 
+mod reads;
+mod skip;
+
+use reads::{reads, reads_of_counting};
+use skip::skip;
+
 #[amorsize::tune]
 fn threads(n: usize) -> HashSet<ThreadId> {
     (0..n).into_par_iter().map(|_| spin()).collect()
@@ -119,8 +125,15 @@ fn where_the_system_gives_no_threads_everything_runs_on_the_caller() {
     }
 }
 
-/// A loop that the profile of some machine calls short up to 1,000 items.
-static SHORT: Loop = {
+static UNSEEN: Loop = amorsize::tuned_loop!("unseen");
+
+/// Loops that the profile of some machine calls short up to 1,000 items.
+static SHORT: Loop = Loop::new("short", Options::NONE, const { &[known_to_be_short("short")] });
+static SHORT_TOO: Loop =
+    Loop::new("short too", Options::NONE, const { &[known_to_be_short("short too")] });
+
+/// What the profile says of such a loop.
+const fn known_to_be_short(name: &'static str) -> Profiled {
     const MACHINE: MachineFacts = MachineFacts {
         spawn_ns: 300.0,
         wake_ns: 2_000.0,
@@ -141,27 +154,61 @@ static SHORT: Loop = {
         imbalance: 0.0,
         cpu_share: None,
     };
-    const PROFILE: &[Profiled] = &[Profiled {
-        name: "short",
-        class: "elsewhere",
-        machine: MACHINE,
-        item: ITEM,
-        parallel_from: 1_000,
-        task_bytes: None,
-    }];
-    Loop::new("short", Options::NONE, PROFILE)
-};
+    let class = "elsewhere";
+    Profiled { name, class, machine: MACHINE, item: ITEM, parallel_from: 1_000, task_bytes: None }
+}
+
+fn sum(n: u32, target: &'static Loop) -> u32 {
+    (0..n).into_par_iter().tuned(target).map(|x| x + 1).sum()
+}
+
+#[amorsize::tune]
+fn doubled(xs: &[u32]) -> Vec<u32> {
+    xs.par_iter().map(|x| 2 * x).collect()
+}
+
+#[amorsize::tune(memory = "1GiB", respect_load)]
+fn largest(xs: &[u32]) -> Option<u32> {
+    xs.par_iter().copied().filter(|x| x % 2 == 0).max()
+}
 
 #[test]
 fn a_program_whose_loops_stay_below_break_even_reads_nothing_about_the_machine() {
     let name = "a_program_whose_loops_stay_below_break_even_reads_nothing_about_the_machine";
     if in_a_process_with(name, &[]) {
-        let sum = || (0..100_u32).into_par_iter().tuned(&SHORT).map(|x| x + 1).sum::<u32>();
         // Some of so many calls are measured.
-        assert!((0..2_000).all(|_| sum() == 5_050));
+        for _ in 0..2_000 {
+            assert_eq!(sum(100, &SHORT), 5_050);
+            assert_eq!(sum(50, &SHORT_TOO), 1_275);
+        }
         assert!(!amorsize::expansion::machine_was_read());
         amorsize::warm_up();
         assert!(amorsize::expansion::machine_was_read());
+    }
+}
+
+#[test]
+fn short_calls_of_loops_that_were_never_seen_do_not_read_about_the_machine_again_and_again() {
+    let name =
+        "short_calls_of_loops_that_were_never_seen_do_not_read_about_the_machine_again_and_again";
+    let Some(own) = reads_of_counting() else {
+        return skip("the system does not count reads");
+    };
+    if in_a_process_with(name, &[]) {
+        let calls = || {
+            assert_eq!(sum(10, &UNSEEN), 55);
+            assert_eq!(sum(100, &SHORT), 5_050);
+            assert_eq!(doubled(&[1, 2, 3]), [2, 4, 6]);
+            assert_eq!(largest(&[1, 2, 3]), Some(2));
+            assert_eq!(count(4), 4);
+        };
+        // Nobody knows their break-even before, so that they ask for the cores.
+        calls();
+        let before = reads().expect("it was there");
+        (0..2_000).for_each(|_| calls());
+        let read = reads().expect("it was there") - before - own;
+        // A call that the system interrupts may seem to be worth helpers, and a look at the load.
+        assert!(read < 100, "{read}");
     }
 }
 

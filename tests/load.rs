@@ -3,14 +3,15 @@
 
 #![cfg(target_os = "linux")]
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use amorsize::Loop;
 use amorsize::expansion::{LoopFacts, Options};
 
+mod reads;
 mod skip;
 
+use reads::{reads, reads_of_counting};
 use skip::skip;
 
 static RESPECTING: Loop =
@@ -18,18 +19,6 @@ static RESPECTING: Loop =
 
 /// Files that are read per look at the load, with the two or three reads that each takes: an upper bound.
 const READS_OF_A_LOOK: u64 = 20;
-
-/// How often this process has read from a file or a socket; `None` where the system does not count.
-fn reads() -> Option<u64> {
-    let counters = fs::read_to_string("/proc/self/io").ok()?;
-    counters.lines().find_map(|line| line.strip_prefix("syscr: "))?.parse().ok()
-}
-
-/// What `reads` reads itself.
-fn reads_of_counting() -> Option<u64> {
-    let before = reads()?;
-    Some(reads()? - before)
-}
 
 /// The only test of its process: others would read, too.
 #[test]

@@ -232,13 +232,14 @@ fn within_a_quarter(item: &(dyn Fn() + Sync)) {
 fn a_function_s_fraction_of_the_memory_bounds_its_calls() {
     let name = "a_function_s_fraction_of_the_memory_bounds_its_calls";
     if in_a_process_with(name, &[("AMORSIZE_MEMORY", "4GiB")]) {
-        let calls: [(fn(&(dyn Fn() + Sync)), usize); 3] =
-            [(unseen, 3), (within_half, 2), (within_a_quarter, 1)];
-        for (call, expected) in calls {
+        let most = |expected, call: fn(&(dyn Fn() + Sync))| {
             // From now on the process knows what items take, and that they are worth workers.
             call(&spin);
-            assert_eq!(most_of(expected, call), expected);
-        }
+            most_of(expected, call)
+        };
+        assert_eq!(most(3, unseen), 3);
+        assert_eq!(most(2, within_half), 2);
+        assert_eq!(most(1, within_a_quarter), 1);
     }
 }
 
