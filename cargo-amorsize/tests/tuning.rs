@@ -1,6 +1,7 @@
 //! `tune` from the first build to the written profile, and what it does with benches that fail,
 //! hang or do not build. These tests build; they share one target folder.
 
+#[cfg(target_os = "linux")]
 #[path = "../../tests/skip/mod.rs"]
 mod skip;
 mod support;
@@ -8,6 +9,7 @@ mod support;
 use amorsize_profile::{MemorySource, Profile};
 use cargo_amorsize::exit_codes;
 use serde_json::Value;
+#[cfg(target_os = "linux")]
 use skip::skip;
 use support::{Fixture, LIBRARY, Ran, bench, documented, fields, manifest};
 
