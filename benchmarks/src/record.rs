@@ -21,8 +21,9 @@ pub(crate) fn run(effort: &Effort) -> Result<(), String> {
     let Some(folder) = std::env::var_os("AMORSIZE_RECORD").map(PathBuf::from) else {
         return Err("set AMORSIZE_RECORD to a folder for the records".to_owned());
     };
-    // The recorder is silent: it runs in other people's programs.
-    tempfile::tempfile_in(&folder)
+    // The recorder is silent: it runs in other people's programs. It makes no folder either.
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| tempfile::tempfile_in(&folder))
         .map_err(|error| format!("AMORSIZE_RECORD={}: {error}", folder.display()))?;
     visit_all(&mut Recording { budget: Duration::from_millis(effort.pick(1_200, 5_000)), effort })
 }
