@@ -1,17 +1,18 @@
 //! How well the model predicts: every workload is recorded and fitted, then the chosen plan is measured anew; the loops of
 //! the example are tuned as a user tunes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::Duration;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-use amorsize::expansion::LoopFacts;
+use amorsize::expansion::{LoopFacts, MachineFacts};
 use amorsize_runtime::model::{self, Limits, Plan};
 use serde::Serialize;
 
 use crate::case::{Case, PREDICTABLE_NS, Swept};
 use crate::cli::Effort;
-use crate::estimate::{median, median_of_half};
+use crate::estimate::{against_fastest, geometric_mean, median, median_of_half};
 use crate::examples::{self, Planned};
 use crate::host::Host;
 use crate::output;
@@ -27,6 +28,10 @@ use crate::workloads::{Visit, visit_all};
 /// machine that is shared.
 const PASSES: usize = 3;
 
+/// Decisions that are timed together, and how often.
+const DECISIONS: u32 = 100;
+const BATCHES: usize = 15;
+
 /// Everything measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Results {
@@ -35,6 +40,8 @@ pub(crate) struct Results {
     /// How far the gain of a plan in one pass is from that in the pass before it, in percent: what no prediction can
     /// know.
     repeated_percent: Vec<f64>,
+    /// What is not predicted, by the reason.
+    left_out: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 /// One workload at one size. Times in nanoseconds per call.
@@ -49,12 +56,25 @@ struct Prediction {
     /// The best parallel plan of the sweep, measured again; of an example, the faster one of its plan and rayon.
     parallel_ns: f64,
     is_parallel: bool,
+    /// Serial time by the time of the plan, as predicted and as measured.
+    predicted_speedup: f64,
+    measured_speedup: f64,
+    /// Time of the plan by that of the fastest of the sweep's best parallel plan and the plain iterator, in the same
+    /// rounds, see [`against_fastest`]. No sweep is made of examples.
+    chosen_vs_best: Option<f64>,
+    /// Time of one decision. Those of examples are made elsewhere.
+    decision_ns: Option<f64>,
 }
 
 impl Prediction {
     /// In percent of what was measured.
     fn error_percent(&self) -> f64 {
         percent_between(self.predicted_ns, self.measured_ns)
+    }
+
+    /// Of the speed-up, in percent of the measured one; `None` for serial plans, of which it is 1.
+    fn speedup_error_percent(&self) -> Option<f64> {
+        self.is_parallel.then(|| percent_between(self.predicted_speedup, self.measured_speedup))
     }
 
     fn gain(&self) -> f64 {
@@ -74,23 +94,29 @@ fn percent_between(value: f64, other: f64) -> f64 {
 pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
     let recorded = Recorded::of(effort)?;
     let machine = recorded.machine();
-    let mut predicting = Predicting { effort, recorded, passes: BTreeMap::new() };
+    let (passes, left_out) = (BTreeMap::new(), BTreeMap::new());
+    let mut predicting = Predicting { effort, recorded, passes, left_out };
     for pass in 1..=PASSES {
         output::status(&format!("pass {pass} of {PASSES}"));
         visit_all(&mut predicting)?;
     }
     let (mut predictions, mut repeated_percent) = (Vec::new(), Vec::new());
+    let mut left_out = predicting.left_out;
     for mut passes in predicting.passes.into_values() {
         let pairs = passes.windows(2).map(|pair| percent_between(pair[1].gain(), pair[0].gain()));
         repeated_percent.extend(pairs);
         passes.sort_by(|a, b| a.gain().total_cmp(&b.gain()));
         predictions.push(passes.swap_remove(passes.len() / 2));
     }
+    // A call of about 1 µs may have been long enough in another pass.
+    let is_left_out = |name: &String| predictions.iter().all(|each| each.name != *name);
+    left_out.values_mut().for_each(|names| names.retain(is_left_out));
+    left_out.retain(|_, names| !names.is_empty());
     predictions.extend(of_examples(effort)?);
     if predictions.is_empty() {
-        return Err("the filter leaves no workload".to_owned());
+        return Err("the filter leaves no workload that can be predicted".to_owned());
     }
-    Ok(Results { host: Host::new(machine), predictions, repeated_percent })
+    Ok(Results { host: Host::new(machine), predictions, repeated_percent, left_out })
 }
 
 struct Predicting<'a> {
@@ -98,18 +124,38 @@ struct Predicting<'a> {
     recorded: Recorded,
     /// By workload and size.
     passes: BTreeMap<(&'static str, usize), Vec<Prediction>>,
+    /// What no pass can predict, by the reason, and what is too short in some.
+    left_out: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 impl Visit for Predicting<'_> {
     fn visit<W: Workload>(&mut self) -> Result<(), String> {
-        // A fork has no facts to predict from.
+        if !W::SIZES.iter().any(|n| self.effort.includes(&format!("{}/{n}", W::NAME))) {
+            return Ok(());
+        }
+        let mut leave_out = |name: &str, why| {
+            self.left_out.entry(why).or_default().insert(name.to_owned());
+        };
         if W::FORKS {
+            leave_out(W::NAME, "forks, which have no facts");
+            return Ok(());
+        }
+        if !W::IS_ONE_CALL {
+            leave_out(W::NAME, "each run is many calls of the loop");
             return Ok(());
         }
         let budget = Duration::from_millis(self.effort.pick(300, 1_000));
         let Some(mut swept) = Swept::<W>::new(self.effort, &self.recorded, budget)? else {
             return Ok(());
         };
+        if swept.facts.is_none() {
+            leave_out(W::NAME, "too short to be recorded");
+        }
+        for (case, sweep) in swept.cases.iter().zip(&swept.sweeps) {
+            if swept.facts.is_some() && sweep.serial_ns() < PREDICTABLE_NS {
+                leave_out(&format!("{}/{}", W::NAME, case.n()), "shorter than 1 µs");
+            }
+        }
         for (case, sweep, facts) in swept.predictable() {
             let prediction = self.prediction(case, sweep, facts, budget);
             self.passes.entry((W::NAME, case.n())).or_default().push(prediction);
@@ -128,12 +174,13 @@ impl Predicting<'_> {
     ) -> Prediction {
         let n = case.n();
         let limits = Limits::cores(rayon::current_num_threads());
-        let decision = model::decide(n, &facts, &self.recorded.machine(), &limits, HOT);
+        let machine = self.recorded.machine();
+        let decision = model::decide(n, &facts, &machine, &limits, HOT);
         let [serial, parallel, measured] = case.measure(sweep, decision.plan, budget);
         // A machine that is faster now than it was during the sweep is no error of the model's: half of the rounds
         // tell what items take at present, the other half what the plan took.
-        let present = LoopFacts { item_ns: median_of_half(&serial, 0) / n as f64, ..facts };
-        let machine = self.recorded.machine();
+        let present_ns = median_of_half(&serial, 0);
+        let present = LoopFacts { item_ns: present_ns / n as f64, ..facts };
         let predicted_ns = model::predict(n, decision.plan, &present, &machine, HOT).total();
         Prediction {
             name: format!("{}/{n}", W::NAME),
@@ -143,8 +190,24 @@ impl Predicting<'_> {
             serial_ns: median(&serial),
             parallel_ns: median(&parallel),
             is_parallel: decision.plan != Plan::Serial,
+            predicted_speedup: present_ns / predicted_ns,
+            measured_speedup: median_of_half(&serial, 1) / median_of_half(&measured, 1),
+            chosen_vs_best: Some(against_fastest(&measured, &[&serial, &parallel, &measured])),
+            decision_ns: Some(decision_ns(n, &facts, &machine, &limits)),
         }
     }
+}
+
+/// The median time of a decision, in rows of them.
+fn decision_ns(n: usize, facts: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> f64 {
+    let batch = || {
+        let start = Instant::now();
+        for _ in 0..DECISIONS {
+            black_box(model::decide(black_box(n), black_box(facts), machine, limits, HOT));
+        }
+        start.elapsed().as_nanos() as f64 / f64::from(DECISIONS)
+    };
+    median(&std::iter::repeat_with(batch).take(BATCHES).collect::<Vec<f64>>())
 }
 
 /// Predictions for the example's loops. There, too, the serial calls beside those of the plan say what items take at present.
@@ -160,6 +223,10 @@ fn of_examples(effort: &Effort) -> Result<Vec<Prediction>, String> {
             let plan = if is_serial { Plan::Serial } else { Plan::Parallel { workers, chunk } };
             let present = call.serial_ns / call.predicted_serial_ns;
             Prediction {
+                predicted_speedup: call.predicted_serial_ns / call.predicted_ns,
+                measured_speedup: call.serial_ns / call.tuned_ns,
+                chosen_vs_best: None,
+                decision_ns: None,
                 name: format!("{}/{}", call.name, call.items),
                 plan: plan_text(plan),
                 predicted_ns: call.predicted_ns * present,
@@ -195,12 +262,36 @@ impl fmt::Display for Results {
                 },
             ]);
         }
+        let kinds = self.left_out.iter().map(|(why, names)| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            format!("{} ({why})", names.join(", "))
+        });
+        let left_out: Vec<String> = kinds.collect();
         let errors: Vec<f64> = self.predictions.iter().map(Prediction::error_percent).collect();
         let repeated = &self.repeated_percent;
         let right = right_percent(self.predictions.iter().map(Prediction::gate_right));
+        let of_speedups: Vec<f64> =
+            self.predictions.iter().filter_map(Prediction::speedup_error_percent).collect();
+        let worst = |values: &[f64]| values.iter().copied().fold(f64::NAN, f64::max);
+        let chosen: Vec<f64> =
+            self.predictions.iter().filter_map(|each| each.chosen_vs_best).collect();
+        let decisions: Vec<f64> =
+            self.predictions.iter().filter_map(|each| each.decision_ns).collect();
         write!(f, "{}\n{table}\n", self.host)?;
+        if !left_out.is_empty() {
+            writeln!(f, "Left out: {}.\n", left_out.join("; "))?;
+        }
         writeln!(f, "predict_error_median_percent: {:.2}", median(&errors))?;
         writeln!(f, "predict_error_p90_percent: {:.2}", quantile(errors, 0.9))?;
+        writeln!(f, "predict_speedup_error_median_percent: {:.2}", median(&of_speedups))?;
+        writeln!(f, "predict_speedup_error_worst_percent: {:.2}", worst(&of_speedups))?;
+        writeln!(
+            f,
+            "predict_chosen_vs_best_geomean: {:.3}",
+            geometric_mean(chosen.iter().copied())
+        )?;
+        writeln!(f, "predict_chosen_vs_best_worst: {:.3}", worst(&chosen))?;
+        writeln!(f, "decision_ns_median: {:.1}", median(&decisions))?;
         writeln!(f, "repeated_median_percent: {:.2}", median(repeated))?;
         writeln!(f, "repeated_p90_percent: {:.2}", quantile(repeated.clone(), 0.9))?;
         writeln!(f, "gate_right_percent: {right:.1}")
