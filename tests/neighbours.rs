@@ -27,12 +27,14 @@ static RESPECTING: Loop =
 
 /// How long the machine may take to notice what it does: a load average is one of a minute.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How long it may take to calm down. Somebody else may keep it busy for good.
+const UNTIL_CALM: Duration = Duration::from_secs(45);
 
-/// Asks for plans, a few a second, until one has such workers.
-fn plans_become(reached: impl Fn(usize) -> bool) -> bool {
+/// Asks for plans, a few a second and not for longer than that, until one has such workers.
+fn plans_become_within(patience: Duration, reached: impl Fn(usize) -> bool) -> bool {
     let start = Instant::now();
     while !reached(RESPECTING.plan(ITEMS).workers()) {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > patience {
             return false;
         }
         thread::sleep(Duration::from_millis(200));
@@ -80,13 +82,13 @@ fn a_loop_that_respects_the_load_has_fewer_workers_beside_other_processes_and_al
     if amorsize_runtime::machine_load().cpu_percent.is_none() {
         return skip("the system does not tell how busy it is");
     }
-    if !plans_become(|workers| workers == THREADS) {
+    if !plans_become_within(UNTIL_CALM, |workers| workers == THREADS) {
         return skip("something else keeps this machine busy");
     }
 
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let others = Others::start(2 * processors.max(THREADS));
-    if !plans_become(|workers| workers < THREADS) {
+    if !plans_become_within(PATIENCE, |workers| workers < THREADS) {
         return skip("this system does not notice how busy it is");
     }
     assert_eq!(PLAIN.plan(ITEMS).workers(), THREADS);
@@ -95,7 +97,7 @@ fn a_loop_that_respects_the_load_has_fewer_workers_beside_other_processes_and_al
     assert_eq!(most_in_progress(&PLAIN, 100), THREADS);
 
     drop(others);
-    if !plans_become(|workers| workers == THREADS) {
+    if !plans_become_within(UNTIL_CALM, |workers| workers == THREADS) {
         return skip("something else keeps this machine busy");
     }
     assert_eq!(most_in_progress(&RESPECTING, 100), THREADS);
