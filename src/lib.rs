@@ -53,9 +53,12 @@
 //! let longest = (1..1_000_u32).into_par_iter().tuned(COLLATZ).map(collatz).max();
 //! assert_eq!(longest, Some(179));
 //!
-//! // For any other executor: how many workers, and how many items at a time.
+//! // For any other executor: how many workers, how many items at a time, and what keeps the plan from more workers.
 //! let plan = COLLATZ.plan(1_000);
 //! assert!(plan.workers() >= 1 && plan.chunk_size() >= 1);
+//! if let Some(bound) = plan.limited_by() {
+//!     println!("{} workers, limited by: {bound}", plan.workers());
+//! }
 //! ```
 //!
 //! Calls of the kernel that do not come from such a loop are sampled while recording, so that its
@@ -147,6 +150,7 @@
 //! [rayon]: https://docs.rs/rayon
 
 pub use amorsize_macros::{tune, tuned, tuned_loop};
+pub use amorsize_runtime::model::Bound;
 pub use amorsize_runtime::{
     Force, InvalidForce, Loop, LoopStatus, Plan, TrackingAllocator, Tune, Tuned, force,
     invalid_force, join, loops, warm_up,

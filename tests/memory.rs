@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use amorsize::expansion::{LoopFacts, MachineFacts, Options, Profiled};
-use amorsize::{Loop, Tune};
+use amorsize::{Bound, Loop, Tune};
 use rayon::prelude::*;
 
 mod skip;
@@ -178,6 +178,38 @@ fn so_many_items_run_at_a_time_as_fit_into_the_memory() {
 }
 
 static UNSEEN: Loop = amorsize::tuned_loop!("unseen", memory = "1GiB");
+static UNSEEN_TWO: Loop = amorsize::tuned_loop!("unseen", max_workers = 2, chunk = 5);
+static TWO: Loop = known(Options { max_workers: Some(2), chunk: Some(5), ..Options::NONE });
+static TIMED: Loop =
+    Loop::new("timed", Options { chunk_ns: Some(7_500_000), ..Options::NONE }, &[]);
+
+#[test]
+fn a_plan_says_what_keeps_it_from_more_workers_and_has_the_chunks_that_the_options_fix() {
+    let name =
+        "a_plan_says_what_keeps_it_from_more_workers_and_has_the_chunks_that_the_options_fix";
+    if in_a_process_with(name, &[("AMORSIZE_MEMORY", "4GiB")]) {
+        let memory = Bound::Memory { task_bytes: GIB, usable_bytes: 4 * GIB * 8 / 10 };
+        for (target, n, workers, bound) in [
+            (&ROOMY, 64, 8, Bound::Cores),
+            (&ROOMY, 3, 3, Bound::Items),
+            (&THREE_FIT, 64, 3, memory),
+            (&THREE_WAIT, 64, 3, memory),
+            (&UNSEEN, 64, 3, memory),
+            (&UNSEEN, 2, 2, Bound::Items),
+            (&UNSEEN_TWO, 64, 2, Bound::MaxWorkers),
+            (&TWO, 64, 2, Bound::MaxWorkers),
+        ] {
+            let plan = target.plan(n);
+            assert_eq!((plan.workers(), plan.limited_by()), (workers, Some(bound)), "{n}");
+        }
+        assert_eq!((ROOMY.plan(0).workers(), ROOMY.plan(0).limited_by()), (1, None));
+        assert!(TIMED.adopt(LoopFacts { item_ns: 1e6, ..LoopFacts::default() }));
+        assert_eq!(
+            [&UNSEEN_TWO, &TWO, &TIMED].map(|target| target.plan(64).chunk_size()),
+            [5, 5, 7]
+        );
+    }
+}
 
 #[amorsize::tune(memory = "1GiB")]
 fn unseen(item: &(dyn Fn() + Sync)) {

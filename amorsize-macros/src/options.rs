@@ -1,6 +1,6 @@
 //! The options in `#[tune(…)]`.
 
-use amorsize_profile::{parse_size, permille};
+use amorsize_profile::{parse_duration_ns, parse_size, permille};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -160,22 +160,12 @@ fn flag<T>(slot: &mut Option<T>, value: T, key: &Ident, input: ParseStream<'_>) 
 /// A time in nanoseconds, such as `"500us"`.
 fn duration(input: ParseStream<'_>) -> Result<u64> {
     let text: LitStr = input.parse()?;
-    let value = text.value();
-    let digits = value.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let factor = match value[digits.len()..].trim() {
-        "ns" => 1,
-        "us" | "µs" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        _ => 0,
-    };
-    match digits.parse::<u64>().ok().and_then(|count| count.checked_mul(factor)) {
-        None | Some(0) => Err(Error::new(
+    parse_duration_ns(&text.value()).ok_or_else(|| {
+        Error::new(
             text.span(),
             "expected a time of at least 1 ns, as in `\"500us\"`; units are ns, us, ms and s",
-        )),
-        Some(ns) => Ok(ns),
-    }
+        )
+    })
 }
 
 /// A size in bytes, such as `"500MB"`.

@@ -1,15 +1,17 @@
 //! The file formats of Amorsize, and nothing else: the profile `amorsize.toml` and the records that
-//! a profile is fitted from, and how people write sizes and fractions.
+//! a profile is fitted from, and how people write sizes, fractions and times.
 //!
 //! The crate is shared by the proc macro, the runtime and the command line. It must never depend on
 //! rayon or on a serialisation framework, because the proc macro builds it into the host part of
 //! every user's build.
 //!
-//! Without features there are the types, [`checksum`], [`parse_size`], [`permille`] and the lines of record files.
+//! Without features there are the types, [`checksum`], [`parse_size`], [`permille`], [`parse_duration_ns`] and the lines of
+//! record files.
 //! The feature `toml` adds `Profile::load`, `Profile::parse` and `Profile::render`; the feature `write` adds
 //! `update`, and raises the required Rust version to 1.89.
 
 mod checksum;
+mod duration;
 mod fraction;
 mod profile;
 #[cfg(feature = "toml")]
@@ -26,6 +28,7 @@ mod write;
 mod write_error;
 
 pub use checksum::checksum;
+pub use duration::parse_duration_ns;
 pub use fraction::permille;
 pub use profile::{
     FILE_NAME, LoopEntry, LoopFacts, MachineFacts, MemorySource, Profile, ReviewedPlan, Section,

@@ -38,9 +38,7 @@ mod workload;
 pub use allocator::TrackingAllocator;
 pub use force::{Force, InvalidForce};
 pub use fork::join;
-pub use loops::{
-    Loop, LoopStatus, Options, deterministic_chunk, force, invalid_force, loops, warm_up,
-};
+pub use loops::{Loop, LoopStatus, Options, force, invalid_force, loops, warm_up};
 pub use machine::survey::{self, machine_survey};
 pub use machine::{
     available_memory, class as machine_class, load as machine_load,

@@ -8,7 +8,7 @@ use amorsize_profile::LoopFacts;
 
 use crate::force::{self, Force, InvalidForce};
 use crate::machine;
-use crate::model::{self, Limits};
+use crate::model::{self, Bound, Limits};
 use crate::observed::{Choice, Observed};
 use crate::plan::Plan;
 use crate::pool;
@@ -45,7 +45,7 @@ const NOTABLE_BYTES: u64 = 16 << 20;
 const DETERMINISTIC_PIECES: usize = 64;
 
 /// The chunk size of a deterministic call of `n` items.
-pub fn deterministic_chunk(n: usize) -> usize {
+pub(crate) fn deterministic_chunk(n: usize) -> usize {
     n.div_ceil(DETERMINISTIC_PIECES).max(1)
 }
 
@@ -85,6 +85,15 @@ impl Options {
         memory_permille: None,
         respect_load: false,
     };
+
+    /// The chunk size that these options fix for a call of `n` items, which take `item_ns` each as far as that is known.
+    pub fn fixed_chunk(&self, n: usize, item_ns: Option<f64>) -> Option<usize> {
+        let of_time = |(chunk_ns, item_ns)| (chunk_ns as f64 / item_ns) as usize;
+        if self.deterministic {
+            return Some(deterministic_chunk(n));
+        }
+        self.chunk.or_else(|| self.chunk_ns.zip(item_ns).map(of_time))
+    }
 }
 
 /// One parallel loop of the program: what is recorded, tuned and decided.
@@ -506,7 +515,8 @@ impl Loop {
 
     /// The workers and the chunk size for a call of `n` items, for executors of your own.
     ///
-    /// Of a loop that was never seen nothing is known: the plan is then all workers, with 16 chunks each.
+    /// Of a loop that was never seen nothing is known: the plan is then all workers, with 16 chunks each, or those that the
+    /// options fix.
     pub fn plan(&'static self, n: usize) -> Plan {
         self.activate();
         let limits = self.limits_by_cores();
@@ -514,35 +524,30 @@ impl Loop {
         let Some(facts) = self.facts(n) else {
             let limits = limits_now();
             let workers = limits.workers.min(n).max(1);
-            return Plan::new(workers, n.div_ceil(16 * workers));
+            let bound = if workers < limits.workers { Bound::Items } else { limits.bound };
+            let fixed = self.options.fixed_chunk(n, None);
+            return Plan::new(workers, fixed.unwrap_or(n.div_ceil(16 * workers)), Some(bound));
         };
         let machine = machine::facts_for(n as f64 * facts.item_ns);
         let hot = pool::helpers_counted_hot(&machine);
         let plan_within = |limits| {
             let limits = self.limits_with(limits, n, &facts);
-            model::decide(n, &facts, &machine, &limits, hot).plan
+            model::decide(n, &facts, &machine, &limits, hot)
         };
-        let plan = match plan_within(limits) {
-            model::Plan::Serial => model::Plan::Serial,
-            model::Plan::Parallel { .. } => plan_within(limits_now()),
-        };
-        match plan {
-            model::Plan::Serial => Plan::new(1, n),
-            model::Plan::Parallel { workers, chunk } => Plan::new(workers, chunk),
+        let mut decision = plan_within(limits);
+        if decision.plan != model::Plan::Serial {
+            decision = plan_within(limits_now());
         }
+        let (workers, chunk) = match decision.plan {
+            model::Plan::Serial => (1, n),
+            model::Plan::Parallel { workers, chunk } => (workers, chunk),
+        };
+        Plan::new(workers, chunk, decision.limited_by)
     }
 
     /// The limits with the chunk size that the options fix for a call of `n` items.
     pub(crate) fn limits_with(&self, limits: Limits, n: usize, facts: &LoopFacts) -> Limits {
-        let chunk = if self.options.deterministic {
-            Some(deterministic_chunk(n))
-        } else {
-            self.options.chunk_ns.map(|ns| (ns as f64 / facts.item_ns) as usize)
-        };
-        match chunk.map(|chunk| limits.clamp_chunk(chunk)) {
-            Some(chunk) => Limits { min_chunk: chunk, max_chunk: chunk, ..limits },
-            None => limits,
-        }
+        limits.with_chunk(self.options.fixed_chunk(n, Some(facts.item_ns)))
     }
 
     /// Replaces what the profile says. For recording and benchmarks.

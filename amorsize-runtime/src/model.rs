@@ -19,6 +19,8 @@
 //! `piece` costs something where each has a folder of its own. `reductions` are those that follow one another: the
 //! workers' results meet in pairs, and so do the results of what is taken from others towards the end.
 
+use std::fmt;
+
 use amorsize_profile::{LoopFacts, MachineFacts};
 
 /// Plans within this factor of the cheapest count as equal: the one with fewer workers is taken.
@@ -49,7 +51,11 @@ pub enum Plan {
 }
 
 /// What bounds the number of workers.
+///
+/// Its text is one word or two: `cores`, `pool`, `max_workers`, `AMORSIZE_MAX_WORKERS`, `items`, `other loops`, `memory`,
+/// `load`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Bound {
     /// The cores this process may use.
     Cores,
@@ -72,6 +78,21 @@ pub enum Bound {
     },
     /// Other work that the machine is busy with, by the option `respect_load` of the attribute.
     Load,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Bound::Cores => "cores",
+            Bound::Pool => "pool",
+            Bound::MaxWorkers => "max_workers",
+            Bound::Environment => "AMORSIZE_MAX_WORKERS",
+            Bound::Items => "items",
+            Bound::Busy => "other loops",
+            Bound::Memory { .. } => "memory",
+            Bound::Load => "load",
+        })
+    }
 }
 
 /// The share of the available memory that tasks may take together, in thousandths: the rest is for everything else.
@@ -127,6 +148,14 @@ impl Limits {
             return self;
         }
         Limits { workers: fit, bound: Bound::Memory { task_bytes, usable_bytes }, ..self }
+    }
+
+    /// The limits where the chunk size is fixed, if it is: at the nearest one that is allowed.
+    pub fn with_chunk(self, fixed: Option<usize>) -> Self {
+        match fixed.map(|chunk| self.clamp_chunk(chunk)) {
+            Some(chunk) => Limits { min_chunk: chunk, max_chunk: chunk, ..self },
+            None => self,
+        }
     }
 
     /// The nearest chunk size that is allowed.

@@ -1,6 +1,6 @@
 //! Reads attributes: `#[tune]` under any path or rename, its options, `#[cfg]` and `#[path]`.
 
-use amorsize_profile::{parse_size, permille};
+use amorsize_profile::{parse_duration_ns, parse_size, permille};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token};
@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) max_workers: Option<usize>,
     /// `chunk = N`
     pub(crate) chunk: Option<usize>,
+    /// `chunk_time = "…"`
+    pub(crate) chunk_ns: Option<u64>,
     /// `deterministic`
     pub(crate) deterministic: bool,
     /// `io`
@@ -128,6 +130,11 @@ pub(crate) fn options(stream: TokenStream) -> Options {
                     options.memory_bytes = parse_size(&text.value()).ok();
                 }
             }
+            "chunk_time" => {
+                if let syn::Lit::Str(text) = &value {
+                    options.chunk_ns = parse_duration_ns(&text.value());
+                }
+            }
             "memory_fraction" => options.memory_permille = fraction().and_then(permille),
             "name" => {
                 if let syn::Lit::Str(text) = &value {
@@ -177,12 +184,14 @@ mod tests {
             ..Options::default()
         };
         assert_eq!(options, Some(expected));
-        let options =
-            of("#[tune(memory = \"2GiB\", memory_fraction = 0.5, respect_load)] fn f() {}");
+        let options = of(
+            "#[tune(memory = \"2GiB\", memory_fraction = 0.5, respect_load, chunk_time = \"500us\")] fn f() {}",
+        );
         let expected = Options {
             memory_bytes: Some(2 << 30),
             memory_permille: Some(500),
             respect_load: true,
+            chunk_ns: Some(500_000),
             ..Options::default()
         };
         assert_eq!(options, Some(expected));

@@ -134,10 +134,14 @@ fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attri
     };
     let permille = flag(options.memory_fraction, "--memory-fraction")
         .or_else(|| flag(attribute.memory_permille, "the attribute"));
+    // How busy this machine is says nothing of another one.
+    let load = |load: Option<Fact<f64>>| load.filter(|_| cores.is_none()).map(on_this);
     System {
         class: Fact { value: class.to_owned(), source: class_source },
         costs,
         pool_threads,
+        cpu_load: load(survey.cpu_load),
+        memory_load: load(survey.memory_load),
         // The variable says nothing of another machine, and does not bound loops whose items wait.
         most_workers: asked
             .or_else(|| here.max_workers.filter(|_| cores.is_none() && !attribute.io)),

@@ -7,7 +7,7 @@ mod text;
 
 use amorsize_profile::{LoopFacts, MachineFacts};
 use amorsize_runtime::model::{self, Bound, Decision, Limits, Plan, Terms};
-use amorsize_runtime::survey::Fact;
+use amorsize_runtime::survey::{Fact, Load};
 use amorsize_runtime::{Workload, workers_on};
 
 pub(crate) use self::rejected::{Rejected, Why};
@@ -43,12 +43,20 @@ pub(crate) struct System {
     pub(crate) available_bytes: Option<Fact<u64>>,
     /// The share of the available memory that tasks may take together, in thousandths.
     pub(crate) memory_permille: Fact<u16>,
+    /// How busy the processors and the memory are with other work, in percent.
+    pub(crate) cpu_load: Option<Fact<f64>>,
+    pub(crate) memory_load: Option<Fact<f64>>,
 }
 
 impl System {
     /// Workers for which there are cores, of items with this CPU share.
     pub(crate) fn room_for(&self, cpu_share: Option<f64>) -> usize {
         workers_on(self.cores.value, self.processors.value, cpu_share)
+    }
+
+    fn load(&self) -> Load {
+        let percent = |fact: &Option<Fact<f64>>| fact.as_ref().map(|fact| fact.value);
+        Load::new(percent(&self.cpu_load), percent(&self.memory_load))
     }
 
     /// What tasks may take together, in bytes.
@@ -74,8 +82,8 @@ pub(crate) struct Explanation<'a> {
 
 impl<'a> Explanation<'a> {
     pub(crate) fn new(name: &'a str, facts: &LoopFacts, system: System, call: Call<'a>) -> Self {
-        let limits = limits_of(&system, &call, facts);
         let facts = facts.at_cost(call.cost);
+        let limits = limits_of(&system, &call, &facts);
         let decide = |hot| model::decide(call.len, &facts, &system.costs, &limits, hot);
         let (decision, cold) = (decide(call.hot), decide(0));
         Explanation { name, call, system, facts, limits, decision, cold }
@@ -173,12 +181,15 @@ impl Variation {
 /// The limits of a call, the strictest of which is noted in them.
 fn limits_of(system: &System, call: &Call<'_>, facts: &LoopFacts) -> Limits {
     let workers = system.room_for(facts.cpu_share);
-    let mut limits = limits_for(call.len, limits(workers, call.options), call.options);
+    let mut limits = limits_for(call.len, facts, limits(workers, call.options), call.options);
     if let Some(most) = system.most_workers.as_ref().filter(|most| most.value < limits.workers) {
         (limits.workers, limits.bound) = (most.value.max(1), Bound::Environment);
     }
     if system.pool_threads.value < limits.workers {
         (limits.workers, limits.bound) = (system.pool_threads.value.max(1), Bound::Pool);
+    }
+    if call.options.respect_load {
+        limits = limits.beside_load(system.load().workers(limits.workers));
     }
     match (&call.task_bytes, system.usable_bytes()) {
         (Some(task), Some(usable)) => limits.within_memory(task.value, usable),

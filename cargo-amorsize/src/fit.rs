@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, ReviewedPlan, Section, TaskMemory};
 use amorsize_runtime::model::{self, Limits, Plan};
-use amorsize_runtime::{deterministic_chunk, io_limits, workers_on};
+use amorsize_runtime::{io_limits, workers_on};
 
 use crate::annotation::Options;
 use crate::observations::{
@@ -100,9 +100,10 @@ impl Measurement {
     ) -> Option<LoopEntry> {
         let class = dominant(&measured.classes)?;
         let limits = self.limits(measured, &item);
-        let limits = limits_for(class.items as usize, limits, &measured.source.options);
-        let hot = class.hot as usize;
         let at_cost = class.at_cost(&item);
+        let options = &measured.source.options;
+        let limits = limits_for(class.items as usize, &at_cost, limits, options);
+        let hot = class.hot as usize;
         let decision = model::decide(class.items as usize, &at_cost, facts, &limits, hot);
         let (workers, chunk) = workers_and_chunk(decision.plan, class.items);
         Some(LoopEntry {
@@ -139,13 +140,17 @@ pub(crate) fn limits(workers: usize, options: &Options) -> Limits {
     limits
 }
 
-/// The same for one call of `n` items.
-pub(crate) fn limits_for(n: usize, mut limits: Limits, options: &Options) -> Limits {
-    if options.deterministic {
-        let chunk = deterministic_chunk(n);
-        (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
-    }
-    limits
+/// The same for one call of `n` such items.
+pub(crate) fn limits_for(n: usize, item: &LoopFacts, limits: Limits, options: &Options) -> Limits {
+    let Options { chunk, chunk_ns, deterministic, .. } = *options;
+    let free = Limits { min_chunk: 1, max_chunk: usize::MAX, ..limits };
+    let options = amorsize_runtime::Options {
+        chunk,
+        chunk_ns,
+        deterministic,
+        ..amorsize_runtime::Options::NONE
+    };
+    free.with_chunk(options.fixed_chunk(n, Some(item.item_ns)))
 }
 
 /// A plan as the profile writes it: serial is one worker with one chunk.

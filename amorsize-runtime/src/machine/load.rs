@@ -32,6 +32,11 @@ pub struct Load {
 }
 
 impl Load {
+    /// The load with these shares, in percent.
+    pub fn new(cpu_percent: Option<f64>, memory_percent: Option<f64>) -> Self {
+        Load { cpu_percent, memory_percent }
+    }
+
     /// The workers of `workers` that this load leaves: all of them below 70 % on the processors and 75 % on the
     /// memory, from there on in proportion to what is left up to 100 %, and always the caller.
     pub fn workers(self, workers: usize) -> usize {

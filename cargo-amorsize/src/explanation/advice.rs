@@ -15,8 +15,8 @@ pub(crate) enum Advice {
     LowSpeedup { speedup: f64, workers: usize },
     /// Handing helpers to the pool and waiting for them takes more than 20 %.
     Starting { share: f64 },
-    /// Taking chunks takes more than 10 %. Their size may be fixed by the attribute.
-    Chunks { share: f64, is_fixed: bool },
+    /// Taking chunks takes more than 10 %. An option of the attribute may fix their size.
+    Chunks { share: f64, option: Option<&'static str> },
     /// A folder for every chunk takes more than 15 %.
     Pieces { share: f64 },
     /// Reducing takes more than 15 %.
@@ -71,9 +71,12 @@ impl fmt::Display for Advice {
             Advice::Starting { share } => {
                 write!(f, "starting helpers takes {}: give one call more items", percent(share))
             }
-            Advice::Chunks { share, is_fixed } => {
-                let what = if is_fixed { "raise `chunk`" } else { "make one item of several" };
-                write!(f, "taking chunks takes {}: {what}", percent(share))
+            Advice::Chunks { share, option } => {
+                write!(f, "taking chunks takes {}: ", percent(share))?;
+                match option {
+                    Some(option) => write!(f, "raise `{option}`"),
+                    None => f.write_str("make one item of several"),
+                }
             }
             Advice::Pieces { share } => {
                 write!(f, "starting chunks takes {}: make `init` cheaper", percent(share))
@@ -166,10 +169,12 @@ impl Explanation<'_> {
         if speedup < 0.5 * workers as f64 {
             advice.push(Advice::LowSpeedup { speedup, workers });
         }
-        let is_fixed = self.call.options.chunk.is_some();
+        let options = self.call.options;
+        let by_time = options.chunk_ns.map(|_| "chunk_time");
+        let option = options.chunk.map(|_| "chunk").or(by_time);
         let above = |ns: f64, most: f64| self.share(ns).filter(|share| *share > most);
         advice.extend(above(spawn + wake, 0.2).map(|share| Advice::Starting { share }));
-        advice.extend(above(claim, 0.1).map(|share| Advice::Chunks { share, is_fixed }));
+        advice.extend(above(claim, 0.1).map(|share| Advice::Chunks { share, option }));
         advice.extend(above(pieces, 0.15).map(|share| Advice::Pieces { share }));
         advice.extend(above(reduce, 0.15).map(|share| Advice::Reducing { share }));
         advice.extend(above(slowdown, 0.2).map(|share| Advice::Slowdown { share }));

@@ -80,10 +80,11 @@ impl Explanation<'_> {
         plans
     }
 
-    /// The plan for which the machine has room, where memory or the user does not allow as many workers.
+    /// The plan for which the machine has room, where memory, other work or the user does not allow as many workers.
     fn forbidden(&self) -> Option<Rejected> {
         let bound = self.decision.limited_by?;
-        let (Bound::Memory { .. } | Bound::MaxWorkers | Bound::Environment) = bound else {
+        let (Bound::Memory { .. } | Bound::MaxWorkers | Bound::Environment | Bound::Load) = bound
+        else {
             return None;
         };
         let (call, costs) = (&self.call, &self.system.costs);

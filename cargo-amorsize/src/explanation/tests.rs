@@ -39,6 +39,8 @@ fn system(cores: usize) -> System {
         most_workers: None,
         available_bytes: Some(fact(700 * GB)),
         memory_permille: fact(model::MEMORY_PERMILLE),
+        cpu_load: None,
+        memory_load: None,
     }
 }
 
@@ -144,6 +146,45 @@ fn the_strictest_limit_is_named_with_its_number() {
     let small_pool = System { pool_threads: fact(2), ..system(8) };
     let by_pool = Explanation::new("f", &EVEN, small_pool, call(10_000, &options));
     assert!(text(&by_pool).contains("2 threads"), "{}", text(&by_pool));
+}
+
+#[test]
+fn the_chunks_are_those_that_the_options_fix() {
+    let facts = LoopFacts { item_ns: 1_000.0, ..EVEN };
+    let chunk = |options: Options, cost| {
+        let call = Call { cost, ..call(100_000, &options) };
+        match Explanation::new("f", &facts, system(4), call).decision.plan {
+            Plan::Parallel { chunk, .. } => chunk,
+            Plan::Serial => 0,
+        }
+    };
+    let timed = || Options { chunk_ns: Some(50_000), ..Options::default() };
+    assert_eq!((chunk(timed(), 1.0), chunk(timed(), 10.0)), (50, 5));
+    assert_eq!(chunk(Options { chunk: Some(7), ..Options::default() }, 10.0), 7);
+    let in_order = Options { deterministic: true, ..Options::default() };
+    assert_eq!(chunk(in_order, 1.0), 1_563, "64 pieces");
+    let options = Options { chunk_ns: Some(1), ..Options::default() };
+    let tiny = LoopFacts { item_ns: 200.0, ..EVEN };
+    let of_one = Explanation::new("f", &tiny, system(2), call(1 << 20, &options));
+    assert!(text(&of_one).contains("raise `chunk_time`"), "{}", text(&of_one));
+}
+
+#[test]
+fn other_work_on_the_machine_leaves_fewer_workers_to_loops_that_respect_it() {
+    let of = |respect_load| {
+        let options = Options { respect_load, ..Options::default() };
+        let busy = System { cpu_load: Some(fact(85.0)), ..system(8) };
+        let explanation = Explanation::new("f", &EVEN, busy, call(10_000, &options));
+        (explanation.workers(), explanation.decision.limited_by, text(&explanation))
+    };
+    let (workers, bound, respecting) = of(true);
+    assert_eq!((workers, bound), (4, Some(Bound::Load)));
+    assert!(respecting.contains("other work leaves room for 4"), "{respecting}");
+    assert!(respecting.contains("processor load"), "{respecting}");
+    assert!(respecting.contains("the load does not allow it"), "{respecting}");
+    let (workers, bound, heedless) = of(false);
+    assert_eq!((workers, bound), (8, Some(Bound::Cores)));
+    assert!(!heedless.contains("processor load"), "{heedless}");
 }
 
 #[test]

@@ -97,6 +97,11 @@ impl Explanation<'_> {
         rows.extend(attribute);
         rows.extend(Row::of("available memory", system.available_bytes.as_ref(), bytes));
         rows.extend(usable);
+        if self.call.options.respect_load {
+            let percent = |share: &f64| format!("{share:.0} %");
+            rows.extend(Row::of("processor load", system.cpu_load.as_ref(), percent));
+            rows.extend(Row::of("memory load", system.memory_load.as_ref(), percent));
+        }
         let hot = match self.call.hot {
             HOT => "all".to_owned(),
             0 => "none".to_owned(),
@@ -175,7 +180,8 @@ impl Explanation<'_> {
             }
             Bound::Items => ("the items", "there are no more chunks to take".to_owned()),
             Bound::Busy => ("other loops", "they keep helpers busy".to_owned()),
-            Bound::Load => ("the load", "other work keeps the machine busy".to_owned()),
+            Bound::Load => ("the load", format!("other work leaves room for {}", count(&workers))),
+            _ => ("something else", String::new()),
         }
     }
 
