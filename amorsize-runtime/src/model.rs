@@ -402,12 +402,10 @@ fn first_helper_ns(machine: &MachineFacts, hot: usize) -> f64 {
     Start::of(1.0, hot as f64, machine).last
 }
 
-/// The worker counts worth comparing, up to the first that is not below the limit: all small ones, then eight between two
-/// powers of two, among which are most numbers of cores that there are.
+/// The worker counts worth comparing, up to the first that is not below the limit: all small ones, then steps of an eighth.
 fn worker_steps(limit: usize) -> impl Iterator<Item = usize> {
     let next = move |&current: &usize| {
-        let step = 1 << current.ilog2().saturating_sub(3);
-        (current < limit).then(|| current.saturating_add(step))
+        (current < limit).then(|| current.saturating_add((current / 8).max(1)))
     };
     std::iter::successors((limit >= 2).then_some(2), next)
 }

@@ -351,14 +351,9 @@ fn a_higher_limit_never_means_fewer_workers() {
 fn worker_steps_end_at_the_limit_or_behind_it_and_are_few() {
     assert_eq!(worker_steps(1).count(), 0);
     assert_eq!(worker_steps(4).collect::<Vec<_>>(), [2, 3, 4]);
-    assert_eq!(
-        worker_steps(39).skip(14).collect::<Vec<_>>(),
-        [16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40]
-    );
-    for limit in [6, 20, 28, 32, 48, 56, 64, 96, 112, 128, 192, 256, 384] {
-        assert_eq!(worker_steps(limit).last(), Some(limit));
-    }
-    assert!(worker_steps(1_024).count() < 64 && worker_steps(usize::MAX).count() < 512);
+    let steps: Vec<_> = worker_steps(25).skip(12).collect();
+    assert_eq!(steps, [14, 15, 16, 18, 20, 22, 24, 27]);
+    assert!(worker_steps(1_024).count() < 60 && worker_steps(usize::MAX).count() < 500);
 }
 
 #[test]
