@@ -11,8 +11,9 @@ use crate::units::{self, percent};
 /// A piece of advice, with the numbers that it follows from. Shares are of the predicted time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Advice {
-    /// The workers gain less than half of what they could.
-    LowSpeedup { speedup: f64, workers: usize },
+    /// The call is not half as many times faster as there are usable cores. Either its workers are limited and gain at least
+    /// half of what they could, or overheads eat up the rest.
+    LowSpeedup { speedup: f64, cores: usize, limited_by: Option<Bound> },
     /// Handing helpers to the pool and waiting for them takes more than 20 %.
     Starting { share: f64 },
     /// Taking chunks takes more than 10 %. An option of the attribute may fix their size.
@@ -23,6 +24,8 @@ pub(crate) enum Advice {
     Reducing { share: f64 },
     /// Sharing caches and memory takes more than 20 %.
     Slowdown { share: f64 },
+    /// It takes more than half, and no number of workers is faster by more than this factor.
+    Shared { share: f64, most_speedup: f64 },
     /// Waiting for the last chunk takes more than 10 %.
     Tail { share: f64 },
     /// Items vary by more than 0.7.
@@ -49,6 +52,7 @@ impl Advice {
             Advice::Pieces { .. } => "starting-chunks",
             Advice::Reducing { .. } => "reducing",
             Advice::Slowdown { .. } => "slowdown",
+            Advice::Shared { .. } => "shared-data",
             Advice::Tail { .. } => "tail",
             Advice::Uneven { .. } => "uneven-items",
             Advice::Waiting { .. } => "waiting-items",
@@ -63,10 +67,15 @@ impl Advice {
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Advice::LowSpeedup { speedup, workers } => {
-                let (speedup, workers) =
-                    (units::factor(speedup), units::counted(workers, "worker"));
-                write!(f, "only {speedup} with {workers}: cut the largest overhead first")
+            Advice::LowSpeedup { speedup, cores, limited_by } => {
+                let (speedup, cores) = (units::factor(speedup), units::counted(cores, "core"));
+                write!(f, "only {speedup} on {cores}: ")?;
+                match limited_by {
+                    None => f.write_str("cut the largest overhead first"),
+                    // It may be a flag.
+                    Some(Bound::Environment) => f.write_str("no more workers are allowed"),
+                    Some(bound) => write!(f, "the workers are limited by {bound}"),
+                }
             }
             Advice::Starting { share } => {
                 write!(f, "starting helpers takes {}: give one call more items", percent(share))
@@ -87,6 +96,10 @@ impl fmt::Display for Advice {
             Advice::Slowdown { share } => {
                 let share = percent(share);
                 write!(f, "workers hold each other up for {share}: touch less memory, lock less")
+            }
+            Advice::Shared { share, most_speedup } => {
+                let (share, most) = (percent(share), units::factor(most_speedup));
+                write!(f, "sharing takes {share}, and bounds any plan to {most}: move less data")
             }
             Advice::Tail { share } => {
                 let share = percent(share);
@@ -162,13 +175,31 @@ impl Explanation<'_> {
         }
     }
 
+    /// Whether the call is at least half as many times faster as there are cores.
+    fn advice_on_speedup(&self) -> Option<Advice> {
+        let (speedup, cores) = (self.speedup()?, self.system.cores.value);
+        let few = self.efficiency()? >= 0.5;
+        let limited_by = self.decision.limited_by.filter(|_| few);
+        // Memory has advice of its own.
+        let is_memory = matches!(limited_by, Some(Bound::Memory { .. }));
+        let is_low = speedup < 0.5 * cores as f64 && !is_memory;
+        is_low.then_some(Advice::LowSpeedup { speedup, cores, limited_by })
+    }
+
+    /// The most that any number of workers could gain if nothing but what they share held them up: the peak of the Universal
+    /// Scalability Law.
+    fn most_speedup(&self) -> Option<f64> {
+        let (contention, coherency) = (self.facts.contention, self.facts.coherency);
+        let best = ((1.0 - contention) / coherency).sqrt();
+        let slowdown = 1.0 + contention * (best - 1.0) + coherency * best * (best - 1.0);
+        let most = if coherency > 0.0 { best / slowdown } else { 1.0 / contention };
+        Some(most).filter(|most| most.is_finite() && *most > 1.0)
+    }
+
     /// What is there to say about the time of a parallel run.
     fn advise_on_time(&self, advice: &mut Vec<Advice>) {
         let Terms { slowdown, spawn, wake, claim, pieces, reduce, tail, .. } = self.decision.terms;
-        let (speedup, workers) = (self.speedup().unwrap_or(1.0), self.workers());
-        if speedup < 0.5 * workers as f64 {
-            advice.push(Advice::LowSpeedup { speedup, workers });
-        }
+        advice.extend(self.advice_on_speedup());
         let options = self.call.options;
         let by_time = options.chunk_ns.map(|_| "chunk_time");
         let option = options.chunk.map(|_| "chunk").or(by_time);
@@ -177,7 +208,10 @@ impl Explanation<'_> {
         advice.extend(above(claim, 0.1).map(|share| Advice::Chunks { share, option }));
         advice.extend(above(pieces, 0.15).map(|share| Advice::Pieces { share }));
         advice.extend(above(reduce, 0.15).map(|share| Advice::Reducing { share }));
-        advice.extend(above(slowdown, 0.2).map(|share| Advice::Slowdown { share }));
+        advice.extend(above(slowdown, 0.2).map(|share| match self.most_speedup() {
+            Some(most_speedup) if share > 0.5 => Advice::Shared { share, most_speedup },
+            _ => Advice::Slowdown { share },
+        }));
         advice.extend(above(tail, 0.1).map(|share| Advice::Tail { share }));
     }
 }

@@ -218,6 +218,7 @@ fn advice_is_given_exactly_when_its_rule_holds() {
         (facts(|facts| facts.item_cv = 0.7), 4, 1 << 20),
         (facts(|facts| facts.item_cv = 5.0), 8, 64),
         (facts(|facts| facts.contention = 0.3), 8, 1 << 20),
+        (facts(|facts| facts.contention = 0.05), 8, 1 << 20),
         (facts(|facts| facts.coherency = 0.003), 16, 1 << 20),
         (facts(|facts| facts.reduce_ns = 40_000.0), 4, 1_000),
         (facts(|facts| facts.piece_ns = 200_000.0), 2, 1_000),
@@ -233,12 +234,13 @@ fn advice_is_given_exactly_when_its_rule_holds() {
         let is_parallel = explanation.decision.plan != Plan::Serial;
         let speedup = explanation.decision.serial_ns / terms.total();
         for (name, holds) in [
-            ("low-speedup", is_parallel && speedup < 0.5 * explanation.workers() as f64),
+            ("low-speedup", is_parallel && speedup < 0.5 * cores as f64),
             ("starting-helpers", is_parallel && above(terms.spawn + terms.wake, 0.2)),
             ("taking-chunks", is_parallel && above(terms.claim, 0.1)),
             ("starting-chunks", is_parallel && above(terms.pieces, 0.15)),
             ("reducing", is_parallel && above(terms.reduce, 0.15)),
-            ("slowdown", is_parallel && above(terms.slowdown, 0.2)),
+            ("slowdown", above(terms.slowdown, 0.2) && !above(terms.slowdown, 0.5)),
+            ("shared-data", above(terms.slowdown, 0.5)),
             ("tail", is_parallel && above(terms.tail, 0.1)),
             ("uneven-items", facts.item_cv > 0.7),
         ] {
@@ -254,7 +256,44 @@ fn advice_is_given_exactly_when_its_rule_holds() {
     for name in ["low-speedup", "starting-helpers", "starting-chunks", "reducing", "slowdown"] {
         assert!(seen.contains(&name), "{name} was never given: {seen:?}");
     }
-    assert!(seen.contains(&"tail") && seen.contains(&"uneven-items"), "{seen:?}");
+    for name in ["tail", "uneven-items", "shared-data"] {
+        assert!(seen.contains(&name), "{name} was never given: {seen:?}");
+    }
+}
+
+#[test]
+fn a_low_speedup_is_one_below_half_of_the_cores_and_its_reason_is_named() {
+    let given = |options: &Options, len| {
+        Explanation::new("f", &EVEN, system(8), call(len, options)).advice()
+    };
+    let message = |options: &Options, len| given(options, len).first().map(Advice::to_string);
+    let most = |workers| Options { max_workers: Some(workers), ..Options::default() };
+    assert_eq!(given(&most(5), 10_000), []);
+    let limited = message(&most(3), 9_999).expect("advice");
+    assert!(limited.ends_with("on 8 cores: the workers are limited by max_workers"), "{limited}");
+    let few_items = message(&Options::default(), 2).expect("advice");
+    assert!(few_items.ends_with("on 8 cores: the workers are limited by items"), "{few_items}");
+    // One reduction for all three workers takes as long as the items of one.
+    let dear = LoopFacts { reduce_ns: 1e9, ..EVEN };
+    let options = most(3);
+    let eaten = Explanation::new("f", &dear, system(8), call(3_000, &options)).advice();
+    assert!(eaten[0].to_string().ends_with("cut the largest overhead first"), "{eaten:?}");
+}
+
+#[test]
+fn what_workers_share_bounds_the_speedup_whatever_their_number() {
+    let bounded = |contention, coherency| {
+        let facts = LoopFacts { contention, coherency, ..EVEN };
+        let advice = explanation(facts, 16, 100_000).advice();
+        let most = advice.iter().find_map(|advice| match advice {
+            Advice::Shared { most_speedup, .. } => Some(*most_speedup),
+            _ => None,
+        });
+        most.expect("sharing takes more than half")
+    };
+    assert_eq!(bounded(0.25, 0.0), 4.0);
+    // Five workers are the best: 5 / (1 + 0.5 · 4 + 0.02 · 5 · 4).
+    assert!((bounded(0.5, 0.02) - 5.0 / 3.4).abs() < 1e-12);
 }
 
 #[test]
