@@ -207,6 +207,139 @@ fn helpers_who_summon_others_are_as_late_as_step_by_step() {
     assert_eq!(lateness(0.0, 300.0, 2_000.0), (0.0, 0.0));
 }
 
+/// A loop whose items take 1 µs and differ in nothing, without costs of its own.
+const PLAIN: LoopFacts = LoopFacts {
+    item_ns: 1_000.0,
+    item_cv: 0.0,
+    piece_ns: 0.0,
+    reduce_ns: 0.0,
+    contention: 0.0,
+    coherency: 0.0,
+    imbalance: 0.0,
+    cpu_share: None,
+};
+
+#[test]
+fn the_tail_is_the_wait_for_the_last_chunk_of_every_worker_but_one() {
+    let tail = |item: LoopFacts, n, workers, chunk| {
+        predict(n, Plan::Parallel { workers, chunk }, &item, &MACHINE, HOT).tail
+    };
+    // The second worker starts after 200 + 3,000 ns, which is less than the half of a chunk of ten items. Such chunks
+    // differ by 2 %, which are 200 ns.
+    assert_eq!(tail(PLAIN, 100, 2, 10), (3_200.0 + 200.0) / 2.0);
+    // The half of a chunk of two items is less than that.
+    assert_eq!(tail(PLAIN, 100, 2, 2), (1_000.0 + 40.0) / 2.0);
+    // Of nine chunks, one worker has five and the other one four: half a chunk more than on average.
+    assert_eq!(tail(PLAIN, 90, 2, 10), (5_000.0 + 200.0) / 2.0);
+    // Of four workers three wait, and the last one starts 400 ns later.
+    assert_eq!(tail(PLAIN, 160, 4, 10), (3_600.0 + 200.0) * 3.0 / 4.0);
+    // Two chunks keep two workers busy, however many there are.
+    assert_eq!(tail(PLAIN, 20, 9, 10), tail(PLAIN, 20, 2, 10));
+    assert_eq!(tail(PLAIN, 10, 2, 10), 0.0);
+    // What chunks differ by grows with the slow-down; what the fit says of them includes it.
+    let shared = LoopFacts { contention: 0.5, ..PLAIN };
+    assert_eq!(tail(shared, 100, 2, 10), (3_200.0 + 1.5 * 200.0) / 2.0);
+    let imbalanced = LoopFacts { imbalance: 0.25, ..PLAIN };
+    assert_eq!(tail(imbalanced, 100, 2, 10), (3_200.0 + 200.0 + 2_500.0) / 2.0);
+    // Eight items, each of which varies by its mean, vary by √8 µs, and the longer of two such chunks by √(2·ln 2) of that.
+    let varied = LoopFacts { item_cv: 1.0, ..PLAIN };
+    let expected = (3_200.0 + 160.0 + 3_330.22) / 2.0;
+    assert!((tail(varied, 80, 2, 8) - expected).abs() < 0.01, "{}", tail(varied, 80, 2, 8));
+}
+
+#[test]
+fn results_are_reduced_in_pairs_and_more_often_where_much_is_taken_from_others() {
+    for (workers, pieces, expected) in [
+        (1.0, 5.0, 0.0),
+        (2.0, 2.0, 1.0),
+        (4.0, 4.0, 2.0),
+        (16.0, 16.0, 4.0),
+        // Two workers only ever take from each other.
+        (2.0, 128.0, 1.0),
+        // With four chunks for each of four, one half of log₂ 4 more; with sixteen for each of sixteen, seven eighths of
+        // log₂ 16.
+        (4.0, 16.0, 3.0),
+        (16.0, 256.0, 7.5),
+    ] {
+        assert_eq!(reductions(workers, pieces), expected, "{workers} {pieces}");
+    }
+    let item = LoopFacts { reduce_ns: 20.0, ..PLAIN };
+    let reduce = |workers, chunk| {
+        predict(64, Plan::Parallel { workers, chunk }, &item, &MACHINE, HOT).reduce
+    };
+    assert_eq!(
+        [reduce(2, 32), reduce(4, 16), reduce(4, 4), reduce(16, 4)],
+        [20.0, 40.0, 60.0, 80.0]
+    );
+    // Two pieces have two results.
+    assert_eq!(reduce(16, 32), 20.0);
+}
+
+/// The workers of so long a call that starting them costs nothing.
+fn workers_of_a_long_call(limit: usize, contention: f64, coherency: f64) -> usize {
+    let item = LoopFacts { contention, coherency, ..PLAIN };
+    match decide(1 << 40, &item, &MACHINE, &Limits::cores(limit), HOT).plan {
+        Plan::Serial => 1,
+        Plan::Parallel { workers, .. } => workers,
+    }
+}
+
+#[test]
+fn of_two_counts_within_two_percent_the_smaller_one_is_taken() {
+    // Two workers take 1.32 / 2 = 0.660 of the serial time, three 1.96 / 3 = 0.653.
+    assert_eq!(workers_of_a_long_call(3, 0.0, 0.16), 2);
+    // 1.30 / 2 = 0.650 and 1.90 / 3 = 0.633.
+    assert_eq!(workers_of_a_long_call(3, 0.0, 0.15), 3);
+}
+
+#[test]
+fn two_workers_have_to_gain_a_tenth_over_a_serial_run() {
+    // 1.80 / 2 = 0.900 of it, and 1.84 / 2 = 0.920.
+    assert_eq!([0.80, 0.84].map(|contention| workers_of_a_long_call(2, contention, 0.0)), [2, 1]);
+}
+
+#[test]
+fn whatever_the_facts_no_plan_is_predicted_slower_than_serial() {
+    let mut random = Random(5);
+    let mut parallel = 0;
+    for _ in 0..20_000 {
+        let (item, machine) = (random.item(), random.machine());
+        let n = random.between(1.0, 1e6) as usize;
+        let (workers, hot) = (1 + random.below(1_024), random.below(1_024));
+        let chunk = random.between(1.0, n as f64) as usize;
+        let limits = [Limits::cores(workers), Limits::cores(workers).with_chunk(Some(chunk))]
+            [random.below(2)];
+        let decision = decide(n, &item, &machine, &limits, hot);
+        let total = decision.terms.total();
+        let is_serial = decision.plan == Plan::Serial;
+        assert!(
+            total <= decision.serial_ns && is_serial == (total == decision.serial_ns),
+            "{decision:?}"
+        );
+        assert_eq!(decision.terms, predict(n, decision.plan, &item, &machine, hot));
+        parallel += usize::from(!is_serial);
+    }
+    assert!((8_000..16_000).contains(&parallel), "{parallel} of 20,000");
+}
+
+#[test]
+fn whatever_the_facts_dearer_items_never_raise_the_break_even() {
+    let mut random = Random(3);
+    for _ in 0..100 {
+        let (item, machine) = (random.item(), random.machine());
+        let limits = Limits::cores(random.between(1.0, 1_025.0) as usize);
+        let hot = [0, random.below(1_024), HOT][random.below(3)];
+        let (mut item_ns, mut last) = (0.1, usize::MAX);
+        while item_ns < 1e8 {
+            let item = LoopFacts { item_ns, ..item };
+            let at = break_even(&item, &machine, &limits, hot).unwrap_or(usize::MAX);
+            assert!(at <= last, "{item:?} {machine:?} {limits:?} {hot}: {at} > {last}");
+            last = at;
+            item_ns *= random.between(1.01, 30.0);
+        }
+    }
+}
+
 #[test]
 fn dearer_items_never_raise_the_break_even() {
     let limits = Limits::cores(4);
