@@ -1,4 +1,4 @@
-//! The best plan that trying all of them finds.
+//! The best plan that trying finds: all of a coarse grid, then whatever is better nearby.
 //!
 //! A plan is chosen before anybody knows the items of a call: it is as good as the mean time of calls under it, each
 //! with items of its own.
@@ -24,8 +24,14 @@ pub(super) fn serial_ns(calls: &[Items]) -> f64 {
     calls.iter().map(|items| items.time_ns(0, items.len())).sum::<f64>() / calls.len() as f64
 }
 
-/// The best parallel plan and its mean time; `None` where there is none.
-pub(super) fn best(host: &Host, calls: &[Items], hot: usize) -> Option<((usize, usize), f64)> {
+/// The best parallel plan and its mean time; `None` where there is none. The plan that was `chosen` is one of those that are
+/// tried.
+pub(super) fn best(
+    host: &Host,
+    calls: &[Items],
+    hot: usize,
+    chosen: Option<(usize, usize)>,
+) -> Option<((usize, usize), f64)> {
     let n = calls[0].len();
     let mut plans = Vec::new();
     for workers in worker_counts(host.workers) {
@@ -39,10 +45,61 @@ pub(super) fn best(host: &Host, calls: &[Items], hot: usize) -> Option<((usize, 
     let first = |plan| time_ns(host, &calls[..FIRST_CALLS], plan, hot);
     let mut tried: Vec<_> = plans.into_iter().map(|plan| (plan, first(plan))).collect();
     tried.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let finalists = tried.into_iter().take(FINALISTS);
-    finalists
-        .map(|(plan, _)| (plan, time_ns(host, calls, plan, hot)))
-        .min_by(|a, b| a.1.total_cmp(&b.1))
+    let finalists = tried.into_iter().map(|(plan, _)| plan).take(FINALISTS).chain(chosen);
+    let time = |plan| time_ns(host, calls, plan, hot);
+    fastest(finalists, time).map(|best| refined(best, host.workers, n, time))
+}
+
+type Plan = (usize, usize);
+
+fn fastest(
+    plans: impl IntoIterator<Item = Plan>,
+    time_ns: impl Fn(Plan) -> f64,
+) -> Option<(Plan, f64)> {
+    plans.into_iter().map(|plan| (plan, time_ns(plan))).min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Goes from a plan to the best one nearby until none is better.
+fn refined(
+    mut best: (Plan, f64),
+    most_workers: usize,
+    n: usize,
+    time_ns: impl Fn(Plan) -> f64,
+) -> (Plan, f64) {
+    let mut tried = vec![best.0];
+    loop {
+        let mut near = neighbours(best.0, most_workers, n);
+        near.retain(|plan| !tried.contains(plan));
+        tried.extend(&near);
+        match fastest(near, &time_ns) {
+            Some(next) if next.1 < best.1 => best = next,
+            _ => return best,
+        }
+    }
+}
+
+/// A worker or an eighth of them more or less, with as many chunks each or with chunks as long; a chunk for each more or less,
+/// an item or an eighth of the items of a chunk.
+fn neighbours(plan: Plan, most_workers: usize, n: usize) -> Vec<Plan> {
+    let (workers, chunk) = plan;
+    let around = |middle: usize| {
+        [1, (middle / 8).max(1)]
+            .into_iter()
+            .flat_map(move |by| [middle.saturating_sub(by), middle + by])
+    };
+    let each = n.div_ceil(chunk).div_ceil(workers);
+    let cut = |workers: usize, each: usize| (workers, n.div_ceil((workers * each).max(1)));
+    let by_workers = around(workers).flat_map(|workers| [cut(workers, each), (workers, chunk)]);
+    let by_chunks = around(chunk).map(|chunk| (workers, chunk));
+    let by_each = [each - 1, each + 1].map(|each| cut(workers, each));
+    let mut found = Vec::new();
+    for near in by_workers.chain(by_chunks).chain(by_each) {
+        let is_plan = (2..=most_workers).contains(&near.0) && (1..n).contains(&near.1);
+        if is_plan && near != plan && !found.contains(&near) {
+            found.push(near);
+        }
+    }
+    found
 }
 
 /// 2, 3, 4, 6, 8, 12 … and all.
@@ -54,6 +111,29 @@ fn worker_counts(most: usize) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_between_those_of_the_grid_is_found() {
+        let best = (37, 129);
+        let distance = |(workers, chunk): Plan| {
+            let far = |a: usize, b: usize| (a as f64 / b as f64).ln().abs();
+            far(workers, best.0) + far(chunk, best.1)
+        };
+        let start = fastest([(32, 98), (48, 66), (24, 262)], distance).expect("there are some");
+        assert_eq!(refined(start, 64, 12_345, distance), (best, 0.0));
+    }
+
+    #[test]
+    fn neighbours_are_plans() {
+        for plan in [(2, 1), (64, 1), (2, 49), (33, 3)] {
+            let near = neighbours(plan, 64, 100);
+            assert!(!near.is_empty(), "{plan:?}");
+            assert!(
+                near.iter().all(|plan| (2..=64).contains(&plan.0) && (1..100).contains(&plan.1))
+            );
+        }
+        assert_eq!(neighbours((2, 1), 2, 2), []);
+    }
 
     #[test]
     fn worker_counts_end_with_all_of_them() {
