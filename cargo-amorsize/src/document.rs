@@ -158,10 +158,9 @@ fn system(explanation: &Explanation<'_>, system: &System) -> Value {
     facts.add("most_workers", system.most_workers.as_ref());
     facts.add("available_memory_bytes", system.available_bytes.as_ref());
     facts.add("memory_permille", Some(&system.memory_permille));
-    if explanation.call.options.respect_load {
-        facts.add("cpu_load_percent", system.cpu_load.as_ref());
-        facts.add("memory_load_percent", system.memory_load.as_ref());
-    }
+    let respected = |_: &&Fact<f64>| explanation.call.options.respect_load;
+    facts.add("cpu_load_percent", system.cpu_load.as_ref().filter(respected));
+    facts.add("memory_load_percent", system.memory_load.as_ref().filter(respected));
     let hot = explanation.call.hot;
     let mut object = facts.finish();
     object.insert("usable_memory_bytes".to_owned(), system.usable_bytes().into());
