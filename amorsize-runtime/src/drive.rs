@@ -16,6 +16,7 @@ use crate::observed::Choice;
 use crate::pacer::{Pace, Pacer, run_paced};
 use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
+use crate::remembered;
 use crate::run::{FoldedBy, Lengths, OpenBy, Run, fold_at_once};
 use crate::tuned::Cost;
 
@@ -291,7 +292,7 @@ impl Context {
         let machine = machine::facts_for(len as f64 * facts.item_ns);
         let hot = pool::helpers_counted_hot(&machine);
         let limits = self.target.limits_with(self.limits, len, &facts);
-        let decision = model::decide(len, &facts, &machine, &limits, hot);
+        let decision = remembered::decide(len, &facts, &machine, &limits, hot);
         // A long run learns soon whether the items are as cheap as they are said to be, unless putting
         // its two parts together costs more than that is worth.
         let checked = self.lengths.open_ended

@@ -26,6 +26,7 @@ mod profiled;
 mod range;
 #[cfg(feature = "record")]
 mod record;
+mod remembered;
 mod run;
 mod sample;
 mod slot;
