@@ -169,12 +169,13 @@ where
     (run, shares, reducers)
 }
 
-/// Not beside anything else on the caller's stack, which it writes while helpers read this.
-#[repr(align(128))]
+/// In the order in which a helper needs it, and not beside anything else on the caller's stack, which it writes while helpers
+/// read this.
+#[repr(C, align(128))]
 struct Crew<'s, P, C, R> {
-    board: Board<'s>,
     /// All but the caller's own, from the rear on.
     shares: Vec<Half<P, C, R>>,
+    board: Board<'s>,
     /// By seat number and level: one block of memory, as blocks that helpers got would be given back by the caller, which
     /// keeps both waiting.
     halves: Vec<Half<P, C, R>>,

@@ -97,8 +97,7 @@ pub(crate) type SharedDesk = Arc<Desk>;
 
 /// A place where one thread lends out work, one call at a time.
 ///
-/// What all helpers of a call read, the owner writes before it calls them, and nobody writes what is beside it: of many cores
-/// that want one cache line, each waits for all others.
+/// What many read has no neighbours that others write: of many cores that want one cache line, each waits for all others.
 #[repr(C, align(128))]
 pub(crate) struct Desk {
     gate: AtomicU64,
@@ -132,11 +131,14 @@ struct Stool {
     is_taken: AtomicBool,
     /// What the owner wants of it.
     order: AtomicU64,
+    /// For the call. Written only by the owner, before it calls who sits here; read only by who has answered.
+    errand: UnsafeCell<Option<Errand>>,
 }
 
 impl Stool {
     fn new() -> Self {
-        Stool { is_taken: AtomicBool::new(false), order: AtomicU64::new(NONE) }
+        let (is_taken, order) = (AtomicBool::new(false), AtomicU64::new(NONE));
+        Stool { is_taken, order, errand: UnsafeCell::new(None) }
     }
 
     /// Sits down, unless somebody does already.
@@ -154,9 +156,13 @@ impl Stool {
     }
 
     /// Calls who waits here, if somebody does. For the owner, while nobody is inside: a store that it need not wait for.
-    fn call(&self, seat: usize) -> bool {
+    fn call(&self, errand: Errand, seat: usize) -> bool {
         let has_helper = self.has_helper();
         if has_helper {
+            self.errand.with_mut(|slot| {
+                // SAFETY: rule 1: nobody is inside, and nobody else calls.
+                unsafe { *slot = Some(errand) }
+            });
             self.order.store(CALLED | (seat as u64) << SEAT.shift, Ordering::Release);
         }
         has_helper
@@ -184,11 +190,15 @@ impl Stool {
     }
 }
 
-// SAFETY: all fields but `errand` are `Sync` by themselves. `errand` holds a raw pointer to a
-// `Help`, which is `Sync`, and is accessed as rules 1 and 2 say, never by a writer and a reader at the same time.
+// SAFETY: all fields but the errand of each are `Sync` by themselves. An errand is a raw pointer to a `Help`, which is
+// `Sync`, and is accessed as rules 1 and 2 say, never by a writer and a reader at the same time.
 unsafe impl Sync for Desk {}
-// SAFETY: see above; the pointer in `errand` may be used from any thread because a `Help` is `Sync`.
+// SAFETY: as for the desk.
+unsafe impl Sync for Stool {}
+// SAFETY: see above; the pointer may be used from any thread because a `Help` is `Sync`.
 unsafe impl Send for Desk {}
+// SAFETY: as for the desk.
+unsafe impl Send for Stool {}
 
 impl Desk {
     /// With room for so many helpers that wait.
@@ -242,7 +252,7 @@ impl Desk {
             // the wait at the end of the previous call; this thread alone opens it.
             unsafe { *slot = Some(errand) }
         });
-        desk.open(helpers);
+        desk.open(errand, helpers);
 
         // Rule 3: from here to the end of the wait nothing may unwind past this frame.
         let guard = AbortOnUnwind;
@@ -299,7 +309,7 @@ impl Desk {
 
     /// Calls those who wait, and opens the gate for the rest of so many helpers. For the owner, while the gate is closed and
     /// nobody inside.
-    fn open(&self, helpers: usize) {
+    fn open(&self, errand: Errand, helpers: usize) {
         let allowed = helpers.min(MAX_HELPERS as usize);
         let waiting = self.waiting(allowed);
         let gate = (allowed as u64) << ALLOWED.shift | (waiting as u64) << ENTERED.shift;
@@ -310,7 +320,7 @@ impl Desk {
         let mut seat = seats.next();
         for stool in &self.stools {
             let Some(of_this) = seat else { break };
-            if stool.call(of_this) {
+            if stool.call(errand, of_this) {
                 seat = seats.next();
             }
         }
@@ -326,12 +336,12 @@ impl Desk {
     /// # Safety
     ///
     /// This helper is inside, and has not left when this returns.
-    unsafe fn serve(&self, seat: usize) {
-        let errand = self.errand.with(|slot| {
+    unsafe fn serve(&self, errand: &UnsafeCell<Option<Errand>>, seat: usize) {
+        let errand = errand.with(|slot| {
             // SAFETY: rule 2: this helper is inside, so the owner does not write.
             unsafe { *slot }
         });
-        let errand = errand.expect("an open gate has an errand");
+        let errand = errand.expect("who is called, or finds the gate open, has an errand");
         // SAFETY: rule 2: the owner keeps what this points to alive until nobody is inside.
         let work = || unsafe { &*errand }.help(seat);
         let outcome = catch_unwind(AssertUnwindSafe(work));
@@ -373,7 +383,7 @@ impl Desk {
             if let Some(seat) = stool.answer() {
                 let working = Working { desk: self, stool };
                 // SAFETY: rule 2: it has answered, and leaves when `working` is dropped.
-                unsafe { self.serve(seat) };
+                unsafe { self.serve(&stool.errand, seat) };
                 let waits = linger.begins(self);
                 drop(working);
                 if !waits {
@@ -436,7 +446,7 @@ impl Ticket {
         let Some(seat) = desk.enter() else { return };
         let inside = Inside(&desk);
         // SAFETY: rule 2: it has entered, and leaves when `inside` is dropped.
-        unsafe { desk.serve(seat) };
+        unsafe { desk.serve(&desk.errand, seat) };
         // Before it leaves: the next call must find it there.
         let stool = if linger.begins(&desk) { desk.sit_down(seat) } else { None };
         drop(inside);
