@@ -21,6 +21,7 @@
 //! for. Where items wait instead of computing, helpers stay and look again from time to time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering;
 
 use rayon::iter::plumbing::{Consumer, Folder, Reducer};
 
@@ -81,6 +82,8 @@ impl Division {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account {
     pub(crate) shift: Shift,
+    /// Helpers that have come.
+    pub(crate) helpers: usize,
     pub(crate) start_ns: u64,
     pub(crate) end_ns: u64,
 }
@@ -108,7 +111,8 @@ where
     let before = match Open::unless_full(before) {
         Ok(before) => before,
         Err(full) => {
-            let account = Account { shift: Shift::default(), start_ns, end_ns: start_ns };
+            let shift = Shift::default();
+            let account = Account { shift, helpers: 0, start_ns, end_ns: start_ns };
             return (Folded::Open(full), account);
         }
     };
@@ -118,7 +122,7 @@ where
         let folded = run.fold_onto(before, division.lengths, Open::of);
         let end_ns = pool::now_ns();
         let shift = Shift { busy_ns: end_ns - start_ns, ..Shift::default() };
-        return (folded, Account { shift, start_ns, end_ns });
+        return (folded, Account { shift, helpers: 0, start_ns, end_ns });
     }
     let parts = division.shares.min(helpers + 1);
     // Two shares are the halves of a tree, as everywhere else.
@@ -140,7 +144,9 @@ where
         drop(busy);
         let (folded, caller, end_ns) = crew.reduce_shares(led.expect("the caller has led"));
         linger::end(desk, end_ns);
-        (folded, Account { shift: caller.shift_of(end_ns - start_ns), start_ns, end_ns })
+        let shift = caller.shift_of(end_ns - start_ns);
+        let helpers = desk.came.load(Ordering::Relaxed);
+        (folded, Account { shift, helpers, start_ns, end_ns })
     })
 }
 

@@ -360,8 +360,9 @@ impl Context {
             Way::Crew { workers, chunk } => {
                 let units = self.units(run.len);
                 let (folded, account) = self.run_parallel(None, run, workers, chunk);
-                // What is forced says nothing about plans.
-                if force::current().is_none() {
+                // What is forced says nothing about plans, nor does a call to which nobody came in time: a few of them are
+                // the price of hot helpers.
+                if force::current().is_none() && account.helpers > 0 {
                     self.target.observe_crew(units, account.wall_ns() as f64);
                 }
                 folded.close()

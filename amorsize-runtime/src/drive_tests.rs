@@ -55,6 +55,6 @@ fn calls_run_alone_where_crews_have_been_slower_than_their_callers() {
     target.observe_alone(800, 1e6);
     (0..40).for_each(|_| target.observe_crew(800, 2e6));
     // The first ones might be trials.
-    let ways: Vec<Way> = (0..20).map(|_| way()).collect();
-    assert!(matches!(ways[19], Way::Alone(Pacer { learns: true, .. })));
+    let ways: Vec<Way> = (0..100).map(|_| way()).collect();
+    assert!(matches!(ways[99], Way::Alone(Pacer { learns: true, .. })));
 }

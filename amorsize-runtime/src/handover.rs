@@ -113,6 +113,8 @@ pub(crate) struct Desk {
     pub(crate) summoned_ns: AtomicU64,
     /// When the last call ended.
     pub(crate) ended_ns: AtomicU64,
+    /// How many helpers have come to it.
+    pub(crate) came: AtomicUsize,
     /// The first panic of a helper.
     panic: Mutex<Option<Payload>>,
     owner: Thread,
@@ -168,13 +170,11 @@ impl Stool {
         has_helper
     }
 
-    /// Takes the call back unless it was answered. For the owner.
-    fn take_back(&self) {
+    /// Takes the call back unless it was answered; whether it was not. For the owner.
+    fn take_back(&self) -> bool {
         let order = self.order.load(Ordering::Relaxed);
-        if order & STATE == CALLED {
-            // If this fails, somebody works.
-            self.change(order, ABSENT);
-        }
+        // If the change fails, somebody works.
+        order & STATE == CALLED && self.change(order, ABSENT)
     }
 
     /// Comes if there is a call; its seat. For who sits here.
@@ -210,6 +210,7 @@ impl Desk {
             pending: AtomicUsize::new(0),
             summoned_ns: AtomicU64::new(0),
             ended_ns: AtomicU64::new(0),
+            came: AtomicUsize::new(0),
             panic: Mutex::new(None),
             owner: sync::current_thread(),
             stools: (0..stools).map(|_| Stool::new()).collect(),
@@ -400,8 +401,9 @@ impl Desk {
     }
 
     fn close_and_wait(&self, spawner: &dyn Spawner) {
-        self.gate.fetch_or(CLOSED, Ordering::AcqRel);
-        self.stools.iter().for_each(Stool::take_back);
+        let gate = self.gate.fetch_or(CLOSED, Ordering::AcqRel);
+        let absent = self.stools.iter().filter(|stool| stool.take_back()).count();
+        self.came.store(ENTERED.of(gate) as usize - absent, Ordering::Relaxed);
         let mut looks = 0;
         self.wait_for(&self.gate, |gate| INSIDE.of(gate) != 0, &mut looks, spawner);
         for stool in &self.stools {
