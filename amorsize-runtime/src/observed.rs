@@ -73,7 +73,8 @@ impl Observed {
     pub(crate) fn choose(&self, n: usize, is_short: bool) -> Choice {
         let chosen = &self.chosen[size(n)];
         let calls = chosen.load(Ordering::Relaxed);
-        chosen.store(calls.saturating_add(1), Ordering::Relaxed);
+        // From time to time, after some hours, it starts again, which costs a few looks.
+        chosen.store(calls.wrapping_add(1), Ordering::Relaxed);
         if is_short && calls < LOOKS {
             return Choice::Look { is_kept: calls > 0 };
         }
