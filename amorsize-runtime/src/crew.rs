@@ -16,12 +16,11 @@
 //! Whoever comes summons helpers while any are missing: on many cores they are there sooner than if the caller summoned
 //! them all.
 //!
-//! A helper goes home once nothing is on offer and nobody is dividing a run: whatever is left is being folded, chunk by
+//! A helper leaves once nothing is on offer and nobody is dividing a run: whatever is left is being folded, chunk by
 //! chunk, and a chunk is never divided. So the caller, when it has the result, seldom finds one that it would have to wait
 //! for. Where items wait instead of computing, helpers stay and look again from time to time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::Ordering;
 
 use rayon::iter::plumbing::{Consumer, Folder, Reducer};
 
@@ -145,8 +144,7 @@ where
         let (folded, caller, end_ns) = crew.reduce_shares(led.expect("the caller has led"));
         linger::end(desk, end_ns);
         let shift = caller.shift_of(end_ns - start_ns);
-        let helpers = desk.came.load(Ordering::Relaxed);
-        (folded, Account { shift, helpers, start_ns, end_ns })
+        (folded, Account { shift, helpers: desk.came(), start_ns, end_ns })
     })
 }
 

@@ -113,8 +113,8 @@ pub(crate) struct Desk {
     pub(crate) summoned_ns: AtomicU64,
     /// When the last call ended.
     pub(crate) ended_ns: AtomicU64,
-    /// How many helpers have come to it.
-    pub(crate) came: AtomicUsize,
+    /// How many helpers had come to it.
+    came: AtomicUsize,
     /// The first panic of a helper.
     panic: Mutex<Option<Payload>>,
     owner: Thread,
@@ -295,6 +295,11 @@ impl Desk {
     /// Helpers that have entered the present call, or were called to it.
     pub(crate) fn entered(&self) -> usize {
         ENTERED.of(self.gate.load(Ordering::Relaxed)) as usize
+    }
+
+    /// Helpers that had come to the last call when it was over.
+    pub(crate) fn came(&self) -> usize {
+        self.came.load(Ordering::Relaxed)
     }
 
     /// Helpers that were spawned and have not started.

@@ -103,17 +103,19 @@ impl Observed {
 
     /// Adds a call of `n` items that took its caller so long.
     pub(crate) fn add_alone(&self, n: usize, wall_ns: f64) {
-        let is_trial =
-            self.alone_and_crew(n).is_some_and(|(alone_ns, crew_ns)| crew_ns <= alone_ns);
-        let weight = if is_trial { TRIAL_WEIGHT } else { 1.0 };
+        let weight = if self.crew_loses(n) == Some(false) { TRIAL_WEIGHT } else { 1.0 };
         self.alone[size(n)].add_typical(wall_ns / n as f64, weight);
     }
 
     /// Adds a call of `n` items that took a crew so long.
     pub(crate) fn add_crew(&self, n: usize, wall_ns: f64) {
-        let is_trial = self.alone_and_crew(n).is_some_and(|(alone_ns, crew_ns)| crew_ns > alone_ns);
-        let weight = if is_trial { TRIAL_WEIGHT } else { 1.0 };
+        let weight = if self.crew_loses(n) == Some(true) { TRIAL_WEIGHT } else { 1.0 };
         self.crew[size(n)].add_typical(wall_ns / n as f64, weight);
+    }
+
+    /// Whether crews took longer for about `n` items than their callers did alone.
+    fn crew_loses(&self, n: usize) -> Option<bool> {
+        self.alone_and_crew(n).map(|(alone_ns, crew_ns)| crew_ns > alone_ns)
     }
 
     /// What calls of about `n` items took for each of them, alone and in crews; `None` before there were enough of both.
