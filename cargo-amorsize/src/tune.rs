@@ -258,9 +258,9 @@ impl Job<'_> {
             let settled = changed.is_empty();
             if !settled {
                 let plans = counted(changed.len(), "plan");
-                term::status("Mending", &format!("{plans} that did not win against serial"));
+                term::status("Mending", &format!("{plans} that did not win"));
                 mended.extend(changed.iter().cloned());
-                let given_up = rows.iter().filter(|row| row.gains_nothing());
+                let given_up = rows.iter().filter(|row| row.gains_nothing() || row.misses_gain());
                 lost.extend(given_up.filter(|row| changed.contains(&row.name)).cloned());
             }
             let left = limit.saturating_sub(started.elapsed());

@@ -105,9 +105,17 @@ impl Verified {
         ratio * SAME > 1.0 && self.is_parallel_where_it_matters()
     }
 
+    /// A serial plan that lost to stock rayon where it matters: old numbers may have outlived their time.
+    pub(crate) fn misses_gain(&self) -> bool {
+        self.loses_to_rayon() && self.matters() && self.parallel.is_empty()
+    }
+
     fn is_parallel_where_it_matters(&self) -> bool {
-        let matters = self.is_dominant || self.share >= SHARE_THAT_MATTERS;
-        matters && !self.parallel.is_empty()
+        self.matters() && !self.parallel.is_empty()
+    }
+
+    fn matters(&self) -> bool {
+        self.is_dominant || self.share >= SHARE_THAT_MATTERS
     }
 
     fn occasion(&self, hot: u32) -> Occasion {
@@ -117,6 +125,11 @@ impl Verified {
     /// The calls that ran in parallel.
     fn parallel_calls(&self) -> Vec<Occasion> {
         self.parallel.iter().map(|&(hot, _)| self.occasion(hot)).collect()
+    }
+
+    /// The call as one that nobody is hot for.
+    fn serial_call(&self) -> Occasion {
+        self.occasion(0)
     }
 
     /// Those of them that lost; all, where only all together did.
@@ -199,7 +212,8 @@ fn distance(a: f64, b: f64) -> f64 {
 }
 
 /// Gives up plans that lost to serial, in `section`, and those that did not win unless their entry is
-/// `kept` from before. Returns the names of the loops concerned.
+/// `kept` from before; and kept entries with serial plans that lost to stock rayon, if what was measured now would run
+/// in parallel. Returns the names of the loops concerned.
 ///
 /// The facts are fitted again with what the verification measured, which is in `measurement` too;
 /// where that does not change the plan, it is ruled out.
@@ -223,6 +237,17 @@ pub(crate) fn mend(
         let (lost, won): (Vec<&Verified>, Vec<&Verified>) =
             of_loop.iter().copied().partition(|row| has_lost(row));
         if lost.is_empty() {
+            let missed = of_loop.iter().filter(|row| kept && row.misses_gain());
+            let missed: Vec<Occasion> = missed.map(|row| row.serial_call()).collect();
+            let fresh = facts_of(&measured.classes, &machine).filter(|facts| {
+                let limits = measurement.limits(measured, facts);
+                missed.iter().any(|&call| !is_serial(call, facts, &machine, &limits))
+            });
+            if let Some(new) = fresh.and_then(|facts| measurement.entry(measured, facts, &machine))
+            {
+                *entry = new;
+                mended.push(name.clone());
+            }
             continue;
         }
         let lost: Vec<Occasion> = lost.iter().flat_map(|row| row.lost_calls()).collect();
@@ -240,8 +265,7 @@ pub(crate) fn mend(
     mended
 }
 
-/// Whether these facts choose a parallel plan again, within these limits, at one of the `rows` whose plans
-/// were given up.
+/// Whether these facts choose the same again, within these limits, at one of the `rows` whose plans were given up.
 pub(crate) fn would_lose(
     name: &str,
     facts: &LoopFacts,
@@ -250,6 +274,9 @@ pub(crate) fn would_lose(
     rows: &[Verified],
 ) -> bool {
     rows.iter().filter(|row| row.name == name).any(|row| {
+        if row.misses_gain() {
+            return is_serial(row.serial_call(), facts, machine, limits);
+        }
         row.lost_calls().into_iter().any(|call| !is_serial(call, facts, machine, limits))
     })
 }

@@ -45,12 +45,16 @@ fn add_calls(
     } else {
         Setting::Parallel { workers: 2, chunk }
     };
+    let rayon_ns = parallel_ns * 11 / 10;
+    let settings =
+        [(Setting::Serial, serial_ns), (Setting::Rayon, rayon_ns), (parallel, parallel_ns)];
+    add_settings(seen, hot, items, settings);
+}
+
+/// Adds calls that take about so long under each setting.
+fn add_settings(seen: &mut Observations, hot: u32, items: u64, settings: [(Setting, u64); 3]) {
     for round in 0..40 {
-        for (setting, ns) in [
-            (Setting::Serial, serial_ns),
-            (Setting::Rayon, parallel_ns * 11 / 10),
-            (parallel, parallel_ns),
-        ] {
+        for (setting, ns) in settings {
             let wall_ns = ns + ns * (round % 5) / 400;
             seen.add(Record::Call(Call {
                 name: "a::f".into(),
@@ -128,6 +132,31 @@ fn a_new_plan_has_to_win_and_an_old_one_has_to_lose() {
     let all = measurement(&seen.with_verification(&verification));
     assert!(mend(&mut section.clone(), &rows, &all, |_, _| true).is_empty());
     assert_eq!(mend(&mut section.clone(), &rows, &all, |_, _| false), ["a::f"]);
+}
+
+#[test]
+fn an_old_serial_plan_that_loses_to_rayon_is_measured_anew() {
+    let (seen, fresh) = fitted();
+    let mut old = fresh.clone();
+    old.loops.get_mut("a::f").unwrap().facts.contention = 2.0;
+    let mut verification = Observations::default();
+    let tuned = Setting::Tuned { workers: 1, chunk: 1_000, predicted_ns: 100_000 };
+    add_settings(
+        &mut verification,
+        0,
+        1_000,
+        [(Setting::Serial, 100_000), (Setting::Rayon, 60_000), (tuned, 100_000)],
+    );
+    let rows = compare(&verification, &old);
+    assert!(rows[0].misses_gain() && !rows[0].loses_to_serial());
+    let all = measurement(&seen.with_verification(&verification));
+    let before = old.loops["a::f"].facts;
+    assert!(would_lose("a::f", &before, &MACHINE, &Limits::cores(2), &rows));
+    assert!(mend(&mut old.clone(), &rows, &all, |_, _| false).is_empty());
+    assert_eq!(mend(&mut old, &rows, &all, |_, _| true), ["a::f"]);
+    let after = old.loops["a::f"].facts;
+    assert!(!would_lose("a::f", &after, &MACHINE, &Limits::cores(2), &rows));
+    assert_eq!(old.loops["a::f"].plan.workers, 2);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Which call of a loop gets which setting: seeded random order, rounds of all settings, until there
 //! are enough samples of each.
 
+use std::time::Duration;
+
 use amorsize_profile::Setting;
 
 use super::meter::SHORTEST;
@@ -12,11 +14,58 @@ const ENOUGH: usize = 40;
 const ENOUGH_TO_VERIFY: usize = 300;
 /// Chunks per worker that are compared.
 const CHUNKS_PER_WORKER: [usize; 3] = [1, 4, 16];
+/// Calls that take longer are not affected by what other loops do, and are few.
+const SHORT: Duration = Duration::from_millis(20);
+/// Of short calls, three in four run as the loop is likely to run in the end.
+const CHOSEN: usize = 3;
+const CHOSEN_OF: usize = 4;
+/// Calls of a kind after which its mean says something.
+const TELLING: usize = 3;
 /// Serial time below which no fork can pay: parallel settings are not tried.
 const NEVER_PARALLEL_NS: f64 = 1_000.0;
 /// Serial time from which fewer settings are tried: a quarter of the workers each time, and of these one.
 const LONG_NS: f64 = 200e6;
 const CHUNKS_PER_WORKER_OF_LONG: [usize; 1] = [4];
+
+/// What short calls of all loops are for at a time. Loops that follow each other work on the same data, with helpers that
+/// the one before has left hot or cold: how long a loop takes depends on how the others run. So each is measured while
+/// most of the others run as they are likely to in the end, and stock rayon among its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Ours,
+    Rayon,
+}
+
+impl Phase {
+    const LENGTH: Duration = Duration::from_millis(20);
+    /// One phase in so many is rayon's.
+    const PER_RAYON: usize = 5;
+
+    /// The phase that far from the start of a recording; phases follow each other at random.
+    pub(super) fn at(since_start: Duration, seed: u64) -> Self {
+        let index = (since_start.as_nanos() / Phase::LENGTH.as_nanos()) as u64;
+        let is_rayon = Random::new(seed.wrapping_add(index)).below(Phase::PER_RAYON) == 0;
+        if is_rayon { Phase::Rayon } else { Phase::Ours }
+    }
+}
+
+/// Settings that leave data and helpers alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Serial,
+    Rayon,
+    Crew,
+}
+
+impl Kind {
+    fn of(setting: &Setting) -> Self {
+        match setting {
+            Setting::Serial | Setting::Tuned { workers: 1, .. } => Kind::Serial,
+            Setting::Rayon => Kind::Rayon,
+            Setting::Parallel { .. } | Setting::Tuned { .. } => Kind::Crew,
+        }
+    }
+}
 
 /// What to do with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +92,11 @@ pub(super) struct Experiment {
     round: Vec<Setting>,
     /// Time per item under each setting so far, and how often it was run.
     seen: Vec<(Setting, f64, usize)>,
-    random: u64,
+    random: Random,
     enough: usize,
     /// For how many items to make the settings once the item time is known; `None` when they are fixed.
     items: Option<u64>,
-    /// What the first call would have taken serially.
+    /// What the last serial call took; infinite while there was none.
     serial_ns: f64,
     serial_calls: usize,
 }
@@ -64,32 +113,26 @@ impl Experiment {
     }
 
     fn new(settings: Vec<Setting>, items: Option<u64>, enough: usize, seed: u64) -> Self {
-        // The generator must not start from zero, and neighbouring seeds must not look alike.
-        let random = (seed.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         Experiment {
             settings,
             round: Vec::new(),
             seen: Vec::new(),
-            random,
+            random: Random::new(seed),
             enough,
             items,
-            serial_ns: 0.0,
+            serial_ns: f64::INFINITY,
             serial_calls: 0,
         }
     }
 
-    pub(super) fn next(&mut self) -> Assignment {
+    pub(super) fn next(&mut self, phase: Phase) -> Assignment {
         if self.settings.is_empty() {
             return Assignment::First;
         }
         if self.is_settled() {
             return Assignment::Settled(self.best());
         }
-        if self.round.is_empty() {
-            self.round.clone_from(&self.settings);
-            self.shuffle();
-        }
-        let setting = self.round.pop().expect("a round has settings");
+        let setting = self.draw(phase);
         if setting == Setting::Serial && self.items.is_some() {
             self.serial_calls += 1;
             // The variation of the items needs fewer samples than their mean.
@@ -99,6 +142,53 @@ impl Experiment {
             }
         }
         Assignment::Run(setting)
+    }
+
+    /// The next setting of the round that is due. Once there is none, all that may be are added anew.
+    fn draw(&mut self, phase: Phase) -> Setting {
+        let kind = self.next_kind(phase);
+        let is_due = |setting: &Setting| kind.is_none_or(|kind| Kind::of(setting) == kind);
+        if !self.round.iter().any(is_due) {
+            let from = self.round.len();
+            self.round.extend(self.settings.iter().copied().filter(is_due));
+            self.random.shuffle(&mut self.round[from..]);
+        }
+        let at = self.round.iter().rposition(is_due).expect("added above");
+        self.round.remove(at)
+    }
+
+    /// The kind of the next call; `None` for any.
+    fn next_kind(&mut self, phase: Phase) -> Option<Kind> {
+        let is_tried = |kind| self.settings.iter().any(|setting| Kind::of(setting) == kind);
+        if self.serial_ns >= SHORT.as_nanos() as f64 || !is_tried(Kind::Rayon) {
+            return None;
+        }
+        if phase == Phase::Rayon {
+            return Some(Kind::Rayon);
+        }
+        if !is_tried(Kind::Crew) {
+            return Some(Kind::Serial);
+        }
+        let [chosen, other] = match self.likely() {
+            Kind::Serial => [Kind::Serial, Kind::Crew],
+            _ => [Kind::Crew, Kind::Serial],
+        };
+        Some(if self.random.below(CHOSEN_OF) < CHOSEN { chosen } else { other })
+    }
+
+    /// How the loop is likely to run in the end.
+    fn likely(&self) -> Kind {
+        let best = |kind| {
+            let of_kind = self.seen.iter().filter(|(seen, ..)| Kind::of(seen) == kind);
+            of_kind
+                .filter(|&&(.., count)| count >= TELLING)
+                .map(|&(_, mean, _)| mean)
+                .min_by(f64::total_cmp)
+        };
+        match (best(Kind::Serial), best(Kind::Crew)) {
+            (Some(serial), Some(crew)) if serial <= crew => Kind::Serial,
+            _ => Kind::Crew,
+        }
     }
 
     /// Makes the settings, once it is known how long items take and so how many workers they may have.
@@ -131,12 +221,17 @@ impl Experiment {
         }
     }
 
-    pub(super) fn add(&mut self, setting: Setting, item_ns: f64) {
-        let same = |seen: &Setting| match (seen, &setting) {
-            (Setting::Tuned { .. }, Setting::Tuned { .. }) => true,
-            (seen, setting) => seen == setting,
-        };
-        match self.seen.iter_mut().find(|(seen, ..)| same(seen)) {
+    pub(super) fn add(&mut self, setting: Setting, items: u64, wall_ns: u64) {
+        if setting == Setting::Serial {
+            self.serial_ns = wall_ns as f64;
+        }
+        if matches!(setting, Setting::Tuned { .. }) {
+            // What the plan is for calls of this size.
+            let tuned = self.settings.iter_mut().find(|known| is_same(known, &setting));
+            tuned.into_iter().for_each(|tuned| *tuned = setting);
+        }
+        let item_ns = wall_ns as f64 / items as f64;
+        match self.seen.iter_mut().find(|(seen, ..)| is_same(seen, &setting)) {
             Some((_, mean, count)) => {
                 *count += 1;
                 *mean += (item_ns - *mean) / *count as f64;
@@ -146,28 +241,48 @@ impl Experiment {
     }
 
     fn is_settled(&self) -> bool {
-        self.round.is_empty()
-            && self.seen.len() >= self.distinct()
-            && self.seen.iter().all(|&(_, _, count)| count >= self.enough)
-    }
-
-    /// Different settings in a round: all but the second serial one.
-    fn distinct(&self) -> usize {
-        self.settings.len() - usize::from(self.items.is_some())
+        let samples = |setting: &Setting| {
+            let seen = self.seen.iter().find(|(seen, ..)| is_same(seen, setting));
+            seen.map_or(0, |&(.., count)| count)
+        };
+        self.settings.iter().all(|setting| samples(setting) >= self.enough)
     }
 
     fn best(&self) -> Setting {
         let best = self.seen.iter().min_by(|a, b| a.1.total_cmp(&b.1));
         best.map_or(Setting::Serial, |&(setting, ..)| setting)
     }
+}
 
-    /// Fisher and Yates, with a xorshift generator.
-    fn shuffle(&mut self) {
-        for last in (1..self.round.len()).rev() {
-            self.random ^= self.random << 13;
-            self.random ^= self.random >> 7;
-            self.random ^= self.random << 17;
-            self.round.swap(last, (self.random % (last as u64 + 1)) as usize);
+/// Whatever the plan was, a tuned call is one.
+fn is_same(a: &Setting, b: &Setting) -> bool {
+    a == b || matches!((a, b), (Setting::Tuned { .. }, Setting::Tuned { .. }))
+}
+
+/// A xorshift generator.
+#[derive(Debug)]
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        // It must not start from zero, and neighbouring seeds must not look alike.
+        Random((seed.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        // The last bits are the least random ones.
+        ((self.0 >> 32) % end as u64) as usize
+    }
+
+    /// Fisher and Yates.
+    fn shuffle<T>(&mut self, values: &mut [T]) {
+        for last in (1..values.len()).rev() {
+            let other = self.below(last + 1);
+            values.swap(last, other);
         }
     }
 }
@@ -178,32 +293,99 @@ mod tests {
 
     fn explored(items: u64, item_ns: f64, workers: usize) -> Experiment {
         let mut experiment = Experiment::explore(items, 7);
-        assert_eq!(experiment.next(), Assignment::First);
+        assert_eq!(experiment.next(Phase::Ours), Assignment::First);
         experiment.learn_item_time(item_ns, Limits::cores(workers));
         experiment
     }
 
+    /// The settings of so many calls, in phases of one length.
+    fn settings_in(experiment: &mut Experiment, phase: Phase, calls: usize) -> Vec<Setting> {
+        let next = |_| match experiment.next(phase) {
+            Assignment::Run(setting) => setting,
+            Assignment::SerialBlocks { .. } => Setting::Serial,
+            other => panic!("unexpected {other:?}"),
+        };
+        (0..calls).map(next).collect()
+    }
+
+    fn two_workers(chunk: u64) -> Setting {
+        Setting::Parallel { workers: 2, chunk }
+    }
+
     #[test]
-    fn each_round_runs_every_setting_and_serial_twice() {
-        let mut experiment = explored(1_000, 1_000.0, 2);
-        let mut round: Vec<_> = (0..6)
-            .map(|_| match experiment.next() {
-                Assignment::Run(setting) => setting,
-                Assignment::SerialBlocks { metered: true } => Setting::Serial,
-                other => panic!("unexpected {other:?}"),
-            })
-            .collect();
+    fn a_round_of_long_calls_runs_every_setting_and_serial_twice() {
+        let mut experiment = explored(1_000, 50_000.0, 2);
+        let mut round = settings_in(&mut experiment, Phase::Ours, 6);
         round.sort();
-        let parallel = |chunk| Setting::Parallel { workers: 2, chunk };
         let expected = [
             Setting::Serial,
             Setting::Serial,
             Setting::Rayon,
-            parallel(32),
-            parallel(125),
-            parallel(500),
+            two_workers(32),
+            two_workers(125),
+            two_workers(500),
         ];
         assert_eq!(round, expected);
+    }
+
+    /// Runs so many calls, each of 1,000 items, and counts serial ones, rayon's and others.
+    fn counts_of(
+        experiment: &mut Experiment,
+        phase: Phase,
+        calls: usize,
+        wall_ns: impl Fn(Setting) -> u64,
+    ) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for _ in 0..calls {
+            let [setting] = settings_in(experiment, phase, 1)[..] else { panic!("one call") };
+            experiment.add(setting, 1_000, wall_ns(setting));
+            counts[match setting {
+                Setting::Serial => 0,
+                Setting::Rayon => 1,
+                _ => 2,
+            }] += 1;
+        }
+        counts
+    }
+
+    /// For calls that never settle.
+    fn without_end(experiment: Experiment) -> Experiment {
+        Experiment { enough: usize::MAX, ..experiment }
+    }
+
+    fn is_near(count: usize, expected: usize) -> bool {
+        count.abs_diff(expected) * 5 < expected
+    }
+
+    #[test]
+    fn short_calls_run_mostly_as_the_loop_will_and_rayon_in_phases_of_its_own() {
+        for (serial_ns, crew_ns, serial_calls) in
+            [(1_000_000, 500_000, 250), (500_000, 600_000, 750)]
+        {
+            let mut experiment = without_end(explored(1_000, 1_000.0, 2));
+            let wall_ns = |setting| if setting == Setting::Serial { serial_ns } else { crew_ns };
+            let [serial, rayon, crew] = counts_of(&mut experiment, Phase::Ours, 1_000, wall_ns);
+            assert_eq!((rayon, serial + crew), (0, 1_000));
+            assert!(is_near(serial, serial_calls), "{serial}");
+            assert_eq!(counts_of(&mut experiment, Phase::Rayon, 10, wall_ns), [0, 10, 0]);
+        }
+    }
+
+    #[test]
+    fn all_settings_of_a_crew_are_tried_alike() {
+        let mut experiment = explored(1_000, 1_000.0, 2);
+        let settings = settings_in(&mut experiment, Phase::Ours, 400);
+        let count = |chunk| settings.iter().filter(|other| **other == two_workers(chunk)).count();
+        assert!(count(32).abs_diff(count(125)) <= 1 && count(32).abs_diff(count(500)) <= 1);
+    }
+
+    #[test]
+    fn phases_follow_each_other_at_random() {
+        let phases: Vec<Phase> = (0..8_000).map(|i| Phase::at(i * Phase::LENGTH, 5)).collect();
+        let count = |pair: [Phase; 2]| phases.windows(2).filter(|other| *other == pair).count();
+        assert!(is_near(count([Phase::Ours; 2]), 8_000 * 16 / 25));
+        assert!(is_near(count([Phase::Ours, Phase::Rayon]), 8_000 * 4 / 25));
+        assert_eq!(phases[7], Phase::at(8 * Phase::LENGTH - Duration::from_nanos(1), 5));
     }
 
     #[test]
@@ -218,44 +400,58 @@ mod tests {
     #[test]
     fn a_call_that_no_fork_can_speed_up_is_only_run_serially() {
         let mut experiment = explored(10, 1.0, 8);
-        for _ in 0..20 {
-            let blocks = Assignment::SerialBlocks { metered: false };
-            let serial = [blocks, Assignment::Run(Setting::Serial)];
-            assert!(serial.contains(&experiment.next()));
+        for phase in [Phase::Ours, Phase::Rayon] {
+            assert_eq!(settings_in(&mut experiment, phase, 20), [Setting::Serial; 20]);
         }
+        let in_blocks = Assignment::SerialBlocks { metered: false };
+        let blocks = (0..30).filter(|_| experiment.next(Phase::Ours) == in_blocks).count();
+        assert_eq!(blocks, 10);
     }
 
     #[test]
     fn with_enough_samples_the_best_setting_stays() {
         let mut experiment = explored(1_000, 1_000.0, 2);
-        let best = Setting::Parallel { workers: 2, chunk: 125 };
+        let best = two_workers(125);
         let mut calls = 0;
         loop {
-            let setting = match experiment.next() {
+            let phase = if calls % 8 == 0 { Phase::Rayon } else { Phase::Ours };
+            let setting = match experiment.next(phase) {
                 Assignment::Run(setting) => setting,
                 Assignment::SerialBlocks { .. } => Setting::Serial,
                 Assignment::Settled(setting) => break assert_eq!(setting, best),
                 Assignment::First => panic!("the item time is known"),
             };
-            experiment.add(setting, if setting == best { 510.0 } else { 900.0 });
+            experiment.add(setting, 1_000, if setting == best { 510_000 } else { 900_000 });
             calls += 1;
         }
-        assert_eq!(calls, ENOUGH * 6);
+        assert!(calls > 7 * ENOUGH, "{calls}");
+        assert!(experiment.seen.iter().all(|&(.., count)| count >= ENOUGH));
+    }
+
+    /// How calls are verified that take so long, under plans for so many workers.
+    fn verified(workers: u32, call_ns: u64, phase: Phase) -> [usize; 3] {
+        let tuned = Setting::Tuned { workers, chunk: 1, predicted_ns: 0 };
+        let mut experiment = without_end(Experiment::verify(3));
+        experiment.add(Setting::Serial, 1_000, call_ns);
+        experiment.add(tuned, 1_000, call_ns / 2);
+        experiment.add(tuned, 1_000, call_ns / 2);
+        counts_of(&mut experiment, phase, 300, |setting| match setting {
+            Setting::Tuned { .. } => call_ns / 2,
+            _ => call_ns,
+        })
     }
 
     #[test]
-    fn verification_balances_serial_rayon_and_tuned() {
-        let mut experiment = Experiment::verify(3);
-        let mut counts = [0; 3];
-        for _ in 0..300 {
-            let Assignment::Run(setting) = experiment.next() else { panic!("not settled yet") };
-            experiment.add(setting, 1.0);
-            counts[match setting {
-                Setting::Serial => 0,
-                Setting::Rayon => 1,
-                _ => 2,
-            }] += 1;
-        }
-        assert_eq!(counts, [100; 3]);
+    fn short_calls_are_verified_among_others_that_run_by_their_plans() {
+        // Tuned settings that the experiment hands out are filled in later: here they keep the number of workers.
+        let [serial, rayon, tuned] = verified(2, 1_000_000, Phase::Ours);
+        assert!(rayon == 0 && is_near(tuned, 225), "{serial} {tuned}");
+        assert_eq!(verified(1, 1_000_000, Phase::Ours), [150, 0, 150]);
+        assert_eq!(verified(2, 1_000_000, Phase::Rayon), [0, 300, 0]);
+    }
+
+    #[test]
+    fn long_calls_that_are_verified_balance_serial_rayon_and_tuned() {
+        assert_eq!(verified(2, 1_000_000_000, Phase::Ours), [100; 3]);
     }
 }

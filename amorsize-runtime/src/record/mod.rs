@@ -33,7 +33,7 @@ use crate::pieces::Pieces;
 use crate::pool;
 use crate::run::{Run, fold_at_once};
 use coarse::Coarse;
-use experiment::{Assignment, Experiment};
+use experiment::{Assignment, Experiment, Phase};
 pub(crate) use kernel::Sampled;
 use kernel::{Samples, Took};
 use nesting::{Inner, Measured, Turns};
@@ -109,6 +109,7 @@ pub(crate) struct Recorder {
     task_bytes: Mutex<HashMap<Named, u64>>,
     /// Of the loop whose memory is watched.
     peaks: Peaks,
+    start: Instant,
     seed: u64,
     /// What one look at the clock adds to a measurement, in nanoseconds.
     clock_ns: u64,
@@ -149,6 +150,7 @@ impl Recorder {
             samples: Mutex::new(HashMap::new()),
             task_bytes: Mutex::new(HashMap::new()),
             peaks: Peaks::default(),
+            start: Instant::now(),
             seed: seed.unwrap_or(1),
             clock_ns: clock_cost(),
             profile,
@@ -206,7 +208,7 @@ impl Recorder {
         if self.with_turns(key, Turns::next_is_theirs) {
             return context.run_serial(None, run).close();
         }
-        let assignment = self.with_experiment(key, items, Experiment::next);
+        let assignment = self.with_experiment(key, items, |e| e.next(self.phase()));
         let measured = Measured::start(match assignment {
             Assignment::First | Assignment::SerialBlocks { .. } => Inner::Serial,
             Assignment::Run(setting) | Assignment::Settled(setting) => Inner::of(setting),
@@ -296,7 +298,7 @@ impl Recorder {
                 (result, setting, wall_ns.saturating_sub(self.clock_ns), seen)
             }
         };
-        self.with_experiment(key, items, |e| e.add(setting, wall_ns as f64 / items as f64));
+        self.with_experiment(key, items, |e| e.add(setting, items, wall_ns));
         write(items, hot, setting, wall_ns, seen);
         result
     }
@@ -407,6 +409,10 @@ impl Recorder {
             target.adopt(entry.facts);
             target.adopt_task_bytes(entry.memory.map(|memory| memory.bytes));
         }
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::at(self.start.elapsed(), self.seed)
     }
 
     fn with_samples<R>(&self, name: &'static str, f: impl FnOnce(&mut Samples) -> R) -> R {
