@@ -152,8 +152,8 @@
 pub use amorsize_macros::{tune, tuned, tuned_loop};
 pub use amorsize_runtime::model::Bound;
 pub use amorsize_runtime::{
-    Force, InvalidForce, Loop, LoopStatus, Plan, TrackingAllocator, Tune, Tuned, force,
-    invalid_force, join, loops, warm_up,
+    Divide, Force, InvalidForce, Loop, LoopStatus, ParPieces, Plan, TrackingAllocator, Tune, Tuned,
+    TunedPieces, force, invalid_force, join, loops, pieces, warm_up,
 };
 
 #[doc(hidden)]

@@ -65,6 +65,9 @@ const MARK: &str = "tuned";
 /// The function that forks: `amorsize::join(…)`.
 const JOIN: &str = "join";
 
+/// The function that makes pieces of data: `amorsize::pieces(…)`, an entry call.
+const PIECES: &str = "pieces";
+
 /// A body with its loops tuned.
 pub(crate) struct Body {
     pub(crate) tokens: TokenStream,
@@ -178,7 +181,14 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
             out.extend(loops.next(mark, cost).into_iter().flatten());
             continue;
         }
-        if let Some(join) = join_called(&tokens[..position], group, loops.given.facade) {
+        let called = |name| facade_called(name, &tokens[..position], group, loops.given.facade);
+        if let Some(pieces) = called(PIECES) {
+            let inside = tune_tokens(group.stream(), Place::Anywhere, loops);
+            out.push(in_place_of(group, group.delimiter(), inside));
+            out.extend(loops.next(pieces, None).into_iter().flatten());
+            continue;
+        }
+        if let Some(join) = called(JOIN) {
             let inside = tune_tokens(group.stream(), Place::Anywhere, loops);
             match loops.next_join(join, &inside) {
                 Some(tuned) => {
@@ -310,10 +320,15 @@ fn ends_with_colons(tokens: &[TokenTree]) -> bool {
     matches!(tokens, [.., a, b] if is_colon(a) && is_colon(b))
 }
 
-/// Where [`JOIN`] stands, if `arguments` are passed to the facade's function of that name.
-fn join_called(before: &[TokenTree], arguments: &Group, facade: &Ident) -> Option<Span> {
+/// Where `function` stands, if `arguments` are passed to the facade's function of that name.
+fn facade_called(
+    function: &str,
+    before: &[TokenTree],
+    arguments: &Group,
+    facade: &Ident,
+) -> Option<Span> {
     let [path @ .., TokenTree::Ident(name)] = before else { return None };
-    let is_call = arguments.delimiter() == Delimiter::Parenthesis && name == JOIN;
+    let is_call = arguments.delimiter() == Delimiter::Parenthesis && name == function;
     if !is_call || !ends_with_colons(path) {
         return None;
     }
@@ -470,6 +485,23 @@ mod tests {
         assert_eq!((body.found, body.loops), (3, vec![0, 2]));
         let tokens = body.tokens.to_string().replace(' ', "");
         assert!(tokens.contains("b.par_iter();c.par_iter().__slot()"), "{tokens}");
+    }
+
+    #[test]
+    fn pieces_of_ours_are_entry_calls() {
+        for path in ["amorsize::pieces", "::amorsize::pieces"] {
+            let (tokens, loops) = tuned(&format!("{path}(&mut xs[..]).for_each(f)"));
+            let expected = format!(
+                "{path}(&mutxs[..]).__slot().__kind().__tune(&__AMORSIZE_LOOP_0).for_each(f)"
+            );
+            assert_eq!((tokens, loops), (expected, 1));
+        }
+        for source in ["pieces(xs)", "other::pieces(xs)", "amorsize::pieces", "xs.pieces()"] {
+            assert_eq!(tuned(source), (source.to_owned(), 0));
+        }
+        let body = tuned_but(&[1], "amorsize::pieces(xs)");
+        assert_eq!(body.tokens.to_string().replace(' ', ""), "amorsize::pieces(xs)");
+        assert_eq!((body.found, body.joins, body.loops), (1, 0, vec![]));
     }
 
     #[test]

@@ -126,7 +126,7 @@ fn results_are_complete_and_in_order_for_every_division() {
             for chunk in [1, 2, 7, n.max(1)] {
                 for max in [1, 3, usize::MAX] {
                     for open_ended in [false, max == usize::MAX] {
-                        let lengths = Lengths { min: 1, max, open_ended };
+                        let lengths = Lengths { max, open_ended, ..Lengths::ANY };
                         for (shares, folder_items) in [(2, 3), (workers, usize::MAX)] {
                             let division = Division::of(workers, chunk);
                             let division = Division { shares, lengths, folder_items, ..division };

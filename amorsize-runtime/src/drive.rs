@@ -87,7 +87,7 @@ impl<T, C: Consumer<T>, K: Cost> ProducerCallback<T> for InSteps<C, K> {
 
 impl<C, K: Cost> Call<C, K> {
     #[inline]
-    fn run<P>(self, producer: P) -> C::Result
+    pub(crate) fn run<P>(self, producer: P) -> C::Result
     where
         P: Pieces,
         C: Consumer<P::Item>,
@@ -195,7 +195,7 @@ where
     let context = Context::new(target, run.len, lengths, cost);
     let way = match force::current() {
         Some(forced) => context.forced_way(run.len, forced),
-        None => context.beside_others().planned_way(run.len),
+        None => context.beside_others().with_few_pieces(run.len).planned_way(run.len),
     };
     context.go(run, way)
 }
@@ -251,6 +251,16 @@ impl Context {
         Context { limits: self.limits.beside(pool::busy_helpers()), ..self }
     }
 
+    /// The same, with no more pieces than workers where each may cost something and nobody has measured what.
+    fn with_few_pieces(self, len: usize) -> Self {
+        if !self.lengths.whole || self.target.profile().is_some() {
+            return self;
+        }
+        let Limits { workers, min_chunk, max_chunk, .. } = self.limits;
+        let min_chunk = len.div_ceil(workers).clamp(min_chunk, max_chunk);
+        Context { limits: Limits { min_chunk, ..self.limits }, ..self }
+    }
+
     /// How many units of work `len` items are.
     pub(crate) fn units(self, len: usize) -> usize {
         units(len, self.cost)
@@ -287,7 +297,8 @@ impl Context {
             return Way::Alone(Pacer::new(self, Pace::Chunks { decides: true }));
         }
         let Some(facts) = self.facts(len) else {
-            return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first: 1 }));
+            let first = if self.lengths.whole { len.div_ceil(4) } else { 1 };
+            return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first }));
         };
         let machine = machine::facts_for(len as f64 * facts.item_ns);
         let hot = pool::helpers_counted_hot(&machine);
@@ -295,7 +306,7 @@ impl Context {
         let decision = remembered::decide(len, &facts, &machine, &limits, hot);
         // A long run learns soon whether the items are as cheap as they are said to be, unless putting
         // its two parts together costs more than that is worth.
-        let checked = self.lengths.open_ended
+        let checked = (self.lengths.open_ended && !self.lengths.whole)
             || decision.serial_ns * CHECKPOINT_SHARE > facts.piece_ns + facts.reduce_ns;
         let first = if checked { len / 4 } else { len };
         let watched = || Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });

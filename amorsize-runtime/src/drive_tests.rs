@@ -32,6 +32,21 @@ fn the_first_short_calls_of_a_size_run_alone_whatever_the_profile_says() {
 }
 
 #[test]
+fn pieces_of_unknown_cost_are_as_few_as_workers() {
+    let cores = machine::usable_cores();
+    let target: &'static Loop = Box::leak(Box::new(Loop::new("unmeasured", Options::NONE, &[])));
+    let min_chunk = |target, whole| {
+        let context = Context::new(target, 1_000, Lengths { whole, ..Lengths::ANY }, 1.0);
+        context.with_few_pieces(1_000).limits.min_chunk
+    };
+    assert_eq!(
+        [true, false].map(|whole| min_chunk(target, whole)),
+        [1_000_usize.div_ceil(cores), 1]
+    );
+    assert_eq!(min_chunk(profiled("measured"), true), 1);
+}
+
+#[test]
 fn what_a_first_look_takes_is_not_kept() {
     let target: &'static Loop = Box::leak(Box::new(Loop::new("looks", Options::NONE, &[])));
     let context = Context::new(target, 4, Lengths::ANY, 1.0);

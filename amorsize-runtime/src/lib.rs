@@ -7,6 +7,7 @@ mod allocator;
 mod board;
 mod clock;
 mod crew;
+mod divide;
 mod drive;
 mod force;
 mod fork;
@@ -37,6 +38,7 @@ mod tuned;
 mod workload;
 
 pub use allocator::TrackingAllocator;
+pub use divide::{Divide, ParPieces, TunedPieces, pieces};
 pub use force::{Force, InvalidForce};
 pub use fork::join;
 pub use loops::{Loop, LoopStatus, Options, force, invalid_force, loops, warm_up};

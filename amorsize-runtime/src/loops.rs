@@ -334,7 +334,7 @@ impl Loop {
     }
 
     /// What the profile says about the loop on this machine.
-    fn profile(&self) -> Option<LoopFacts> {
+    pub(crate) fn profile(&self) -> Option<LoopFacts> {
         *self.facts.get_or_init(|| on_this_machine(self.entries()))
     }
 

@@ -16,6 +16,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// A producer that leads a folder through its items.
 pub(crate) trait Pieces: Producer {
+    /// A piece is a single item, however many elements it has, and may cost something of its own.
+    const IS_WHOLE: bool = false;
+
     /// Folds all items.
     fn fold_piece<F: Folder<Self::Item>>(self, folder: F) -> F;
 }

@@ -199,16 +199,19 @@ pub(crate) struct Lengths {
     pub(crate) max: usize,
     /// A folder may go on into the next piece.
     pub(crate) open_ended: bool,
+    /// Pieces may cost something of their own: no more of them are made than are needed. See [`Pieces::IS_WHOLE`].
+    pub(crate) whole: bool,
 }
 
 impl Lengths {
     /// Nothing.
-    pub(crate) const ANY: Lengths = Lengths { min: 1, max: usize::MAX, open_ended: true };
+    pub(crate) const ANY: Lengths =
+        Lengths { min: 1, max: usize::MAX, open_ended: true, whole: false };
 
     /// Those that the user asks for.
-    pub(crate) fn of(producer: &impl Producer) -> Self {
+    pub(crate) fn of<P: Pieces>(producer: &P) -> Self {
         let (min, max) = (producer.min_len().max(1), producer.max_len().max(1));
-        Lengths { min, max, open_ended: false }
+        Lengths { min, max, open_ended: false, whole: P::IS_WHOLE }
     }
 
     /// Whether `len` items may, or must, be under one folder.

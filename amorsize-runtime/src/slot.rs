@@ -17,6 +17,7 @@ use std::ops::{Range, RangeInclusive};
 use rayon::iter::{Empty, IndexedParallelIterator, IntoParallelIterator, empty};
 use rayon::{range, range_inclusive};
 
+use crate::divide::{Divide, ParPieces, TunedPieces};
 use crate::loops::Loop;
 use crate::range::{RangeInclusiveIter, RangeInteger, RangeIter};
 use crate::tuned::{Cost, PerItem, Tuned};
@@ -116,6 +117,20 @@ impl<I: IndexedParallelIterator> Kind<I> {
     #[inline]
     pub fn __tune_at_cost(self, target: &'static Loop, cost: f64) -> Tuned<I, f64> {
         Tuned::new(self.0, target, cost)
+    }
+}
+
+impl<D: Divide> Kind<ParPieces<D>> {
+    /// Third step, for pieces.
+    #[inline]
+    pub fn __tune(self, target: &'static Loop) -> TunedPieces<D> {
+        self.0.tuned(target)
+    }
+
+    /// The same for elements of `cost` units of work each.
+    #[inline]
+    pub fn __tune_at_cost(self, target: &'static Loop, cost: f64) -> TunedPieces<D, f64> {
+        self.0.tuned_at_cost(target, cost)
     }
 }
 

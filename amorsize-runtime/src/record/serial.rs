@@ -133,6 +133,9 @@ impl Blocks {
         P: Pieces,
         C: Consumer<P::Item>,
     {
+        if context.lengths.whole {
+            self.next = run.len;
+        }
         let folded = self.run_blocks(context, None, run, None);
         self.end_watch();
         folded
