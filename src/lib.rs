@@ -30,6 +30,8 @@
 //! A generic function has a loop for each type of items that it is called with: `demo::norm<&f32>` and
 //! `demo::norm<&f64>` in the profile, or plain `demo::norm` while there is one type only.
 //!
+//! [`pieces`], called by a path that begins with the crate's name, is an entry call, too.
+//!
 //! A function where no entry call is found is an error. Entry calls that another macro produces, or
 //! that a trait of your own hides, are not seen: [`tuned!`] marks them, and says what an item of such
 //! a loop costs, if that differs from other loops of the function: `tuned!(rows_of(x), cost = columns)`
@@ -86,6 +88,40 @@
 //! not worth a fork is called like any function, after one comparison. There is nothing to record: the profile
 //! has no entry for it. `max_workers`, `respect_load`, `on_pool`, `skip` and `name` apply; the attribute looks for
 //! the path `amorsize::join`, with the crate's other name if it is renamed.
+//!
+//! # Pieces
+//!
+//! Some work costs something once, however many elements follow: an inversion, a seek, a workspace. [`pieces`] hands the
+//! closure what a worker takes at a time, as a whole. What a piece costs is measured, and the plan has as few of them as
+//! keep the workers busy; a serial run has one.
+//!
+//! ```
+//! use rayon::prelude::*;
+//!
+//! /// The powers of a number, modulo another one.
+//! #[amorsize::tune]
+//! fn remainders(base: u64, modulus: u64, powers: &mut [u64]) {
+//!     let n = powers.len();
+//!     amorsize::pieces((0..n, powers)).for_each(|(exponents, powers)| {
+//!         // By repeated squaring, once per piece; then each power from the one before it.
+//!         let mut power = 1;
+//!         for bit in (0..usize::BITS).rev() {
+//!             power = power * power % modulus;
+//!             if exponents.start >> bit & 1 == 1 {
+//!                 power = power * base % modulus;
+//!             }
+//!         }
+//!         for place in powers {
+//!             *place = power;
+//!             power = power * base % modulus;
+//!         }
+//!     });
+//! }
+//!
+//! let mut powers = [0; 100];
+//! remainders(3, 1_000, &mut powers);
+//! assert_eq!(powers[..8], [1, 3, 9, 27, 81, 243, 729, 187]);
+//! ```
 //!
 //! # Options
 //!

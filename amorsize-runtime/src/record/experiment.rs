@@ -18,7 +18,8 @@ const CHUNKS_PER_WORKER: [usize; 3] = [1, 4, 16];
 const SHORT: Duration = Duration::from_millis(20);
 /// Short calls of a loop that is faster on its own try a crew once in so many, where others run on crews.
 const SERIAL_PER_CREW: usize = 4;
-/// Calls of a setting after which its mean says something.
+/// Calls of a setting after which its mean says something. What has fewer is tried in any phase: a loop that is called
+/// seldom may not see all of them.
 const TELLING: usize = 3;
 /// Serial time below which no fork can pay: parallel settings are not tried.
 const NEVER_PARALLEL_NS: f64 = 1_000.0;
@@ -133,7 +134,7 @@ impl Experiment {
         if self.settings.is_empty() {
             return Assignment::First;
         }
-        if self.is_settled() {
+        if self.has_seen_all(self.enough) {
             return Assignment::Settled(self.best());
         }
         let setting = self.draw(phase);
@@ -164,7 +165,8 @@ impl Experiment {
     /// The kind of the next call; `None` for any.
     fn next_kind(&mut self, phase: Phase) -> Option<Kind> {
         let is_tried = |kind| self.settings.iter().any(|setting| Kind::of(setting) == kind);
-        if self.serial_ns >= SHORT.as_nanos() as f64 || !is_tried(Kind::Rayon) {
+        let is_short = self.serial_ns < SHORT.as_nanos() as f64;
+        if !is_short || !is_tried(Kind::Rayon) || !self.has_seen_all(TELLING) {
             return None;
         }
         Some(match phase {
@@ -178,10 +180,8 @@ impl Experiment {
     /// verified does as its plan says.
     fn stays_serial(&mut self) -> bool {
         let best = |kind| {
-            let telling = |&&(setting, _, count): &&(Setting, f64, usize)| {
-                Kind::of(&setting) == kind && count >= TELLING
-            };
-            self.seen.iter().filter(telling).map(|&(_, mean, _)| mean).min_by(f64::total_cmp)
+            let of_kind = self.seen.iter().filter(|(setting, ..)| Kind::of(setting) == kind);
+            of_kind.map(|&(_, mean, _)| mean).min_by(f64::total_cmp)
         };
         let is_faster = best(Kind::Serial).zip(best(Kind::Crew)).is_some_and(|(a, b)| a <= b);
         self.items.is_some() && is_faster && self.random.below(SERIAL_PER_CREW) > 0
@@ -236,12 +236,13 @@ impl Experiment {
         }
     }
 
-    fn is_settled(&self) -> bool {
+    /// Whether each setting was run so often.
+    fn has_seen_all(&self, times: usize) -> bool {
         let samples = |setting: &Setting| {
             let seen = self.seen.iter().find(|(seen, ..)| is_same(seen, setting));
             seen.map_or(0, |&(.., count)| count)
         };
-        self.settings.iter().all(|setting| samples(setting) >= self.enough)
+        self.settings.iter().all(|setting| samples(setting) >= times)
     }
 
     fn best(&self) -> Setting {
@@ -354,15 +355,23 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_is_tried_a_few_times_whatever_the_phase() {
+        let mut experiment = explored(1_000, 1_000.0, 2);
+        let counts = counts_of(&mut experiment, Phase::Serial, 6 * TELLING, |_| 1_000_000);
+        assert_eq!(counts, [2 * TELLING, TELLING, 3 * TELLING]);
+        assert_eq!(counts_of(&mut experiment, Phase::Serial, 9, |_| 1_000_000), [9, 0, 0]);
+    }
+
+    #[test]
     fn short_calls_run_as_all_loops_do_but_without_a_crew_where_that_is_faster() {
         for (serial_ns, crew_ns, serial_calls) in [(1_000_000, 500_000, 0), (500_000, 600_000, 750)]
         {
             let mut experiment = without_end(explored(1_000, 1_000.0, 2));
             let wall_ns = |setting| if setting == Setting::Serial { serial_ns } else { crew_ns };
             let mut run = |phase, calls| counts_of(&mut experiment, phase, calls, wall_ns);
+            run(Phase::Crew, 6 * TELLING);
             assert_eq!(run(Phase::Serial, 10), [10, 0, 0]);
             assert_eq!(run(Phase::Rayon, 10), [0, 10, 0]);
-            run(Phase::Crew, 3 * TELLING);
             let [serial, rayon, crew] = run(Phase::Crew, 1_000);
             assert_eq!((rayon, serial + crew), (0, 1_000));
             assert!(is_near(serial, serial_calls) || serial_calls == serial, "{serial}");
@@ -431,9 +440,11 @@ mod tests {
     fn verified(workers: u32, call_ns: u64, phase: Phase) -> [usize; 3] {
         let tuned = Setting::Tuned { workers, chunk: 1, predicted_ns: 0 };
         let mut experiment = without_end(Experiment::verify(3));
-        experiment.add(Setting::Serial, 1_000, call_ns);
-        experiment.add(tuned, 1_000, call_ns / 2);
-        experiment.add(tuned, 1_000, call_ns / 2);
+        for _ in 0..TELLING {
+            experiment.add(Setting::Serial, 1_000, call_ns);
+            experiment.add(Setting::Rayon, 1_000, call_ns);
+            experiment.add(tuned, 1_000, call_ns / 2);
+        }
         counts_of(&mut experiment, phase, 300, |setting| match setting {
             Setting::Tuned { .. } => call_ns / 2,
             _ => call_ns,
