@@ -99,9 +99,10 @@ impl Verified {
     }
 
     /// A parallel plan that was not seen to win against serial where it matters. That is enough to write
-    /// no such plan, though not enough to change one that is written already.
+    /// no such plan, though not enough to change one that is written already. Few calls count as they are; where there
+    /// was no serial one at all, the recording's word stands.
     pub(crate) fn gains_nothing(&self) -> bool {
-        let ratio = self.to_serial.map_or(f64::INFINITY, |ratio| ratio.middle);
+        let ratio = self.to_serial.map_or(self.tuned / self.serial, |ratio| ratio.middle);
         ratio * SAME > 1.0 && self.is_parallel_where_it_matters()
     }
 

@@ -55,21 +55,24 @@ fn add_calls(
 fn add_settings(seen: &mut Observations, hot: u32, items: u64, settings: [(Setting, u64); 3]) {
     for round in 0..40 {
         for (setting, ns) in settings {
-            let wall_ns = ns + ns * (round % 5) / 400;
-            seen.add(Record::Call(Call {
-                name: "a::f".into(),
-                item_type: "&u8".into(),
-                items,
-                cost: 1.0,
-                setting,
-                hot,
-                wall_ns,
-                item_sd_ns: None,
-                reduce_ns: None,
-                usage: None,
-            }));
+            add_call(seen, hot, items, setting, ns + ns * (round % 5) / 400);
         }
     }
+}
+
+fn add_call(seen: &mut Observations, hot: u32, items: u64, setting: Setting, wall_ns: u64) {
+    seen.add(Record::Call(Call {
+        name: "a::f".into(),
+        item_type: "&u8".into(),
+        items,
+        cost: 1.0,
+        setting,
+        hot,
+        wall_ns,
+        item_sd_ns: None,
+        reduce_ns: None,
+        usage: None,
+    }));
 }
 
 fn measurement(seen: &Observations) -> Measurement {
@@ -132,6 +135,24 @@ fn a_new_plan_has_to_win_and_an_old_one_has_to_lose() {
     let all = measurement(&seen.with_verification(&verification));
     assert!(mend(&mut section.clone(), &rows, &all, |_, _| true).is_empty());
     assert_eq!(mend(&mut section.clone(), &rows, &all, |_, _| false), ["a::f"]);
+}
+
+#[test]
+fn a_new_plan_that_was_hardly_compared_is_judged_by_the_few_calls_or_stays() {
+    let (_, section) = fitted();
+    let observed = |settings: &[(Setting, u64)]| {
+        let mut seen = Observations::default();
+        for &(setting, ns) in settings {
+            add_call(&mut seen, 1, 1_000, setting, ns);
+        }
+        compare(&seen, &section)
+    };
+    let tuned = Setting::Tuned { workers: 2, chunk: 125, predicted_ns: 55_000 };
+    let fast = observed(&[(Setting::Serial, 100_000), (tuned, 50_000)]);
+    let slow = observed(&[(Setting::Serial, 100_000), (tuned, 110_000)]);
+    let alone = observed(&[(tuned, 110_000)]);
+    assert!([&fast, &slow, &alone].iter().all(|rows| rows[0].to_serial.is_none()));
+    assert_eq!([fast, slow, alone].map(|rows| rows[0].gains_nothing()), [false, true, false]);
 }
 
 #[test]

@@ -52,22 +52,13 @@ impl Phase {
         let mut random = Random::new(seed.wrapping_add(index));
         Phase::MIX[random.below(Phase::MIX.len())]
     }
-}
 
-/// Settings that leave data and helpers alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Serial,
-    Rayon,
-    Crew,
-}
-
-impl Kind {
+    /// When a setting is among its like.
     fn of(setting: &Setting) -> Self {
         match setting {
-            Setting::Serial | Setting::Tuned { workers: 1, .. } => Kind::Serial,
-            Setting::Rayon => Kind::Rayon,
-            Setting::Parallel { .. } | Setting::Tuned { .. } => Kind::Crew,
+            Setting::Serial | Setting::Tuned { workers: 1, .. } => Phase::Serial,
+            Setting::Rayon => Phase::Rayon,
+            Setting::Parallel { .. } | Setting::Tuned { .. } => Phase::Crew,
         }
     }
 }
@@ -151,8 +142,8 @@ impl Experiment {
 
     /// The next setting of the round that is due. Once there is none, all that may be are added anew.
     fn draw(&mut self, phase: Phase) -> Setting {
-        let kind = self.next_kind(phase);
-        let is_due = |setting: &Setting| kind.is_none_or(|kind| Kind::of(setting) == kind);
+        let phase = self.heeded(phase);
+        let is_due = |setting: &Setting| phase.is_none_or(|phase| Phase::of(setting) == phase);
         if !self.round.iter().any(is_due) {
             let from = self.round.len();
             self.round.extend(self.settings.iter().copied().filter(is_due));
@@ -162,28 +153,25 @@ impl Experiment {
         self.round.remove(at)
     }
 
-    /// The kind of the next call; `None` for any.
-    fn next_kind(&mut self, phase: Phase) -> Option<Kind> {
-        let is_tried = |kind| self.settings.iter().any(|setting| Kind::of(setting) == kind);
+    /// The phase whose settings are due; `None` for any.
+    fn heeded(&mut self, phase: Phase) -> Option<Phase> {
+        let is_tried = |phase| self.settings.iter().any(|setting| Phase::of(setting) == phase);
         let is_short = self.serial_ns < SHORT.as_nanos() as f64;
-        if !is_short || !is_tried(Kind::Rayon) || !self.has_seen_all(TELLING) {
+        if !is_short || !is_tried(Phase::Rayon) || !self.has_seen_all(TELLING) {
             return None;
         }
-        Some(match phase {
-            Phase::Rayon => Kind::Rayon,
-            Phase::Crew if is_tried(Kind::Crew) && !self.stays_serial() => Kind::Crew,
-            Phase::Serial | Phase::Crew => Kind::Serial,
-        })
+        let has_crew = phase == Phase::Crew && is_tried(Phase::Crew) && !self.stays_serial();
+        Some(if phase == Phase::Rayon || has_crew { phase } else { Phase::Serial })
     }
 
     /// Whether a loop runs on its own among others that have crews: most of the time if it was faster so. One that is
     /// verified does as its plan says.
     fn stays_serial(&mut self) -> bool {
-        let best = |kind| {
-            let of_kind = self.seen.iter().filter(|(setting, ..)| Kind::of(setting) == kind);
-            of_kind.map(|&(_, mean, _)| mean).min_by(f64::total_cmp)
+        let best = |phase| {
+            let of_phase = self.seen.iter().filter(|(setting, ..)| Phase::of(setting) == phase);
+            of_phase.map(|&(_, mean, _)| mean).min_by(f64::total_cmp)
         };
-        let is_faster = best(Kind::Serial).zip(best(Kind::Crew)).is_some_and(|(a, b)| a <= b);
+        let is_faster = best(Phase::Serial).zip(best(Phase::Crew)).is_some_and(|(a, b)| a <= b);
         self.items.is_some() && is_faster && self.random.below(SERIAL_PER_CREW) > 0
     }
 
