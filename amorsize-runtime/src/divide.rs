@@ -104,30 +104,6 @@ divide_tuples!((A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3));
 /// measured beside that of an element, and the plan chooses their number. Elsewhere rayon does, as in [`rayon::iter::split`].
 ///
 /// What the closure computes must not depend on where the pieces begin. Empty data has no piece.
-///
-/// ```
-/// use rayon::prelude::*;
-///
-/// #[amorsize::tune]
-/// fn running_means(xs: &[f64], means: &mut [f64]) {
-///     const WINDOW: usize = 100;
-///     amorsize::pieces((0..xs.len(), means)).for_each(|(places, means)| {
-///         // Once per piece; then each mean from the one before it.
-///         let first = places.start.saturating_sub(WINDOW);
-///         let mut sum: f64 = xs[first..places.start].iter().sum();
-///         for (place, mean) in places.zip(means) {
-///             sum += xs[place];
-///             if place >= WINDOW {
-///                 sum -= xs[place - WINDOW];
-///             }
-///             *mean = sum / (place + 1).min(WINDOW) as f64;
-///         }
-///     });
-/// }
-/// # let mut means = vec![0.0; 1_000];
-/// # running_means(&[2.0; 1_000], &mut means);
-/// # assert_eq!(means, [2.0; 1_000]);
-/// ```
 pub fn pieces<D: Divide>(data: D) -> ParPieces<D> {
     ParPieces { whole: Whole { data, min: 1 } }
 }
