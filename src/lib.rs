@@ -100,7 +100,7 @@
 //!
 //! /// The powers of a number, modulo another one.
 //! #[amorsize::tune]
-//! fn remainders(base: u64, modulus: u64, powers: &mut [u64]) {
+//! fn powers_modulo(base: u64, modulus: u64, powers: &mut [u64]) {
 //!     let n = powers.len();
 //!     amorsize::pieces((0..n, powers)).for_each(|(exponents, powers)| {
 //!         // By repeated squaring, once per piece; then each power from the one before it.
@@ -119,7 +119,7 @@
 //! }
 //!
 //! let mut powers = [0; 100];
-//! remainders(3, 1_000, &mut powers);
+//! powers_modulo(3, 1_000, &mut powers);
 //! assert_eq!(powers[..8], [1, 3, 9, 27, 81, 243, 729, 187]);
 //! ```
 //!

@@ -8,17 +8,18 @@ use std::ops::Range;
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Folder, Producer, UnindexedConsumer};
 
-use crate::drive::Call;
+use crate::drive::{Call, run_as_rayon};
 use crate::loops::Loop;
 use crate::pieces::{Pieces, fold_all};
-use crate::run::Uncounted;
+use crate::run::{Run, Uncounted};
 use crate::tuned::{Cost, PerItem};
 
-/// Data that can be cut in two: slices, ranges, and tuples of these.
+/// Data that can be cut in two: slices, ranges of integers (of up to 32 bits, `usize` and `isize`), and tuples of two to
+/// four of these.
 ///
 /// A tuple is as long as its shortest part, like what `zip` makes; its pieces have parts of one length.
 ///
-/// Types of your own, such as views of matrices, can implement it.
+/// Types of your own, such as views of matrices, can implement it. A wrong count makes wrong pieces and nothing worse.
 pub trait Divide: Send + Sized {
     /// How many elements there are.
     fn count(&self) -> usize;
@@ -101,7 +102,7 @@ divide_tuples!((A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3));
 ///
 /// For work that costs something once per piece, such as one inversion for many quotients: cut into the fewest pieces
 /// that keep the workers busy, and run serially as one. In a function under `#[amorsize::tune]` the cost of a piece is
-/// measured beside that of an element, and the plan chooses their number. Elsewhere rayon does, as in [`rayon::iter::split`].
+/// measured beside that of an element, and the plan chooses their number. Elsewhere rayon does.
 ///
 /// What the closure computes must not depend on where the pieces begin. Empty data has no piece.
 pub fn pieces<D: Divide>(data: D) -> ParPieces<D> {
@@ -138,27 +139,10 @@ impl<D: Divide> ParallelIterator for ParPieces<D> {
     type Item = D;
 
     fn drive_unindexed<C: UnindexedConsumer<D>>(self, consumer: C) -> C::Result {
-        let Whole { data, min } = self.whole;
-        // The first cut leaves out what a tuple's longer parts have too many of.
-        let (data, _) = cut(data);
-        let data = Some(data).filter(|data| data.count() > 0);
-        let halves = |data: Option<D>| {
-            let Some(data) = data else { return (None, None) };
-            let middle = data.count() / 2;
-            if middle < min.max(1) {
-                return (Some(data), None);
-            }
-            let (left, right) = data.divide_at(middle);
-            (Some(left), Some(Some(right)))
-        };
-        rayon::iter::split(data, halves).flatten_iter().drive_unindexed(consumer)
+        let producer = self.whole.trimmed();
+        let len = producer.data.count();
+        run_as_rayon(Run { producer, consumer: Uncounted { base: consumer, exact: false }, len })
     }
-}
-
-/// All elements, and what the longer parts of a tuple have beyond them.
-fn cut<D: Divide>(data: D) -> (D, D) {
-    let count = data.count();
-    data.divide_at(count)
 }
 
 /// A parallel iterator over the pieces of `D` that runs by the plan of a loop.
@@ -184,16 +168,16 @@ impl<D: Divide, K: Cost> ParallelIterator for TunedPieces<D, K> {
     #[inline]
     fn drive_unindexed<C: UnindexedConsumer<D>>(self, consumer: C) -> C::Result {
         let TunedPieces { whole, target, cost } = self;
-        let (data, _) = cut(whole.data);
+        let producer = whole.trimmed();
         let call = Call {
-            len: data.count(),
+            len: producer.data.count(),
             overlong: false,
             consumer: Uncounted { base: consumer, exact: false },
             open_ended: true,
             target,
             cost,
         };
-        call.run(Whole { data, ..whole })
+        call.run(producer)
     }
 }
 
@@ -202,6 +186,14 @@ impl<D: Divide, K: Cost> ParallelIterator for TunedPieces<D, K> {
 struct Whole<D> {
     data: D,
     min: usize,
+}
+
+impl<D: Divide> Whole<D> {
+    /// Without what a tuple's longer parts have beyond its shortest one.
+    fn trimmed(self) -> Self {
+        let count = self.data.count();
+        Whole { data: self.data.divide_at(count).0, ..self }
+    }
 }
 
 impl<D: Divide> Producer for Whole<D> {
