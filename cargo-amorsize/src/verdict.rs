@@ -237,25 +237,20 @@ pub(crate) fn mend(
         };
         let (lost, won): (Vec<&Verified>, Vec<&Verified>) =
             of_loop.iter().copied().partition(|row| has_lost(row));
-        if lost.is_empty() {
-            let missed = of_loop.iter().filter(|row| kept && row.misses_gain());
-            let missed: Vec<Occasion> = missed.map(|row| row.serial_call()).collect();
-            let fresh = facts_of(&measured.classes, &machine).filter(|facts| {
-                let limits = measurement.limits(measured, facts);
-                missed.iter().any(|&call| !is_serial(call, facts, &machine, &limits))
-            });
-            if let Some(new) = fresh.and_then(|facts| measurement.entry(measured, facts, &machine))
-            {
-                *entry = new;
-                mended.push(name.clone());
-            }
+        let missed: Vec<&Verified> =
+            won.iter().copied().filter(|row| kept && row.misses_gain()).collect();
+        if lost.is_empty() && missed.is_empty() {
+            continue;
+        }
+        let mut facts = facts_of(&measured.classes, &machine).unwrap_or(entry.facts);
+        let limits = measurement.limits(measured, &facts);
+        let serial = |call, facts: &LoopFacts| is_serial(call, facts, &machine, &limits);
+        if lost.is_empty() && missed.iter().all(|row| serial(row.serial_call(), &facts)) {
             continue;
         }
         let lost: Vec<Occasion> = lost.iter().flat_map(|row| row.lost_calls()).collect();
         let won: Vec<Occasion> = won.iter().flat_map(|row| row.parallel_calls()).collect();
-        let mut facts = facts_of(&measured.classes, &machine).unwrap_or(entry.facts);
-        let limits = measurement.limits(measured, &facts);
-        if !lost.iter().all(|&call| is_serial(call, &facts, &machine, &limits)) {
+        if !lost.iter().all(|&call| serial(call, &facts)) {
             facts = ruled_out(facts, &lost, &won, &machine, &limits);
         }
         if let Some(new) = measurement.entry(measured, facts, &machine) {

@@ -14,8 +14,6 @@ const ENOUGH: usize = 40;
 const ENOUGH_TO_VERIFY: usize = 300;
 /// Chunks per worker that are compared.
 const CHUNKS_PER_WORKER: [usize; 3] = [1, 4, 16];
-/// Calls that take longer are not affected by what other loops do, and are few.
-const SHORT: Duration = Duration::from_millis(20);
 /// Short calls of a loop that is faster on its own try a crew once in so many, where others run on crews.
 const SERIAL_PER_CREW: usize = 4;
 /// Calls of a setting after which its mean says something. What has fewer is tried in any phase: a loop that is called
@@ -38,6 +36,7 @@ pub(super) enum Phase {
 }
 
 impl Phase {
+    /// Calls that take longer do not heed phases: what other loops do does not affect them, and they are few.
     const LENGTH: Duration = Duration::from_millis(20);
 
     /// Each as often as it occurs in this, on average.
@@ -156,7 +155,7 @@ impl Experiment {
     /// The phase whose settings are due; `None` for any.
     fn heeded(&mut self, phase: Phase) -> Option<Phase> {
         let is_tried = |phase| self.settings.iter().any(|setting| Phase::of(setting) == phase);
-        let is_short = self.serial_ns < SHORT.as_nanos() as f64;
+        let is_short = self.serial_ns < Phase::LENGTH.as_nanos() as f64;
         if !is_short || !is_tried(Phase::Rayon) || !self.has_seen_all(TELLING) {
             return None;
         }
