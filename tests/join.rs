@@ -1,18 +1,14 @@
 //! Divide and conquer: the same results, panics and drops whatever runs in parallel.
 
+mod plans;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use amorsize::{Force, force};
+use plans::{turn, under_each};
 use rayon::prelude::*;
-
-/// Plans are in force for the whole process: tests take turns.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const PLANS: [Option<Force>; 6] = [
     None,
@@ -23,16 +19,8 @@ const PLANS: [Option<Force>; 6] = [
     Some(Force::Workers { workers: 8, chunk: Some(1) }),
 ];
 
-/// Runs a test under every plan, outside and inside of a pool that is larger than most machines.
 fn under_every_plan(test: impl Fn() + Sync) {
-    let _turn = turn();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().expect("a pool");
-    for plan in PLANS {
-        force(plan);
-        test();
-        pool.install(&test);
-    }
-    force(None);
+    under_each(&PLANS, test);
 }
 
 #[amorsize::tune]

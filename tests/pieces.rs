@@ -1,17 +1,13 @@
 //! Pieces as items: all of the data in order, whatever runs in parallel, and as one piece where nothing does.
 
+mod plans;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use amorsize::{Divide, Force, force};
+use plans::{turn, under_each};
 use rayon::prelude::*;
-
-/// Plans are in force for the whole process: tests take turns.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const PLANS: [Option<Force>; 7] = [
     None,
@@ -23,16 +19,8 @@ const PLANS: [Option<Force>; 7] = [
     Some(Force::Workers { workers: 8, chunk: Some(1) }),
 ];
 
-/// Runs a test under every plan, outside and inside of a pool that is larger than most machines.
 fn under_every_plan(test: impl Fn() + Sync) {
-    let _turn = turn();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().expect("a pool");
-    for plan in PLANS {
-        force(plan);
-        test();
-        pool.install(&test);
-    }
-    force(None);
+    under_each(&PLANS, test);
 }
 
 const COUNTS: [usize; 8] = [0, 1, 2, 3, 63, 64, 1_000, 10_007];
