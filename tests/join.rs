@@ -1,10 +1,16 @@
 //! Divide and conquer: the same results, panics and drops whatever runs in parallel.
 
 mod plans;
+#[path = "skip/mod.rs"]
+mod skip;
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use amorsize::{Force, force};
 use plans::{turn, under_each};
@@ -212,6 +218,93 @@ fn options_apply() {
     assert!((0..100).all(|_| on_pool()));
     assert!((0..100).all(|_| alone()));
     assert_eq!(skipped(5), 10);
+}
+
+/// What has been there so far, for leaves that wait for one another, until then.
+struct Seen<T>(Mutex<HashSet<T>>, Instant);
+
+impl<T: Eq + Hash> Seen<T> {
+    fn new() -> Self {
+        Seen(Mutex::default(), Instant::now() + Duration::from_secs(20))
+    }
+
+    /// Adds `one`, and waits until `enough` says that all are there; whether they are.
+    fn wait(&self, one: T, enough: impl Fn(&HashSet<T>) -> bool) -> bool {
+        let look = || {
+            let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.insert(one);
+            seen
+        };
+        let mut is_enough = enough(&look());
+        while !is_enough && Instant::now() < self.1 {
+            thread::yield_now();
+            is_enough = enough(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        is_enough
+    }
+}
+
+fn has_helpers() -> bool {
+    let has_them = rayon::current_num_threads() > 1
+        && thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+    if !has_them {
+        skip::skip("it takes two threads and two cores");
+    }
+    has_them
+}
+
+#[test]
+fn who_waits_for_a_branch_works_within_it() {
+    #[amorsize::tune]
+    fn leaves(len: usize, leaf: &(dyn Fn() + Sync)) {
+        if len == 1 {
+            return leaf();
+        }
+        amorsize::join(len / 2, || leaves(len / 2, leaf), len / 2, || leaves(len / 2, leaf));
+    }
+    #[amorsize::tune]
+    fn uneven(left: &(dyn Fn() + Sync), right: &(dyn Fn() + Sync)) {
+        amorsize::join(1, left, 1, || leaves(16, right));
+    }
+    let _turn = turn();
+    if !has_helpers() {
+        return;
+    }
+    force(Some(Force::Workers { workers: 2, chunk: Some(1) }));
+    let here = || thread::current().id();
+    let (caller, threads, inside) = (here(), Seen::new(), Seen::new());
+    // The left branch ends as soon as a helper has begun with the right one, and each leaf of that once the caller has come.
+    let left = || assert!(threads.wait(here(), |threads| threads.len() > 1));
+    let right = || {
+        threads.wait(here(), |_| true);
+        assert!(inside.wait(here(), |threads| threads.contains(&caller)));
+    };
+    uneven(&left, &right);
+    force(None);
+}
+
+#[test]
+fn a_recursion_that_was_never_seen_has_helpers_in_its_first_call() {
+    #[amorsize::tune]
+    fn leaves(from: usize, len: usize, leaf: &(dyn Fn(usize) + Sync)) {
+        if len == 1 {
+            return leaf(from);
+        }
+        let half = len / 2;
+        amorsize::join(half, || leaves(from, half, leaf), half, || leaves(from + half, half, leaf));
+    }
+    let _turn = turn();
+    if !has_helpers() {
+        return;
+    }
+    force(None);
+    let seen = Seen::new();
+    // The first ones tell what they take. The second half was on offer before that.
+    let leaf = |at| match at {
+        0..4 => thread::sleep(Duration::from_millis(1)),
+        _ => assert!(seen.wait(at, |seen| seen.iter().any(|at| *at >= 32))),
+    };
+    leaves(0, 64, &leaf);
 }
 
 /// Without the attribute the costs are not looked at.

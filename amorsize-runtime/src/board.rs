@@ -129,7 +129,7 @@ pub(crate) struct Board<'s> {
     pub(crate) division: Division,
     /// By seat number.
     seats: Vec<Seat>,
-    spawner: &'s dyn Spawner,
+    spawner: &'s (dyn Spawner + Sync),
     /// No more work will be offered.
     finished: AtomicBool,
     /// Helpers that do not count as busy any more.
@@ -179,7 +179,7 @@ impl<'s> Board<'s> {
         pieces: usize,
         division: Division,
         desk: &'s SharedDesk,
-        spawner: &'s dyn Spawner,
+        spawner: &'s (dyn Spawner + Sync),
     ) -> Self {
         let mut seats = SEATS.try_with(Cell::take).unwrap_or_default();
         seats.resize_with(workers, Seat::default);

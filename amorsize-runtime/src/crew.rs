@@ -100,7 +100,7 @@ pub(crate) fn fold<P, C>(
     before: Option<OpenBy<P::Item, C>>,
     run: Run<P, C>,
     division: Division,
-    spawner: &dyn Spawner,
+    spawner: &(dyn Spawner + Sync),
 ) -> (FoldedBy<P::Item, C>, Account)
 where
     P: Pieces,

@@ -2,27 +2,21 @@
 //!
 //! What is measured of such a loop is the time of a unit, from branches that did not fork. A fork below the
 //! cut-off that follows from it is two plain calls. Above it, the caller takes the left branch and keeps the
-//! right one on offer. As long as all workers are busy nobody is told; at any later fork on the same thread
-//! that finds a worker missing, a helper is summoned for the oldest offer, which is the largest. Who has
-//! taken the left branch takes the right one too, unless a helper has.
+//! right one on offer (`offers.rs`). Who has taken the left branch takes the right one too, unless somebody else has.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::cell::Cell;
 
-use amorsize_profile::LoopFacts;
+use amorsize_profile::{LoopFacts, MachineFacts};
 
 use crate::clock::Instant;
 use crate::force::{self, Force};
-use crate::handover::{self, Desk, SharedDesk};
+use crate::handover;
 use crate::linger;
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Limits, Plan};
-use crate::pool::{self, Busy, Pool};
-
-/// The share of a parallel call's time that entering the pool may cost.
-const ENTRY_SHARE: f64 = 0.03;
+use crate::offers::{self, Branch, Offers, Summoned, Waiting};
+use crate::pool::{self, Busy};
 
 /// Runs two closures, in parallel where that pays, and returns both results.
 ///
@@ -98,8 +92,7 @@ where
     target.activate();
     #[cfg(feature = "record")]
     crate::record::note_untuned(target);
-    let way = way(target, costs);
-    if rayon::current_thread_index().is_none() && enters_pool(target, costs, &way) {
+    if target.options().on_pool && rayon::current_thread_index().is_none() {
         let (mut branches, mut results) = (Some((left, right)), None);
         pool::enter(&mut || {
             let (left, right) = branches.take().expect("the pool runs it once");
@@ -109,27 +102,11 @@ where
     }
     let left = || timed(target, costs.left, left);
     let right = || timed(target, costs.right, right);
-    match way {
+    match way(target, costs) {
         Way::Serial => (left(), right()),
         Way::Rayon => rayon::join(left, right),
-        Way::Fork { workers } => fork(workers, left, right),
+        Way::Fork { workers } => fork(target, workers, left, costs.right, right),
     }
-}
-
-/// Whether a call from outside the pool goes there as a whole. A caller that stays outside works from the first
-/// moment, but is one thread more than there are cores, which shows in long calls; to enter and to come back
-/// takes a cold start.
-fn enters_pool(target: &Loop, costs: Costs, way: &Way) -> bool {
-    if target.options().on_pool {
-        return true;
-    }
-    let &Way::Fork { workers } = way else { return false };
-    let facts = target.facts(costs.worth()).filter(|_| force::current().is_none());
-    let Some(facts) = facts else { return false };
-    let serial_ns = facts.item_ns * costs.left.saturating_add(costs.right) as f64;
-    let machine = machine::facts_for(serial_ns);
-    let price_ns = machine.cold_spawn_ns + machine.cold_wake_ns;
-    price_ns < ENTRY_SHARE * serial_ns / workers as f64
 }
 
 enum Way {
@@ -152,12 +129,13 @@ fn way(target: &'static Loop, costs: Costs) -> Way {
         }
     }
     let worth = costs.worth();
-    // Where nothing is known yet, the branches tell.
-    let Some(facts) = target.facts(worth) else { return Way::Serial };
+    // Where nothing is known yet, the branches tell. Nobody is summoned before that.
+    let Some(facts) = target.facts(worth) else { return Way::Fork { workers: 1 } };
     let serial_ns = facts.item_ns * worth as f64;
     // While recording, thresholds are not where calls look for them.
     let below = target.planned();
-    if below.is_untimed(worth) || below.is_certain(worth) {
+    let hot = || hot_helpers(&machine::facts());
+    if below.is_untimed(worth) || below.is_certain_with(worth, hot) {
         if below.is_missed(worth) {
             pool::note_missed(serial_ns, &machine::facts());
         }
@@ -168,13 +146,18 @@ fn way(target: &'static Loop, costs: Costs) -> Way {
     let branches = LoopFacts { item_ns: serial_ns / 2.0, item_cv: 0.0, reduce_ns: 0.0, ..facts };
     let machine = machine::facts_for(serial_ns);
     let pair = Limits { workers: limits.workers.min(2), ..limits };
-    let hot = pool::helpers_counted_hot(&machine);
-    match model::decide(2, &branches, &machine, &pair, hot).plan {
+    match model::decide(2, &branches, &machine, &pair, hot_helpers(&machine)).plan {
         Plan::Serial => Way::Serial,
         Plan::Parallel { .. } => {
             fork_within(target.limit_by_load(machine::limit_by_pool(limits)).workers)
         }
     }
+}
+
+/// How many helpers would come at once: whoever has a branch looks for the next one when that is done.
+fn hot_helpers(machine: &MachineFacts) -> usize {
+    let awake = usize::from(pool::busy_helpers() > 0);
+    pool::helpers_counted_hot(machine).max(awake)
 }
 
 thread_local! {
@@ -188,116 +171,69 @@ fn forks() -> usize {
 }
 
 /// Runs a branch and learns from it, unless it forked.
-fn timed<R>(target: &Loop, cost: usize, branch: impl FnOnce() -> R) -> R {
+fn timed<R>(target: &'static Loop, cost: usize, branch: impl FnOnce() -> R) -> R {
     let (before, start) = (forks(), Instant::now());
     let result = branch();
     if forks() == before {
-        target.observe(cost, start.elapsed().as_nanos() as f64);
+        let busy_ns = start.elapsed().as_nanos() as f64;
+        if target.observe_branch(cost, busy_ns) {
+            summon_late(target);
+        }
     }
     result
 }
 
-/// The helper that was summoned for an offer and has not come.
-type Summoned = Arc<Mutex<Option<Busy>>>;
-
-thread_local! {
-    /// What this thread has on offer and has not summoned anybody for, the oldest first.
-    static OFFERS: RefCell<VecDeque<(SharedDesk, Summoned)>> = const { RefCell::new(VecDeque::new()) };
-}
-
-/// What a thread has on offer while it takes the left branch.
-struct Offered<'d>(&'d SharedDesk);
-
-impl<'d> Offered<'d> {
-    /// Adds an offer, and summons a helper for the oldest one of this thread if there is room.
-    fn new(desk: &'d SharedDesk, summoned: &Summoned, workers: usize) -> Self {
-        let add = |offers: &RefCell<VecDeque<_>>| {
-            let mut offers = offers.borrow_mut();
-            offers.push_back((SharedDesk::clone(desk), Arc::clone(summoned)));
-            Busy::helper_within(workers).and_then(|busy| Some((busy, offers.pop_front()?)))
-        };
-        // A thread that is ending offers nothing.
-        if let Ok(Some((busy, (oldest, summoned)))) = OFFERS.try_with(add) {
-            *lock(&summoned) = Some(busy);
-            Desk::summon(&oldest, 1, &Pool::Rayon);
-        }
-        Offered(desk)
-    }
-}
-
-impl Drop for Offered<'_> {
-    fn drop(&mut self) {
-        let _ = OFFERS.try_with(|offers| {
-            let mut offers = offers.borrow_mut();
-            // Unless a helper was summoned for it.
-            if offers.back().is_some_and(|(last, _)| SharedDesk::ptr_eq(last, self.0)) {
-                offers.pop_back();
-            }
-        });
-    }
-}
-
-/// No user code runs under the locks of this module.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A branch that somebody takes, and then its result.
-struct Branch<F, R> {
-    branch: Mutex<Option<F>>,
-    result: Mutex<Option<R>>,
-}
-
-impl<F: FnOnce() -> R, R> Branch<F, R> {
-    fn take(&self) -> Option<F> {
-        lock(&self.branch).take()
-    }
-
-    fn run(&self, branch: F) {
-        let result = branch();
-        *lock(&self.result) = Some(result);
+/// Summons a helper for what is on offer since nothing was known of its cost, if it pays.
+fn summon_late(target: &'static Loop) {
+    let Some(cost) = offers::oldest_cost(target) else { return };
+    if let Way::Fork { workers } = way(target, Costs { left: cost, right: cost }) {
+        offers::summon(workers);
     }
 }
 
 /// Runs `left` here and `right` on a helper, or here too if none has taken it by then.
-fn fork<A, B, RA, RB>(workers: usize, left: A, right: B) -> (RA, RB)
+fn fork<A, B, RA, RB>(
+    target: &'static Loop,
+    workers: usize,
+    left: A,
+    cost_right: usize,
+    right: B,
+) -> (RA, RB)
 where
     A: FnOnce() -> RA,
     B: FnOnce() -> RB + Send,
     RB: Send,
 {
     let _ = FORKS.try_with(|forks| forks.set(forks.get().wrapping_add(1)));
-    let right = Branch { branch: Mutex::new(Some(right)), result: Mutex::new(None) };
+    let right = Branch::new(right);
     let summoned = Summoned::default();
     let help = |_| {
         // A helper that was summoned for an earlier offer at this desk may come as well.
-        let expected = lock(&summoned).take();
-        let Some(_busy) = expected.or_else(|| Busy::helper_within(workers)) else { return };
-        if let Some(branch) = right.take() {
+        let Some(_busy) = summoned.take().or_else(|| Busy::helper_within(workers)) else { return };
+        if let Ok(branch) = right.take(Offers::of_this_thread()) {
             right.run(branch);
+            pool::note_use(pool::now_ns(), 1);
         }
     };
-    let (mut left, mut left_result, mut waiting) = (Some(left), None, None);
+    let (mut left, mut left_result) = (Some(left), None);
+    let waiting = Waiting::default();
     handover::at_desk(1, |desk| {
         linger::stay(desk, 0);
-        handover::lend(desk, 1, &Pool::Rayon, &help, &mut || {
+        handover::lend(desk, 1, &waiting, &help, &mut || {
             let left = left.take().expect("the caller works once");
-            let offered = Offered::new(desk, &summoned, workers);
+            let offered = offers::offer(desk, &summoned, target, cost_right);
+            offers::summon(workers);
             left_result = Some(left());
             drop(offered);
-            match right.take() {
-                Some(branch) => {
+            match right.take(None) {
+                Ok(branch) => {
                     // Whoever was summoned comes too late.
-                    *lock(&summoned) = None;
+                    drop(summoned.take());
                     right.run(branch);
                 }
-                None => waiting = Some(Busy::waiting()),
+                Err(source) => waiting.begin(source),
             }
         });
     });
-    if waiting.is_some() {
-        pool::note_use(pool::now_ns(), 1);
-    }
-    let right_result = right.result.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (left_result.expect("the caller has worked"), right_result.expect("somebody took the branch"))
+    (left_result.expect("the caller has worked"), right.result().expect("somebody took the branch"))
 }

@@ -14,12 +14,17 @@ use std::time::Duration;
 use sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Thread, UnsafeCell};
 
 /// Where helpers come from. Injectable, so that the protocol can be proved without a pool.
-pub(crate) trait Spawner: Sync {
+pub(crate) trait Spawner {
     /// Redeems `ticket` on some other thread, at any later time or never.
     fn spawn(&self, ticket: Ticket);
 
-    /// Runs other pending work on this thread if there is any; false when there was none.
+    /// Runs other pending work on this thread if there is any; false when there was none. For callers that wait.
     fn run_other_work(&self) -> bool;
+
+    /// How often a caller that waits looks at the gate before it asks for other work.
+    fn looks(&self) -> u32 {
+        SPINS
+    }
 }
 
 /// What a panic carries.
@@ -50,7 +55,7 @@ const ABSENT: u64 = 3;
 const STATE: u64 = 3;
 const SEAT: Field = Field { shift: 2, bits: 12 };
 
-/// How often the caller looks at the gate before it does something else.
+/// How often a caller looks at the gate before it does something else.
 const SPINS: u32 = if cfg!(loom) { 1 } else { 4_000 };
 /// How long the caller sleeps at most before it looks again.
 const NAP: Duration = Duration::from_micros(200);
@@ -428,7 +433,7 @@ impl Desk {
             let state = place.load(Ordering::Acquire);
             if !is_inside(state) {
                 return;
-            } else if *looks < SPINS {
+            } else if *looks < spawner.looks() {
                 *looks += 1;
                 sync::spin_loop();
             } else if !spawner.run_other_work() {
@@ -450,16 +455,40 @@ impl Ticket {
     pub(crate) fn redeem(self, linger: &mut dyn Linger) {
         let desk = Arc::clone(&self.0);
         drop(self);
-        let Some(seat) = desk.enter() else { return };
-        let inside = Inside(&desk);
-        // SAFETY: rule 2: it has entered, and leaves when `inside` is dropped.
-        unsafe { desk.serve(&desk.errand, seat) };
+        let Some(visit) = Visit::of(&desk) else { return };
+        visit.serve();
         // Before it leaves: the next call must find it there.
-        let stool = if linger.begins(&desk) { desk.sit_down(seat) } else { None };
-        drop(inside);
+        let stool = if linger.begins(&desk) { desk.sit_down(visit.seat) } else { None };
+        drop(visit);
         if let Some(stool) = stool {
             desk.wait(stool, linger);
         }
+    }
+}
+
+/// A helper inside, that came through the gate. It leaves when this is dropped, on every path.
+pub(crate) struct Visit<'d> {
+    desk: &'d Arc<Desk>,
+    seat: usize,
+}
+
+impl<'d> Visit<'d> {
+    /// Enters the present call, if there is one and it has a seat left.
+    pub(crate) fn of(desk: &'d SharedDesk) -> Option<Self> {
+        let seat = desk.enter()?;
+        Some(Visit { desk, seat })
+    }
+
+    /// Works there.
+    pub(crate) fn serve(&self) {
+        // SAFETY: rule 2: it has entered, and leaves when `self` is dropped.
+        unsafe { self.desk.serve(&self.desk.errand, self.seat) };
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.desk.leave();
     }
 }
 
@@ -483,16 +512,7 @@ impl Drop for Ticket {
     }
 }
 
-/// Leaves the gate when dropped, on every path.
-struct Inside<'a>(&'a Desk);
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
-/// The same for one who was called from a stool.
+/// Leaves the work that it was called to from a stool when dropped, on every path.
 struct Working<'a> {
     desk: &'a Desk,
     stool: &'a Stool,

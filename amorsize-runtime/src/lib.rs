@@ -18,6 +18,7 @@ mod loops;
 mod machine;
 pub mod model;
 mod observed;
+mod offers;
 mod operand;
 mod pacer;
 mod pieces;

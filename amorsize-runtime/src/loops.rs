@@ -28,6 +28,9 @@ pub(crate) const SURPRISE: f64 = 1.5;
 /// Calls shorter than this say little about their items: looking at the clock takes up to a tenth.
 const OBSERVABLE_NS: f64 = 500.0;
 
+/// Branches of so many times as many units are expected to take no more than so many times as long.
+const MOST_ALIKE: f64 = 8.0;
+
 /// As many observed calls weigh as much as the profile.
 const PROFILE_WEIGHT: f64 = 8.0;
 
@@ -166,9 +169,13 @@ impl SerialBelow {
 
     /// Whether it runs serially without a decision.
     pub(crate) fn is_certain(&self, n: usize) -> bool {
+        self.is_certain_with(n, || pool::helpers_counted_hot(&machine::facts()))
+    }
+
+    /// The same where so many helpers are hot.
+    pub(crate) fn is_certain_with(&self, n: usize, hot: impl FnOnce() -> usize) -> bool {
         n < self.timed.load(Ordering::Relaxed)
-            || (n < self.timed_when_cold.load(Ordering::Relaxed)
-                && pool::helpers_counted_hot(&machine::facts()) == 0)
+            || (n < self.timed_when_cold.load(Ordering::Relaxed) && hot() == 0)
     }
 
     /// Whether it would not do so if helpers were hot.
@@ -402,6 +409,19 @@ impl Loop {
         if known || busy_ns > TIMED_FROM_NS {
             self.apply();
         }
+    }
+
+    /// Learns from a branch of `n` units that did not fork; whether this was the first that told something. Short ones tell of
+    /// longer ones before that, as each that is looked at costs about as much as the shortest take.
+    pub(crate) fn observe_branch(&self, n: usize, busy_ns: f64) -> bool {
+        let is_known = || self.observed.item_ns_of_all().is_some();
+        if is_known() {
+            self.observe(n, busy_ns);
+            return false;
+        }
+        let alike = (OBSERVABLE_NS / busy_ns).clamp(1.0, MOST_ALIKE);
+        self.observe((n as f64 * alike) as usize, busy_ns);
+        is_known()
     }
 
     /// Learns from a call of `n` items that took its caller so long, alone.
