@@ -6,7 +6,7 @@ use std::thread::LocalKey;
 use amorsize_profile::LoopFacts;
 use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, bridge_producer_consumer};
 
-use crate::clock::Instant;
+use crate::clock::{self, Instant};
 use crate::crew::{self, Account, Division};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, deterministic_chunk};
@@ -161,7 +161,7 @@ where
 {
     let start = Instant::now();
     let result = run.fold_within(lengths);
-    target.observe_serial(units, start.elapsed().as_nanos() as f64);
+    target.observe_serial(units, clock::ns(start.elapsed()));
     result
 }
 

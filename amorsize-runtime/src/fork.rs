@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use amorsize_profile::{LoopFacts, MachineFacts};
 
-use crate::clock::Instant;
+use crate::clock::{self, Instant};
 use crate::force::{self, Force};
 use crate::handover;
 use crate::linger;
@@ -175,7 +175,7 @@ fn timed<R>(target: &'static Loop, cost: usize, branch: impl FnOnce() -> R) -> R
     let (before, start) = (forks(), Instant::now());
     let result = branch();
     if forks() == before {
-        let busy_ns = start.elapsed().as_nanos() as f64;
+        let busy_ns = clock::ns(start.elapsed());
         if target.observe_branch(cost, busy_ns) {
             summon_late(target);
         }

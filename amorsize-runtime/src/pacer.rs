@@ -2,7 +2,7 @@
 
 use rayon::iter::plumbing::{Consumer, Reducer};
 
-use crate::clock::Instant;
+use crate::clock::{self, Instant};
 use crate::drive::Context;
 use crate::loops::{CHECKPOINT_FROM_NS, SURPRISE};
 use crate::machine;
@@ -13,6 +13,10 @@ use crate::run::{Folded, FoldedBy, Open, OpenBy, Run, middle};
 
 /// Serial blocks grow so that each takes this many times as long as all before it.
 const BLOCK_GROWTH: f64 = 2.0;
+
+/// And none has more than as many times the items of all before it, as those to come may be dearer than any of them, unless it
+/// is expected to take less than this.
+const UNGUARDED_NS: f64 = 10_000.0;
 
 /// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
 /// decide anything.
@@ -124,7 +128,7 @@ impl Pacer {
     }
 
     fn elapsed_ns(&self) -> f64 {
-        self.start.elapsed().as_nanos() as f64
+        clock::ns(self.start.elapsed())
     }
 
     /// What to do with the next `len` items.
@@ -156,7 +160,9 @@ impl Pacer {
             } else if let Some(step) = self.hand_over(len, item_ns) {
                 return step;
             } else {
-                ((elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS) / item_ns) as usize
+                let items = (elapsed_ns * BLOCK_GROWTH).max(CHECKPOINT_FROM_NS) / item_ns;
+                let most = (self.done as f64 * BLOCK_GROWTH).max(UNGUARDED_NS / item_ns);
+                items.min(most) as usize
             }
         };
         let Context { limits, lengths, .. } = self.context;
@@ -212,7 +218,7 @@ impl Pacer {
 
     fn ends_reduction(&self, start: Option<Instant>) {
         if let Some(start) = start {
-            self.context.target.observe_reduction(start.elapsed().as_nanos() as f64);
+            self.context.target.observe_reduction(clock::ns(start.elapsed()));
         }
     }
 
