@@ -211,7 +211,7 @@ impl Recorder {
         let assignment = self.with_experiment(key, items, |e| e.next(self.phase()));
         let measured = Measured::start(match assignment {
             Assignment::First | Assignment::SerialBlocks { .. } => Inner::Serial,
-            Assignment::Run(setting) | Assignment::Settled(setting) => Inner::of(setting),
+            Assignment::Run(setting) | Assignment::Unmeasured(setting) => Inner::of(setting),
         });
         let result = self.run_assigned(assignment, key, context, run);
         self.with_turns(key, |turns| turns.note(measured.has_inner_loops()));
@@ -249,7 +249,7 @@ impl Recorder {
             }));
         };
         let (result, setting, wall_ns, seen) = match assignment {
-            Assignment::Settled(setting) => return self.run_as(context, run, setting).0,
+            Assignment::Unmeasured(setting) => return self.run_as(context, run, setting).0,
             Assignment::First => {
                 let mut blocks = Blocks::growing();
                 // What the tracking allocator counts is more exact.
