@@ -125,12 +125,13 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
         quote! {
             #[allow(unused_imports)]
             use #expansion::{AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, Untuned as _};
-            // The user's import of rayon's trait stays in use, see `nothing`.
+            // The user's imports of rayon's traits stay in use, see `nothing`.
             #[allow(dead_code)]
             fn __amorsize_imports() {
                 #[allow(unused_imports)]
                 use #expansion::NotImported as _;
                 let _ = #expansion::nothing().interleave_shortest(#expansion::nothing());
+                let _ = #expansion::nothing().panic_fuse();
             }
         }
     });

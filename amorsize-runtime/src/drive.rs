@@ -6,6 +6,7 @@ use std::thread::LocalKey;
 use amorsize_profile::LoopFacts;
 use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, bridge_producer_consumer};
 
+use crate::assembly;
 use crate::clock::{self, Instant};
 use crate::crew::{self, Account, Division};
 use crate::force::{self, Force};
@@ -374,7 +375,8 @@ impl Context {
                 // What is forced says nothing about plans, nor does a call to which nobody came in time: a few of them are
                 // the price of hot helpers.
                 if force::current().is_none() && account.helpers > 0 {
-                    self.target.observe_crew(units, account.wall_ns() as f64);
+                    let (target, wall_ns) = (self.target, account.wall_ns() as f64);
+                    assembly::tell(target, wall_ns, move |ns| target.observe_crew(units, ns));
                 }
                 folded.close()
             }

@@ -4,6 +4,7 @@
 //! re-exported there. `ARCHITECTURE.md` in the repository says how the modules fit together.
 
 mod allocator;
+mod assembly;
 mod board;
 mod clock;
 mod crew;

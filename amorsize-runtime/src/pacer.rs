@@ -2,6 +2,7 @@
 
 use rayon::iter::plumbing::{Consumer, Reducer};
 
+use crate::assembly;
 use crate::clock::{self, Instant};
 use crate::drive::Context;
 use crate::loops::{CHECKPOINT_FROM_NS, SURPRISE};
@@ -229,7 +230,7 @@ impl Pacer {
             _ if self.handed_over || !self.learns => {}
             Pace::Timed => {
                 let (units, elapsed_ns) = (self.context.units(self.done), self.elapsed_ns());
-                self.context.target.observe_alone(units, elapsed_ns);
+                self.tell_alone(units, elapsed_ns);
                 self.context.target.observe_serial(units, elapsed_ns);
             }
             Pace::Blocks { .. } | Pace::Chunks { .. } => {
@@ -238,8 +239,13 @@ impl Pacer {
                     pool::note_missed(elapsed_ns, &machine::facts());
                 }
                 self.context.observe(self.done, elapsed_ns);
-                self.context.target.observe_alone(self.context.units(self.done), elapsed_ns);
+                self.tell_alone(self.context.units(self.done), elapsed_ns);
             }
         }
+    }
+
+    fn tell_alone(&self, units: usize, wall_ns: f64) {
+        let target = self.context.target;
+        assembly::tell(target, wall_ns, move |wall_ns| target.observe_alone(units, wall_ns));
     }
 }

@@ -160,17 +160,21 @@ impl<I> Untuned<I> for Kind<I> {
 }
 
 /// An iterator that is nothing but rayon's. The attribute has a function that nobody calls call its
-/// `interleave_shortest`, so that rayon's `IndexedParallelIterator` is in use wherever the user has imported it: the
-/// loops themselves need it no more, as [`Tuned`] has methods of its own by the names of that trait's.
+/// `panic_fuse` and `interleave_shortest`, so that rayon's `ParallelIterator` and `IndexedParallelIterator` are in use wherever
+/// the user has imported them: the loops themselves may need them no more, as [`Tuned`] has methods of its own by the names of
+/// those traits'.
 #[must_use]
 pub fn nothing() -> Empty<()> {
     empty()
 }
 
-/// What that call means where the trait is not imported: found last, by reference.
+/// What those calls mean where a trait is not imported: found last, by reference.
 pub trait NotImported: Sized {
     /// Never called.
     fn interleave_shortest(self, _: Empty<()>) {}
+
+    /// Never called.
+    fn panic_fuse(self) {}
 }
 
 impl NotImported for &Empty<()> {}

@@ -7,8 +7,9 @@
 //! plain loop. A consumer that is full stops a chunk at the next item that passes all stages.
 
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::iter::{FromParallelIterator, IndexedParallelIterator, ParallelIterator};
 
+use crate::assembly;
 use crate::tuned::{Cost, PerItem, Tuned};
 
 /// A transformation of the standard iterator over a chunk.
@@ -90,6 +91,12 @@ where
         };
         inspect [OP] Inspect (inspect_op: OP) where { OP: Fn(&S::Out) + Sync + Send };
         update [F] Update (update_op: F) where { F: Fn(&mut S::Out) + Sync + Send };
+    }
+
+    /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.
+    #[inline]
+    pub fn collect<C: FromParallelIterator<S::Out>>(self) -> C {
+        assembly::collect(self.base.target(), self)
     }
 
     /// As rayon's `flatten_iter`; one more stage over each chunk.

@@ -13,13 +13,15 @@ use std::sync::atomic::{self, AtomicBool};
 
 use rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
 use rayon::iter::{
-    Chain, Chunks, Cloned, Copied, Enumerate, FoldChunks, FoldChunksWith, IndexedParallelIterator,
-    Inspect, Interleave, InterleaveShortest, IntoParallelIterator, Map, MapInit, MapWith, MaxLen,
-    MinLen, PanicFuse, ParallelIterator, Rev, Skip, StepBy, Take, Update, Zip, ZipEq,
+    Chain, Chunks, Cloned, Copied, Enumerate, FoldChunks, FoldChunksWith, FromParallelIterator,
+    IndexedParallelIterator, Inspect, Interleave, InterleaveShortest, IntoParallelIterator, Map,
+    MapInit, MapWith, MaxLen, MinLen, PanicFuse, ParallelIterator, Rev, Skip, StepBy, Take, Update,
+    Zip, ZipEq,
 };
 
 use rayon::slice::{ChunksExactMut, RChunksExactMut};
 
+use crate::assembly;
 use crate::drive::{self, Call, InSteps};
 use crate::loops::Loop;
 use crate::operand::{NoIndex, Unindexed};
@@ -105,6 +107,10 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     #[inline]
     pub(crate) fn new(base: I, target: &'static Loop, cost: K) -> Self {
         Tuned { base, target: target.for_items::<I::Item>(), cost, length_told: Flag::default() }
+    }
+
+    pub(crate) fn target(&self) -> &'static Loop {
+        self.target
     }
 
     pub(crate) fn into_base(self) -> I {
@@ -290,6 +296,12 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
         interleave_shortest [X] (other: X) -> InterleaveShortest<I, X::Iter> where {
             X: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>
         };
+    }
+
+    /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.
+    #[inline]
+    pub fn collect<C: FromParallelIterator<I::Item>>(self) -> C {
+        assembly::collect(self.target, self)
     }
 
     /// As rayon's `chain`; stays tuned if `other` can be indexed.

@@ -25,6 +25,7 @@ use amorsize_profile::{Call, Memory, MemoryEvidence, Profile, Record, Setting, U
 use rayon::iter::plumbing::Consumer;
 
 use crate::allocator::is_installed;
+use crate::assembly;
 use crate::drive::{Context, run_as_rayon, run_timed, smallest_piece_in_memory};
 use crate::loops::Loop;
 use crate::machine;
@@ -186,7 +187,7 @@ impl Recorder {
     }
 
     /// Runs one call under the setting that is its turn.
-    pub(crate) fn run<P, C>(&self, context: Context, run: Run<P, C>) -> C::Result
+    pub(crate) fn run<P, C>(&'static self, context: Context, run: Run<P, C>) -> C::Result
     where
         P: Pieces,
         C: Consumer<P::Item>,
@@ -220,7 +221,7 @@ impl Recorder {
 
     /// Runs one call under its assignment and writes what it took.
     fn run_assigned<P, C>(
-        &self,
+        &'static self,
         assignment: Assignment,
         key: Key,
         context: Context,
@@ -234,7 +235,7 @@ impl Recorder {
         let (name, item_type, items) = (target.name(), target.item_type(), run.len as u64);
         let named = (name, item_type);
         let hot = pool::hot_helpers(&machine::facts());
-        let write = |items, hot: usize, setting, wall_ns, seen: Seen| {
+        let write = move |items, hot: usize, setting, wall_ns, seen: Seen| {
             self.append(&Record::Call(Call {
                 name: name.to_owned(),
                 item_type: item_type.to_owned(),
@@ -298,8 +299,11 @@ impl Recorder {
                 (result, setting, wall_ns.saturating_sub(self.clock_ns), seen)
             }
         };
-        self.with_experiment(key, items, |e| e.add(setting, items, wall_ns));
-        write(items, hot, setting, wall_ns, seen);
+        assembly::tell(target, wall_ns as f64, move |wall_ns| {
+            let wall_ns = wall_ns as u64;
+            self.with_experiment(key, items, |e| e.add(setting, items, wall_ns));
+            write(items, hot, setting, wall_ns, seen);
+        });
         result
     }
 

@@ -1,0 +1,118 @@
+//! What is done with the parts of a collection once all items are done.
+//!
+//! Rayon appends the parts to each other, or looks for an error, after the call of the loop has returned. It belongs to the
+//! call all the same: a parallel one makes more parts. So what a call took is told only once its collection is complete.
+
+use std::cell::Cell;
+
+use rayon::iter::{FromParallelIterator, ParallelIterator};
+
+use crate::loops::Loop;
+use crate::pool;
+
+/// Says what a call took, in nanoseconds.
+type Tell = Box<dyn FnOnce(f64)>;
+
+thread_local! {
+    /// The loop that this thread collects from.
+    static COLLECTED: Cell<Option<&'static Loop>> = const { Cell::new(None) };
+    /// When its call ended, what it took so far, and who is to be told.
+    static ENDED: Cell<Option<(u64, f64, Tell)>> = const { Cell::new(None) };
+}
+
+/// Collects the items of `iter`, a call of `target`.
+#[inline]
+pub(crate) fn collect<C, I>(target: &'static Loop, iter: I) -> C
+where
+    I: ParallelIterator,
+    C: FromParallelIterator<I::Item>,
+{
+    let _collecting = Collecting::begin(target);
+    let collection = C::from_par_iter(iter);
+    // A thread that is ending tells nothing.
+    if let Ok(Some((end_ns, wall_ns, tell))) = ENDED.try_with(Cell::take) {
+        tell(wall_ns + pool::now_ns().saturating_sub(end_ns) as f64);
+    }
+    collection
+}
+
+/// Says that a call of `target` that has just ended took so long: now, or with what comes after it.
+pub(crate) fn tell(target: &'static Loop, wall_ns: f64, tell: impl FnOnce(f64) + 'static) {
+    let is_collected = || COLLECTED.get().is_some_and(|collected| std::ptr::eq(collected, target));
+    match COLLECTED.try_with(|_| is_collected()) {
+        Ok(true) => ENDED.set(Some((pool::now_ns(), wall_ns, Box::new(tell)))),
+        _ => tell(wall_ns),
+    }
+}
+
+/// Until this is dropped, this thread collects from a loop.
+struct Collecting {
+    /// The loop that it collects from after that, one of whose items this is.
+    outer: Option<&'static Loop>,
+}
+
+impl Collecting {
+    #[inline]
+    fn begin(target: &'static Loop) -> Self {
+        let outer = COLLECTED.try_with(|collected| collected.replace(Some(target)));
+        Collecting { outer: outer.unwrap_or_default() }
+    }
+}
+
+impl Drop for Collecting {
+    #[inline]
+    fn drop(&mut self) {
+        let _ = COLLECTED.try_with(|collected| collected.set(self.outer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use rayon::iter::IntoParallelIterator;
+
+    use super::*;
+    use crate::loops::Options;
+
+    static OUTER: Loop = Loop::new("outer", Options::NONE, &[]);
+    static INNER: Loop = Loop::new("inner", Options::NONE, &[]);
+
+    /// What was told of a call that took a nanosecond.
+    fn told(target: &'static Loop, told: &'static AtomicU64) {
+        tell(target, 1.0, |wall_ns| told.store(wall_ns as u64, Ordering::Relaxed));
+    }
+
+    /// A collection that calls `TARGET` and takes two milliseconds more.
+    struct Slow;
+
+    impl FromParallelIterator<&'static AtomicU64> for Slow {
+        fn from_par_iter<I>(iter: I) -> Self
+        where
+            I: IntoParallelIterator<Item = &'static AtomicU64>,
+        {
+            // Of one item, on any thread.
+            let place = iter.into_par_iter().find_any(|_| true).expect("there is one");
+            told(&INNER, place);
+            assert_eq!(place.load(Ordering::Relaxed), 0);
+            std::thread::sleep(Duration::from_millis(2));
+            Slow
+        }
+    }
+
+    #[test]
+    fn what_comes_after_a_call_counts_as_part_of_it() {
+        static PLAIN: AtomicU64 = AtomicU64::new(0);
+        told(&OUTER, &PLAIN);
+        assert_eq!(PLAIN.load(Ordering::Relaxed), 1);
+        static COLLECTED_FROM: AtomicU64 = AtomicU64::new(0);
+        let _outer = Collecting::begin(&OUTER);
+        let Slow = collect(&INNER, rayon::iter::once(&COLLECTED_FROM));
+        assert!(COLLECTED_FROM.load(Ordering::Relaxed) > 2_000_000);
+        // Nothing is waited for any more, and calls of others than the loop that is collected from are told at once.
+        static AFTERWARDS: AtomicU64 = AtomicU64::new(0);
+        told(&INNER, &AFTERWARDS);
+        assert_eq!(AFTERWARDS.load(Ordering::Relaxed), 1);
+    }
+}
