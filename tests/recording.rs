@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use amorsize::Tune;
 use rayon::prelude::*;
@@ -48,6 +49,35 @@ fn a_loop_that_cannot_be_tuned_is_recorded_once() {
         return (0..10).for_each(|_| assert_eq!(lengths(&words), 190));
     };
     assert_eq!(text, "untuned\trecording::lengths\n");
+}
+
+/// A collection that goes on for two milliseconds after all items are done.
+struct Slow(u64);
+
+impl FromParallelIterator<u64> for Slow {
+    fn from_par_iter<I: IntoParallelIterator<Item = u64>>(items: I) -> Self {
+        let sum = items.into_par_iter().sum();
+        std::thread::sleep(Duration::from_millis(2));
+        Slow(sum)
+    }
+}
+
+#[amorsize::tune]
+fn slow_sum(xs: &[u64]) -> Slow {
+    xs.par_iter().map(|x| x + 1).filter(|x| x % 2 == 0).collect()
+}
+
+#[test]
+fn a_call_is_recorded_with_what_its_collection_does_after_it() {
+    let Some(text) = recorded("a_call_is_recorded_with_what_its_collection_does_after_it") else {
+        let xs: Vec<u64> = (0..1_000).collect();
+        return (0..20).for_each(|_| assert_eq!(slow_sum(&xs).0, 250_500));
+    };
+    let wall_ns = |line: &str| line.split('\t').nth(5).and_then(|column| column.parse().ok());
+    let calls: Vec<u64> = text.lines().map(|line| wall_ns(line).expect("a time")).collect();
+    assert_eq!(calls.len(), 20);
+    // The first call is measured from within, for the time of an item.
+    assert!(calls[1..].iter().all(|wall_ns| *wall_ns >= 2_000_000), "{text}");
 }
 
 #[amorsize::tune(cost = rows.first().map_or(1, Vec::len))]

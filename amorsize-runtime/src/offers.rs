@@ -92,10 +92,12 @@ impl Source {
         // As long as the list is locked, whoever made the offer cannot withdraw it and go on to another call.
         let visit = Visit::of(&offer.desk);
         drop(list);
+        let Some(visit) = visit else { return false };
         begin();
         // This thread counts as a worker already.
         offer.summoned.set(Busy::helpers(0));
-        visit.inspect(Visit::serve).is_some()
+        visit.serve();
+        true
     }
 }
 
