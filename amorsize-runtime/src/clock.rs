@@ -23,7 +23,7 @@ impl Instant {
     }
 }
 
-/// So many nanoseconds. Of half a millennium at most: a number of twice as many bits takes as long to convert as the clock to read.
+/// So many nanoseconds, of half a millennium at most: to convert a `u128` is a call of a function, which shows in short calls.
 pub(crate) fn ns(time: std::time::Duration) -> f64 {
     time.as_nanos() as u64 as f64
 }

@@ -6,8 +6,8 @@ use std::thread::LocalKey;
 use amorsize_profile::LoopFacts;
 use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, bridge_producer_consumer};
 
-use crate::assembly;
 use crate::clock::{self, Instant};
+use crate::collection;
 use crate::crew::{self, Account, Division};
 use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, deterministic_chunk};
@@ -376,7 +376,7 @@ impl Context {
                 // the price of hot helpers.
                 if force::current().is_none() && account.helpers > 0 {
                     let (target, wall_ns) = (self.target, account.wall_ns() as f64);
-                    assembly::tell(target, wall_ns, move |ns| target.observe_crew(units, ns));
+                    collection::tell(target, wall_ns, move |ns| target.observe_crew(units, ns));
                 }
                 folded.close()
             }

@@ -4,9 +4,9 @@
 //! re-exported there. `ARCHITECTURE.md` in the repository says how the modules fit together.
 
 mod allocator;
-mod assembly;
 mod board;
 mod clock;
+mod collection;
 mod crew;
 mod divide;
 mod drive;

@@ -3,8 +3,8 @@
 //! As long as all workers are busy nobody is told of an offer; at any later fork on the same thread that finds a worker
 //! missing, a helper is summoned for the oldest one, which is the largest. Who waits for the helper that has taken its right
 //! branch takes the oldest offer within that branch meanwhile (Wagner and Calder, "Leapfrogging: a portable technique for
-//! implementing efficient futures", 1993): it is there at once, and where nobody waits for what is not a part of its own
-//! branch, stacks grow no deeper than those of one thread would.
+//! implementing efficient futures", 1993): nobody has to be woken for it. Only if there is none for a while, a thread of the pool
+//! runs whatever else the pool has.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use crate::handover::{Desk, SharedDesk, Spawner, Ticket, Visit};
 use crate::loops::Loop;
 use crate::pool::{self, Busy, Pool};
 
-/// Looks at the desk of a thread that waits between two for offers: about half a microsecond.
+/// Who waits looks so often whether its helper is back before it looks for offers again: about half a microsecond.
 const LOOKS: u32 = 16;
 
 /// So many looks for offers in vain, and others are told that a worker is missing, …

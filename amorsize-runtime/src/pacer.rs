@@ -2,8 +2,8 @@
 
 use rayon::iter::plumbing::{Consumer, Reducer};
 
-use crate::assembly;
 use crate::clock::{self, Instant};
+use crate::collection;
 use crate::drive::Context;
 use crate::loops::{CHECKPOINT_FROM_NS, SURPRISE};
 use crate::machine;
@@ -246,6 +246,6 @@ impl Pacer {
 
     fn tell_alone(&self, units: usize, wall_ns: f64) {
         let target = self.context.target;
-        assembly::tell(target, wall_ns, move |wall_ns| target.observe_alone(units, wall_ns));
+        collection::tell(target, wall_ns, move |wall_ns| target.observe_alone(units, wall_ns));
     }
 }

@@ -9,7 +9,7 @@
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
 use rayon::iter::{FromParallelIterator, IndexedParallelIterator, ParallelIterator};
 
-use crate::assembly;
+use crate::collection;
 use crate::tuned::{Cost, PerItem, Tuned};
 
 /// A transformation of the standard iterator over a chunk.
@@ -96,7 +96,7 @@ where
     /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.
     #[inline]
     pub fn collect<C: FromParallelIterator<S::Out>>(self) -> C {
-        assembly::collect(self.base.target(), self)
+        collection::collect(self.base.target(), self)
     }
 
     /// As rayon's `flatten_iter`; one more stage over each chunk.

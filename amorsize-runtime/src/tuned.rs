@@ -21,7 +21,7 @@ use rayon::iter::{
 
 use rayon::slice::{ChunksExactMut, RChunksExactMut};
 
-use crate::assembly;
+use crate::collection;
 use crate::drive::{self, Call, InSteps};
 use crate::loops::Loop;
 use crate::operand::{NoIndex, Unindexed};
@@ -301,7 +301,7 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.
     #[inline]
     pub fn collect<C: FromParallelIterator<I::Item>>(self) -> C {
-        assembly::collect(self.target, self)
+        collection::collect(self.target, self)
     }
 
     /// As rayon's `chain`; stays tuned if `other` can be indexed.

@@ -81,6 +81,15 @@ pub(super) enum Assignment {
     Unmeasured(Setting),
 }
 
+/// Calls in a row under one setting, within one phase.
+#[derive(Clone, Copy, Debug)]
+struct Stint {
+    setting: Setting,
+    phase: Phase,
+    /// Calls to come.
+    left: usize,
+}
+
 /// The calls of one loop at one order of magnitude of items.
 #[derive(Debug)]
 pub(super) struct Experiment {
@@ -88,8 +97,8 @@ pub(super) struct Experiment {
     settings: Vec<Setting>,
     /// What is left of the present round.
     round: Vec<Setting>,
-    /// The setting of the present stint, the phase, and how many calls are left.
-    stint: Option<(Setting, Phase, usize)>,
+    /// Where phases are heeded.
+    stint: Option<Stint>,
     /// The present phase, and whether this loop runs on its own in it though others have crews.
     phase: Option<(Phase, bool)>,
     /// Time per item under each setting so far, and how often it was run.
@@ -136,9 +145,9 @@ impl Experiment {
         if self.has_seen_all(self.enough) {
             return Assignment::Unmeasured(self.best());
         }
-        let before = self.stint.filter(|(_, of, _)| *of == phase);
-        let setting = self.turn(phase);
-        if before.is_some_and(|(before, ..)| !is_same(&before, &setting)) {
+        let before = self.stint.filter(|stint| stint.phase == phase);
+        let setting = self.next_setting(phase);
+        if before.is_some_and(|before| !is_same(&before.setting, &setting)) {
             return Assignment::Unmeasured(setting);
         }
         if setting == Setting::Serial && self.items.is_some() {
@@ -153,14 +162,16 @@ impl Experiment {
     }
 
     /// The setting of the next call.
-    fn turn(&mut self, phase: Phase) -> Setting {
-        if let Some((setting, of, left @ 1..)) = self.stint.filter(|(_, of, _)| *of == phase) {
-            self.stint = Some((setting, of, left - 1));
-            return setting;
+    fn next_setting(&mut self, phase: Phase) -> Setting {
+        if let Some(stint) = self.stint.as_mut().filter(|stint| stint.phase == phase) {
+            if stint.left > 0 {
+                stint.left -= 1;
+                return stint.setting;
+            }
         }
         let heeded = self.heeded(phase);
         let setting = self.draw(heeded);
-        self.stint = heeded.map(|_| (setting, phase, STINT - 1));
+        self.stint = heeded.map(|_| Stint { setting, phase, left: STINT - 1 });
         setting
     }
 
@@ -401,12 +412,17 @@ mod tests {
         }
     }
 
+    /// A loop that heeds phases, and whose crews are faster.
+    fn gaining() -> Experiment {
+        let mut experiment = without_end(explored(1_000, 1_000.0, 2));
+        let wall_ns = |setting| if setting == Setting::Serial { 1_000_000 } else { 500_000 };
+        counts_of(&mut experiment, Phase::Crew, 6 * TELLING, wall_ns);
+        experiment
+    }
+
     #[test]
     fn all_settings_of_a_crew_are_tried_alike_each_for_a_while() {
-        let mut experiment = without_end(explored(1_000, 1_000.0, 2));
-        counts_of(&mut experiment, Phase::Crew, 6 * TELLING, |setting| {
-            if setting == Setting::Serial { 1_000_000 } else { 500_000 }
-        });
+        let mut experiment = gaining();
         let settings = settings_in(&mut experiment, Phase::Crew, 30 * STINT);
         let count = |chunk| settings.iter().filter(|other| **other == two_workers(chunk)).count();
         assert_eq!([32, 125, 500].map(count), [10 * STINT; 3]);
@@ -415,10 +431,7 @@ mod tests {
 
     #[test]
     fn the_first_call_under_another_setting_is_not_measured() {
-        let mut experiment = without_end(explored(1_000, 1_000.0, 2));
-        counts_of(&mut experiment, Phase::Crew, 6 * TELLING, |setting| {
-            if setting == Setting::Serial { 1_000_000 } else { 500_000 }
-        });
+        let mut experiment = gaining();
         let mut before = None;
         for call in 0..300 {
             match experiment.next(Phase::Crew) {

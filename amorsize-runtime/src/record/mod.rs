@@ -25,7 +25,7 @@ use amorsize_profile::{Call, Memory, MemoryEvidence, Profile, Record, Setting, U
 use rayon::iter::plumbing::Consumer;
 
 use crate::allocator::is_installed;
-use crate::assembly;
+use crate::collection;
 use crate::drive::{Context, run_as_rayon, run_timed, smallest_piece_in_memory};
 use crate::loops::Loop;
 use crate::machine;
@@ -299,7 +299,7 @@ impl Recorder {
                 (result, setting, wall_ns.saturating_sub(self.clock_ns), seen)
             }
         };
-        assembly::tell(target, wall_ns as f64, move |wall_ns| {
+        collection::tell(target, wall_ns as f64, move |wall_ns| {
             let wall_ns = wall_ns as u64;
             self.with_experiment(key, items, |e| e.add(setting, items, wall_ns));
             write(items, hot, setting, wall_ns, seen);
