@@ -32,6 +32,9 @@
 //!
 //! [`pieces`], called by a path that begins with the crate's name, is an entry call, too.
 //!
+//! Where the source says that a loop collects into a `Result` or an `Option` (`collect::<Result<…>>()`, `let all: Option<…> = …collect();`, or a function that
+//! returns one and ends with `collect()`), the loop does so in its own way, faster than rayon's: by hand, [`Tuned::try_collect`].
+//!
 //! A function where no entry call is found is an error. Entry calls that another macro produces, or
 //! that a trait of your own hides, are not seen: [`tuned!`] marks them, and says what an item of such
 //! a loop costs, if that differs from other loops of the function: `tuned!(rows_of(x), cost = columns)`
@@ -188,8 +191,9 @@
 pub use amorsize_macros::{tune, tuned, tuned_loop};
 pub use amorsize_runtime::model::Bound;
 pub use amorsize_runtime::{
-    Divide, Force, InvalidForce, Loop, LoopStatus, ParPieces, Plan, TrackingAllocator, Tune, Tuned,
-    TunedPieces, force, invalid_force, join, loops, pieces, warm_up,
+    Divide, Force, FromFallible, InvalidForce, Loop, LoopStatus, ParPieces, Plan,
+    TrackingAllocator, Tune, Tuned, TunedPieces, force, invalid_force, join, loops, pieces,
+    warm_up,
 };
 
 #[doc(hidden)]

@@ -13,6 +13,8 @@ pub(crate) struct Annotated {
     /// Everything in front of the body.
     head: TokenStream,
     pub(crate) name: Ident,
+    /// The type that it returns, and a `where` clause after it; nothing if it returns none.
+    pub(crate) returned: Vec<TokenTree>,
     pub(crate) body: Group,
 }
 
@@ -48,8 +50,9 @@ impl Parse for Annotated {
         let mut rest: Vec<TokenTree> = rest.into_iter().collect();
         match rest.pop() {
             Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
-                head.append_all(rest);
-                Ok(Annotated { conditions, visibility, head, name, body })
+                head.append_all(&rest);
+                let returned = returned(&rest).to_vec();
+                Ok(Annotated { conditions, visibility, head, name, returned, body })
             }
             _ => Err(Error::new(
                 name.span(),
@@ -57,6 +60,28 @@ impl Parse for Annotated {
             )),
         }
     }
+}
+
+/// What follows the arrow behind the arguments of a function, in what follows its name.
+fn returned(rest: &[TokenTree]) -> &[TokenTree] {
+    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
+    let mut depth = 0;
+    for (position, token) in rest.iter().enumerate() {
+        match token {
+            TokenTree::Group(arguments)
+                if depth == 0 && arguments.delimiter() == Delimiter::Parenthesis =>
+            {
+                return match &rest[position + 1..] {
+                    [dash, arrow, returned @ ..] if is(dash, '-') && is(arrow, '>') => returned,
+                    _ => &[],
+                };
+            }
+            token if is(token, '<') => depth += 1,
+            token if is(token, '>') && !is(&rest[position - 1], '-') => depth -= 1,
+            _ => {}
+        }
+    }
+    &[]
 }
 
 impl Annotated {
@@ -67,5 +92,24 @@ impl Annotated {
         braces.set_span(self.body.span());
         braces.to_tokens(&mut tokens);
         tokens
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_returned_is_what_follows_the_arrow_behind_the_arguments() {
+        let returned = |source: &str| {
+            let function: Annotated = syn::parse_str(source).expect("a function");
+            let returned: TokenStream = function.returned.into_iter().collect();
+            returned.to_string().replace(' ', "")
+        };
+        assert_eq!(returned("fn f() -> Result<A, B> {}"), "Result<A,B>");
+        assert_eq!(returned("fn f<F: Fn(A) -> B, const N: usize>(f: F) -> C {}"), "C");
+        assert_eq!(returned("fn f<F>(f: F) -> C where F: Fn(A) -> B {}"), "CwhereF:Fn(A)->B");
+        assert_eq!(returned("fn f<F>(f: fn() -> A) where F: Fn(A) -> B {}"), "");
+        assert_eq!(returned("fn f(a: A) {}"), "");
     }
 }

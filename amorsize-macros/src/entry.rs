@@ -59,6 +59,9 @@ const COMBINING_CALLS: &[&str] = &[
 /// Those of them that any parallel iterator may have and whose argument may be anything that becomes one.
 const OPERAND_CALLS: &[&str] = &["chain", "interleave", "interleave_shortest", "zip", "zip_eq"];
 
+/// Types of which it matters that they are collected into: rayon's way of doing that is slow.
+const FALLIBLE: &[&str] = &["Option", "Result"];
+
 /// The macro by which a user marks an entry call that is not seen: `tuned!(expression)`.
 const MARK: &str = "tuned";
 
@@ -94,12 +97,14 @@ pub(crate) struct Given<'g> {
     pub(crate) facade: &'g Ident,
     /// The path of what expansions may use.
     pub(crate) expansion: &'g TokenStream,
+    /// What the function returns.
+    pub(crate) returned: &'g [TokenTree],
 }
 
 /// Inserts the tuning calls behind every entry call, and gives every `join` its static.
 pub(crate) fn tune(body: TokenStream, given: &Given<'_>) -> Body {
     let mut loops = Loops { given, found: 0, joins: 0, tuned: Vec::new() };
-    let tokens = tune_tokens(body, Place::Anywhere, &mut loops);
+    let tokens = tune_tokens(body, Place::Returned, &mut loops);
     Body { tokens, found: loops.found, joins: loops.joins, loops: loops.tuned }
 }
 
@@ -156,6 +161,8 @@ impl Loops<'_> {
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Anywhere,
+    /// What ends it, the function returns.
+    Returned,
     /// The argument of one of [`COMBINING_CALLS`].
     Combined,
 }
@@ -203,14 +210,23 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
         let is =
             |names: &[&str]| method.is_some_and(|name| names.iter().any(|known| name == known));
         let combines = is(COMBINING_CALLS) && is_parallel(&tokens[..position]);
-        let inside = if combines { Place::Combined } else { Place::Anywhere };
+        let ends = place == Place::Returned && position + 1 == tokens.len();
+        let inside = match group.delimiter() {
+            _ if combines => Place::Combined,
+            Delimiter::Brace if ends => Place::Returned,
+            _ => Place::Anywhere,
+        };
+        if is(&["collect"]) && is_parallel(without_turbofish(&tokens[..position])) {
+            let context = if ends { loops.given.returned } else { declared(&tokens, position) };
+            collect_fallible(&mut out, context);
+        }
         let entry = is(ENTRY_CALLS).then_some(method).flatten();
         let mut arguments = tune_tokens(group.stream(), inside, loops);
         if let Some(call) = method.filter(|_| combines && is(OPERAND_CALLS)) {
             arguments = operand(arguments, call.span());
         }
         out.push(in_place_of(group, group.delimiter(), arguments));
-        if let Some(entry) = entry.filter(|_| place == Place::Anywhere) {
+        if let Some(entry) = entry.filter(|_| place != Place::Combined) {
             out.extend(loops.next(entry.span(), None).into_iter().flatten());
         }
     }
@@ -249,6 +265,59 @@ fn is_parallel(before: &[TokenTree]) -> bool {
             matches!(token, TokenTree::Ident(name) if ENTRY_CALLS.iter().any(|call| name == call))
                 || matches!(token, TokenTree::Ident(name) if name == MARK)
         })
+}
+
+/// Inserts what makes a tuned iterator collect successes in front of the `.collect` that ends the tokens, if it says that it
+/// makes a type of [`FALLIBLE`], or if `context` does.
+fn collect_fallible(tokens: &mut Vec<TokenTree>, context: &[TokenTree]) {
+    let call = without_turbofish(tokens).len();
+    let made = match &tokens[call..] {
+        [_, _, _, arguments @ .., _] => arguments,
+        _ => context,
+    };
+    if type_name(made).is_some_and(|name| FALLIBLE.iter().any(|known| name == known)) {
+        let at = tokens[call - 1].span();
+        let span = Span::mixed_site().located_at(at);
+        tokens.splice(call - 2..call - 2, quote_spanned!(span=> .__slot().__fallible()));
+    }
+}
+
+/// The type `Type` if the group at this position ends a statement `let pattern: Type = …;`, or nothing.
+fn declared(tokens: &[TokenTree], position: usize) -> &[TokenTree] {
+    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
+    if !tokens.get(position + 1).is_some_and(|next| is(next, ';')) {
+        return &[];
+    }
+    let start =
+        tokens[..position].iter().rposition(|token| is(token, ';')).map_or(0, |end| end + 1);
+    let is_let = |token: &TokenTree| matches!(token, TokenTree::Ident(name) if name == "let");
+    let Some(keyword) = tokens[start..position].iter().rposition(is_let) else { return &[] };
+    let statement = &tokens[start + keyword..position];
+    let equals = statement.iter().position(|token| is(token, '='));
+    let colon = statement.iter().position(|token| is(token, ':'));
+    match (colon, equals) {
+        (Some(colon), Some(equals)) if colon < equals => &statement[colon + 1..equals],
+        _ => &[],
+    }
+}
+
+/// The last name of the path that a type is.
+fn type_name(tokens: &[TokenTree]) -> Option<Ident> {
+    let mut name = None;
+    for token in tokens {
+        match token {
+            // What a macro was given as a type.
+            TokenTree::Group(given) if given.delimiter() == Delimiter::None => {
+                let given: Vec<TokenTree> = given.stream().into_iter().collect();
+                return type_name(&given);
+            }
+            TokenTree::Ident(ident) => name = Some(ident.clone()),
+            TokenTree::Punct(punct) if punct.as_char() == ':' => {}
+            TokenTree::Punct(punct) if punct.as_char() == '<' => break,
+            _ => return None,
+        }
+    }
+    name
 }
 
 /// Whether the tokens end with `mod name`.
@@ -386,9 +455,16 @@ mod tests {
     use super::*;
 
     fn tuned_but(skip: &[usize], source: &str) -> Body {
+        tuned_in_function("()", skip, source)
+    }
+
+    fn tuned_in_function(returned: &str, skip: &[usize], source: &str) -> Body {
         let facade = Ident::new("amorsize", Span::call_site());
         let expansion = quote::quote!(::amorsize::expansion);
-        let given = Given { skip, cost: None, facade: &facade, expansion: &expansion };
+        let returned: TokenStream = returned.parse().expect("test type is tokens");
+        let returned: Vec<TokenTree> = returned.into_iter().collect();
+        let given =
+            Given { skip, cost: None, facade: &facade, expansion: &expansion, returned: &returned };
         tune(source.parse().expect("test source is tokens"), &given)
     }
 
@@ -521,6 +597,51 @@ mod tests {
         let body = tuned_but(&[1], "amorsize::join(1, a, 1, b)");
         assert_eq!(body.tokens.to_string().replace(' ', ""), "amorsize::join(1,a,1,b)");
         assert_eq!((body.found, body.joins, body.loops), (1, 1, vec![]));
+    }
+
+    #[test]
+    fn collections_of_successes_are_told_from_others() {
+        let fallible = |returned: &str, source: &str| {
+            let tokens = tuned_in_function(returned, &[], source).tokens.to_string();
+            let tokens = tokens.replace(' ', "");
+            let is_fallible = tokens.contains(".__slot().__fallible().collect");
+            let rest = tokens.replace(".__slot().__fallible()", "");
+            let tuning = ".__slot().__kind().__tune(&__AMORSIZE_LOOP_0)";
+            assert_eq!(rest.replace(tuning, ""), source.replace(' ', ""));
+            is_fallible
+        };
+        for source in [
+            "let a = xs.par_iter().map(f).collect::<Result<Vec<_>, _>>()?;",
+            "let a = xs.par_iter().map(f).collect::<std::io::Result<Vec<_>>>();",
+            "f(xs.par_iter().collect::<Option<(A, B)>>())",
+            "let a: Result<Vec<fn(A) -> B>, _> = xs.par_iter().map(|x| { f(x); 1 }).collect();",
+            "f(x); let a: Option<B> = xs.par_iter().collect();",
+            "if a == b { let c: Option<B> = xs.par_iter().collect(); }",
+        ] {
+            assert!(fallible("()", source), "{source}");
+        }
+        for source in [
+            "xs.par_iter().map(f).collect()",
+            "let a = 1; if let Some(b) = c { d } else { xs.par_iter().map(f).collect() }",
+        ] {
+            assert!(fallible("Result<Vec<A>, B>", source), "{source}");
+            assert!(fallible("std::io::Result<Vec<A>>", source), "{source}");
+            for other in ["Vec<Option<A>>", "", "&Option<A>", "impl Fn() -> Option<A>"] {
+                assert!(!fallible(other, source), "{source} in {other}");
+            }
+        }
+        for source in [
+            "xs.par_iter().collect::<Vec<Option<A>>>()",
+            "let a: Vec<Option<A>> = xs.par_iter().collect();",
+            "let a: Option<A> = b; let c = xs.par_iter().collect();",
+            "let a: Option<A> = xs.par_iter().collect().map(f);",
+            "let a = { let b: Option<A> = None; xs.par_iter().collect() };",
+            "Ok(xs.par_iter().collect())",
+            "let a = || { xs.par_iter().collect() };",
+            "let a = xs.par_iter(); b.iter().collect::<Result<Vec<_>, _>>()",
+        ] {
+            assert!(!fallible("Result<A, B>", source), "{source}");
+        }
     }
 
     #[test]

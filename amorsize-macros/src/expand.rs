@@ -75,8 +75,13 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     let at_cost = options.cost.is_some().then_some(&cost);
     let expansion = expansion(options);
     let facade = facade(options);
-    let given =
-        Given { skip: &options.skipped(), cost: at_cost, facade: &facade, expansion: &expansion };
+    let given = Given {
+        skip: &options.skipped(),
+        cost: at_cost,
+        facade: &facade,
+        expansion: &expansion,
+        returned: &function.returned,
+    };
     let body = entry::tune(function.body.stream(), &given);
     let (embedded, profile_error) = Embedded::read();
     // Options that cannot be read may have said that this is a kernel.
@@ -124,7 +129,9 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     let imports = (body.found > body.joins).then(|| {
         quote! {
             #[allow(unused_imports)]
-            use #expansion::{AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, Untuned as _};
+            use #expansion::{
+                AnyKind as _, AnyOperand as _, AnyItems as _, IntoSlot as _, NoOperand as _, Untuned as _,
+            };
             // The user's imports of rayon's traits stay in use, see `nothing`.
             #[allow(dead_code)]
             fn __amorsize_imports() {

@@ -10,6 +10,7 @@ mod collection;
 mod crew;
 mod divide;
 mod drive;
+mod fallible;
 mod force;
 mod fork;
 mod half;
@@ -41,6 +42,7 @@ mod workload;
 
 pub use allocator::TrackingAllocator;
 pub use divide::{Divide, ParPieces, TunedPieces, pieces};
+pub use fallible::FromFallible;
 pub use force::{Force, InvalidForce};
 pub use fork::join;
 pub use loops::{Loop, LoopStatus, Options, force, invalid_force, loops, warm_up};
@@ -60,6 +62,7 @@ pub use workload::{Workload, workers_on};
 /// What the expansion of `#[amorsize::tune]` uses. Not for use by hand: it may change in any release.
 #[doc(hidden)]
 pub mod expansion {
+    pub use crate::fallible::AnyItems;
     pub use crate::loops::{Loop, Options};
     pub use crate::machine::was_read as machine_was_read;
     pub use crate::operand::{AnyOperand, NoOperand};

@@ -100,6 +100,12 @@ impl<I> AnyKind<I> for Slot<I> {
     }
 }
 
+impl<I> Slot<I> {
+    pub(crate) fn into_inner(self) -> I {
+        self.0
+    }
+}
+
 impl<I> Kind<I> {
     pub(crate) fn into_inner(self) -> I {
         self.0

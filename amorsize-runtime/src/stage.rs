@@ -24,6 +24,12 @@ pub trait Stage<T>: Send + Sync {
 
     /// Applies the stage to the items of one chunk.
     fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It>;
+
+    /// Whether it lets nothing pass any more.
+    #[inline]
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// A tuned parallel iterator followed by stages.
@@ -39,7 +45,7 @@ impl<I, S, K> Staged<I, S, K> {
         Staged { base, stage }
     }
 
-    fn then<N>(self, next: N) -> Staged<I, Then<S, N>, K> {
+    pub(crate) fn then<N>(self, next: N) -> Staged<I, Then<S, N>, K> {
         Staged { base: self.base, stage: Then(self.stage, next) }
     }
 }
@@ -149,6 +155,25 @@ where
     #[inline]
     fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
         self.1.apply(self.0.apply(items))
+    }
+
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.0.is_over() || self.1.is_over()
+    }
+}
+
+/// The items as they are.
+#[derive(Clone, Debug)]
+pub struct Same;
+
+impl<T: Send> Stage<T> for Same {
+    type Out = T;
+    type Iter<'s, It: Iterator<Item = T>> = It;
+
+    #[inline]
+    fn apply<It: Iterator<Item = T>>(&self, items: It) -> It {
+        items
     }
 }
 
@@ -310,7 +335,7 @@ where
     }
 
     fn full(&self) -> bool {
-        self.base.full()
+        self.stage.is_over() || self.base.full()
     }
 }
 
@@ -355,6 +380,6 @@ where
     }
 
     fn full(&self) -> bool {
-        self.base.full()
+        self.stage.is_over() || self.base.full()
     }
 }

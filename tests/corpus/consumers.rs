@@ -86,6 +86,30 @@ programs! { Indexed, n;
     ) -> Result<BTreeMap<u32, usize>, std::num::ParseIntError> {
         words.par_iter().map(|word| Ok((word[1..].parse()?, word.len()))).collect()
     }
+    collect_into_a_declared_result(xs: &[u32] = &numbers(n)) -> Vec<u32> {
+        let all: Result<Vec<u32>, String> = xs.par_iter().map(|&x| checked(x)).collect();
+        all.unwrap_or_default()
+    }
+    collect_into_a_named_result(xs: &[u32] = &numbers(n)) -> Result<usize, String> {
+        let even = xs.par_iter().filter(|&x| x % 2 == 0).map(|&x| checked(x));
+        Ok(even.collect::<Result<BTreeSet<u32>, _>>()?.len())
+    }
+    collect_into_a_result_of_io(xs: &[u32] = &numbers(n)) -> usize {
+        let bytes = xs.par_iter().map(|&x| Ok(u8::try_from(x % 999).unwrap_or_default()));
+        bytes.collect::<std::io::Result<Vec<u8>>>().map_or(0, |all| all.len())
+    }
+    collect_into_a_result_of_a_pair(xs: &[u32] = &numbers(n)) -> Result<(Vec<u32>, Vec<bool>), String> {
+        xs.par_iter().map(|x| checked(x + 1_000).map(|x| (x, x % 2 == 0))).collect()
+    }
+    collect_what_is_inferred_into_an_option(xs: &[u32] = &numbers(n)) -> Option<Vec<u32>> {
+        xs.par_iter().map(|_| Default::default()).collect()
+    }
+    collect_what_rayon_adapts_into_an_option(xs: &[u32] = &numbers(n)) -> Option<Vec<u32>> {
+        xs.par_iter().flat_map(|&x| vec![Some(x); 2]).collect()
+    }
+    collect_what_is_collected_into_a_result(xs: &[u32] = &numbers(n)) -> Result<Vec<u32>, String> {
+        xs.par_iter().map(|x| x + 1_000).collect::<Vec<_>>().into_iter().map(checked).collect()
+    }
     collect_into_a_pair(xs: &[u32] = &numbers(n)) -> (Vec<u32>, BTreeSet<u32>) {
         xs.par_iter().map(|x| (x + 1, x % 9)).collect()
     }

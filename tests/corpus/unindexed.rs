@@ -21,6 +21,9 @@ fn sorted<T: Ord>(mut xs: Vec<T>) -> Vec<T> {
 }
 
 programs! { Unindexed, n;
+    collect_what_is_not_indexed_into_an_option(xs: &[u32] = &numbers(n)) -> Option<BTreeSet<u32>> {
+        xs.iter().par_bridge().map(|x| x.checked_add(1)).collect()
+    }
     hash_map_by_reference(map: &HashMap<u32, u32> = &pairs(n)) -> u32 {
         map.par_iter().map(|(key, value)| key ^ value).sum()
     }
