@@ -284,7 +284,9 @@ impl Context {
                 let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
                 let workers = self.target.limit_by_pool(limits).workers;
                 let chunk = chunk.unwrap_or_else(|| match self.facts(len) {
-                    Some(facts) => model::best_chunk(len, workers, &facts, &machine::facts()),
+                    Some(facts) => {
+                        model::best_chunk(len, workers, &facts, &machine::facts(), workers)
+                    }
                     None => model::chunk_of(len, workers * BLIND_CHUNKS_PER_WORKER),
                 });
                 Way::Crew { workers, chunk: self.limits.clamp_chunk(chunk) }

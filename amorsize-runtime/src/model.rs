@@ -36,6 +36,9 @@ const UNEVEN: f64 = 0.02;
 /// Chunks per worker at most: past it the tail no longer shrinks measurably, but claims still cost.
 const MAX_CHUNKS_PER_WORKER: f64 = 64.0;
 
+/// Chunks of up to so many items are compared with those of one item less.
+const FEW_ITEMS: usize = 8;
+
 /// How one call is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -363,7 +366,7 @@ pub fn decide(
         return best;
     }
     let candidate = |workers| {
-        let chunk = limits.clamp_chunk(best_chunk(n, workers, item, machine));
+        let chunk = limits.clamp_chunk(best_chunk(n, workers, item, machine, hot));
         let terms = parallel_terms(n, workers, chunk, item, machine, hot);
         (chunk < n).then_some((Plan::Parallel { workers, chunk }, terms))
     };
@@ -410,14 +413,20 @@ fn worker_steps(limit: usize) -> impl Iterator<Item = usize> {
     std::iter::successors((limit >= 2).then_some(2), next)
 }
 
-/// The chunk size that balances what chunks cost against the wait for the last one.
+/// The chunk size that balances what chunks cost against the wait for the last one, when `hot` helpers are hot.
 ///
 /// With `c` items per chunk the cost is `A/c + B·c`, with `A = (claim + piece)·n/w`, and `B` the
 /// growth of the tail per item. More pieces mean more reductions, by `G·ln(1/c)`. The sum is smallest where
 /// `B·c² − G·c − A = 0`. Where items vary, the tail
 /// also grows with `√c`; there `c = (2·A/D)^⅔` or `c = (2·G/D)²`, whichever is larger, with `D` the variation of a chunk of
 /// one item, and the smaller of the two is taken.
-pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineFacts) -> usize {
+pub fn best_chunk(
+    n: usize,
+    workers: usize,
+    item: &LoopFacts,
+    machine: &MachineFacts,
+    hot: usize,
+) -> usize {
     // What follows is a number for these, whatever the facts are.
     let (n, w) = (n.max(1), workers.max(1) as f64);
     let items = n as f64;
@@ -435,7 +444,13 @@ pub fn best_chunk(n: usize, workers: usize, item: &LoopFacts, machine: &MachineF
     let chunk = by_evenness.min(by_variation).clamp(smallest.min(largest), largest);
     // The same number of chunks, but of equal size and a multiple of the workers.
     let per_worker = (items / (chunk * w)).ceil();
-    chunk_of(n, (per_worker * w) as usize)
+    let chunk = chunk_of(n, (per_worker * w) as usize);
+    if !(2..=FEW_ITEMS).contains(&chunk) {
+        return chunk;
+    }
+    // Rounded up by so much that one item less may be better, with chunks left over.
+    let time_ns = |chunk| parallel_terms(n, workers, chunk, item, machine, hot).total();
+    if time_ns(chunk - 1) < time_ns(chunk) { chunk - 1 } else { chunk }
 }
 
 /// The size of so many chunks of `n` items, which are equal but for the last one.

@@ -149,7 +149,7 @@ fn no_facts_lead_to_a_panic_or_to_a_plan_that_is_not_allowed() {
             assert!(decision.terms.total() < decision.serial_ns, "{decision:?}");
             parallel += 1;
         }
-        assert!(best_chunk(n, workers, &item, &machine) > 0);
+        assert!(best_chunk(n, workers, &item, &machine, hot) > 0);
         break_even_within(n, &item, &machine, &limits, hot);
     }
     assert!(parallel > 0, "no call went parallel");
@@ -368,6 +368,16 @@ fn the_quick_break_even_is_close_to_the_exact_one() {
 #[test]
 fn one_worker_is_always_serial() {
     assert_eq!(break_even(&items(1e6), &MACHINE, &Limits::cores(1), HOT), None);
+}
+
+#[test]
+fn chunks_of_few_items_are_not_rounded_up_where_that_takes_longer() {
+    // 2.44 items for each worker: three rounds of one, or two of two.
+    let item = items(65.0 * MACHINE.claim_ns);
+    assert_eq!(best_chunk(244, 100, &item, &MACHINE, 99), 1);
+    // Where pieces are dear, there are few of them.
+    let dear = LoopFacts { piece_ns: 10.0 * item.item_ns, ..item };
+    assert_eq!(best_chunk(244, 100, &dear, &MACHINE, 99), 3);
 }
 
 #[test]
