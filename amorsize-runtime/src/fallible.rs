@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rayon::iter::plumbing::Folder;
 use rayon::iter::{FromParallelIterator, IndexedParallelIterator};
 
 use crate::slot::Slot;
@@ -135,14 +136,14 @@ where
     E: Send,
 {
     type Out = T::Success;
-    type Iter<'s, It: Iterator<Item = T>>
-        = InFront<'s, It, E>
-    where
-        Self: 's;
 
     #[inline]
-    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
-        InFront { items, failure: self.0 }
+    fn feed<It, F>(&self, items: It, folder: F) -> F
+    where
+        It: Iterator<Item = T>,
+        F: Folder<T::Success>,
+    {
+        folder.consume_iter(InFront { items, failure: self.0 })
     }
 
     #[inline]

@@ -18,6 +18,7 @@ mod handover;
 mod linger;
 mod loops;
 mod machine;
+mod mapped;
 pub mod model;
 mod observed;
 mod offers;

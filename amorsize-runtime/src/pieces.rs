@@ -27,7 +27,7 @@ pub(crate) trait Pieces: Producer {
 /// in a program, so that the compiler has every reason to inline the user's closures into it.
 #[inline(never)]
 pub(crate) fn fold_all<P: Producer, F: Folder<P::Item>>(producer: P, folder: F) -> F {
-    folder.consume_iter(producer.into_iter())
+    producer.fold_with(folder)
 }
 
 /// Items that are folded all at once.
@@ -36,7 +36,7 @@ pub(crate) struct AtOnce<P>(pub(crate) P);
 impl<P: Producer> Pieces for AtOnce<P> {
     #[inline]
     fn fold_piece<F: Folder<P::Item>>(self, folder: F) -> F {
-        fold_all(self, folder)
+        fold_all(self.0, folder)
     }
 }
 
@@ -65,7 +65,7 @@ impl<P: Producer> Producer for AtOnce<P> {
 
     /// For rayon.
     fn fold_with<F: Folder<P::Item>>(self, folder: F) -> F {
-        fold_all(self, folder)
+        self.fold_piece(folder)
     }
 }
 
@@ -88,7 +88,7 @@ impl<P: Producer> Pieces for Stepwise<P> {
                 (pieces, None)
             };
             let start = later.is_some().then(Instant::now);
-            folder = fold_all(now, folder);
+            folder = fold_all(now.producer, folder);
             if start.is_some_and(|start| start.elapsed() < BETWEEN_LOOKS) {
                 step = step.saturating_mul(2);
             }

@@ -17,13 +17,11 @@ pub trait Stage<T>: Send + Sync {
     /// What it yields.
     type Out: Send;
 
-    /// The iterator that it makes of `It`.
-    type Iter<'s, It: Iterator<Item = T>>: Iterator<Item = Self::Out>
+    /// Leads the folder through what the stage makes of the items of one chunk.
+    fn feed<It, F>(&self, items: It, folder: F) -> F
     where
-        Self: 's;
-
-    /// Applies the stage to the items of one chunk.
-    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It>;
+        It: Iterator<Item = T>,
+        F: Folder<Self::Out>;
 
     /// Whether it lets nothing pass any more.
     #[inline]
@@ -99,6 +97,15 @@ where
         update [F] Update (update_op: F) where { F: Fn(&mut S::Out) + Sync + Send };
     }
 
+    /// As rayon's `for_each`.
+    #[inline]
+    pub fn for_each<OP>(self, op: OP)
+    where
+        OP: Fn(S::Out) + Sync + Send,
+    {
+        FromParallelIterator::from_par_iter(self.map(op))
+    }
+
     /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.
     #[inline]
     pub fn collect<C: FromParallelIterator<S::Out>>(self) -> C {
@@ -147,14 +154,14 @@ where
     B: Stage<A::Out>,
 {
     type Out = B::Out;
-    type Iter<'s, It: Iterator<Item = T>>
-        = B::Iter<'s, A::Iter<'s, It>>
-    where
-        Self: 's;
 
     #[inline]
-    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
-        self.1.apply(self.0.apply(items))
+    fn feed<It, F>(&self, items: It, folder: F) -> F
+    where
+        It: Iterator<Item = T>,
+        F: Folder<B::Out>,
+    {
+        self.0.feed(items, StagedFolder { base: folder, stage: &self.1 }).base
     }
 
     #[inline]
@@ -169,54 +176,64 @@ pub struct Same;
 
 impl<T: Send> Stage<T> for Same {
     type Out = T;
-    type Iter<'s, It: Iterator<Item = T>> = It;
 
     #[inline]
-    fn apply<It: Iterator<Item = T>>(&self, items: It) -> It {
-        items
+    fn feed<It: Iterator<Item = T>, F: Folder<T>>(&self, items: It, folder: F) -> F {
+        folder.consume_iter(items)
     }
 }
 
-/// Defines a stage that carries a closure and applies the standard library's adaptor of that name.
+/// Defines a stage that carries a closure. The iterator is made with a closure that calls it, see `mapped.rs`.
 macro_rules! closure_stage {
-    ($name:ident, $method:ident, $doc:literal, [$($generics:ident),*], $closure:path, $out:ty,
-        $adaptor:ident<$($params:ty),*> where { $($bounds:tt)* }) => {
+    ($name:ident, $doc:literal, [$($generics:ident),*], $closure:path, $out:ty,
+        |$items:ident, $op:ident| $made:expr, where { $($bounds:tt)* }) => {
         #[doc = $doc]
         #[derive(Clone, Debug)]
-        pub struct $name<F>(pub(crate) F);
+        pub struct $name<C>(pub(crate) C);
 
-        impl<T, F $(, $generics)*> Stage<T> for $name<F>
+        impl<T, C $(, $generics)*> Stage<T> for $name<C>
         where
-            F: $closure + Send + Sync,
+            C: $closure + Send + Sync,
             $($bounds)*
         {
             type Out = $out;
-            type Iter<'s, It: Iterator<Item = T>> = std::iter::$adaptor<It $(, $params)*, &'s F>
-            where
-                Self: 's;
 
+            #[allow(clippy::redundant_closure, reason = "the reference itself is not inlined")]
             #[inline]
-            fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
-                items.$method(&self.0)
+            fn feed<It: Iterator<Item = T>, F: Folder<$out>>(&self, $items: It, folder: F) -> F {
+                let $op = &self.0;
+                folder.consume_iter($made)
             }
         }
     };
 }
 
-closure_stage!(Map, map, "`map` as a stage.", [R], Fn(T) -> R, R, Map<> where { R: Send });
 closure_stage!(
-    FilterMap, filter_map, "`filter_map` as a stage.", [R], Fn(T) -> Option<R>, R,
-    FilterMap<> where { R: Send }
+    Map, "`map` as a stage.", [R], Fn(T) -> R, R,
+    |items, op| items.map(|item| op(item)), where { R: Send }
 );
 closure_stage!(
-    Filter, filter, "`filter` as a stage.", [], Fn(&T) -> bool, T, Filter<> where { T: Send }
+    FilterMap, "`filter_map` as a stage.", [R], Fn(T) -> Option<R>, R,
+    |items, op| items.filter_map(|item| op(item)), where { R: Send }
 );
 closure_stage!(
-    Inspect, inspect, "`inspect` as a stage.", [], Fn(&T), T, Inspect<> where { T: Send }
+    Filter, "`filter` as a stage.", [], Fn(&T) -> bool, T,
+    |items, op| items.filter(|item| op(item)), where { T: Send }
 );
 closure_stage!(
-    FlatMapIter, flat_map, "`flat_map_iter` as a stage.", [U], Fn(T) -> U, U::Item,
-    FlatMap<U> where { U: IntoIterator<Item: Send> }
+    Inspect, "`inspect` as a stage.", [], Fn(&T), T,
+    |items, op| items.inspect(|item| op(item)), where { T: Send }
+);
+closure_stage!(
+    FlatMapIter, "`flat_map_iter` as a stage.", [U], Fn(T) -> U, U::Item,
+    |items, op| items.flat_map(|item| op(item)), where { U: IntoIterator<Item: Send> }
+);
+closure_stage!(
+    Update, "`update` as a stage.", [], Fn(&mut T), T,
+    |items, op| items.map(|mut item| {
+        op(&mut item);
+        item
+    }), where { T: Send }
 );
 
 /// `flatten_iter` as a stage.
@@ -225,59 +242,10 @@ pub struct FlattenIter;
 
 impl<T: IntoIterator<Item: Send>> Stage<T> for FlattenIter {
     type Out = T::Item;
-    type Iter<'s, It: Iterator<Item = T>> = std::iter::Flatten<It>;
 
     #[inline]
-    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
-        items.flatten()
-    }
-}
-
-/// `update` as a stage.
-#[derive(Clone, Debug)]
-pub struct Update<F>(pub(crate) F);
-
-impl<T: Send, F: Fn(&mut T) + Send + Sync> Stage<T> for Update<F> {
-    type Out = T;
-    type Iter<'s, It: Iterator<Item = T>>
-        = Updated<'s, It, F>
-    where
-        Self: 's;
-
-    #[inline]
-    fn apply<'s, It: Iterator<Item = T>>(&'s self, items: It) -> Self::Iter<'s, It> {
-        Updated { items, update: &self.0 }
-    }
-}
-
-/// Items after an update; the standard library has no such adaptor.
-#[derive(Debug)]
-pub struct Updated<'s, It, F> {
-    items: It,
-    update: &'s F,
-}
-
-impl<It: Iterator, F: Fn(&mut It::Item)> Iterator for Updated<'_, It, F> {
-    type Item = It::Item;
-
-    #[inline]
-    fn next(&mut self) -> Option<It::Item> {
-        let mut item = self.items.next()?;
-        (self.update)(&mut item);
-        Some(item)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.items.size_hint()
-    }
-
-    #[inline]
-    fn fold<B, G: FnMut(B, It::Item) -> B>(self, init: B, mut fold: G) -> B {
-        let update = self.update;
-        self.items.fold(init, |folded, mut item| {
-            update(&mut item);
-            fold(folded, item)
-        })
+    fn feed<It: Iterator<Item = T>, F: Folder<T::Item>>(&self, items: It, folder: F) -> F {
+        folder.consume_iter(items.flatten())
     }
 }
 
@@ -287,11 +255,10 @@ pub struct Cloned;
 
 impl<'a, T: 'a + Clone + Send> Stage<&'a T> for Cloned {
     type Out = T;
-    type Iter<'s, It: Iterator<Item = &'a T>> = std::iter::Cloned<It>;
 
     #[inline]
-    fn apply<'s, It: Iterator<Item = &'a T>>(&'s self, items: It) -> Self::Iter<'s, It> {
-        items.cloned()
+    fn feed<It: Iterator<Item = &'a T>, F: Folder<T>>(&self, items: It, folder: F) -> F {
+        folder.consume_iter(items.cloned())
     }
 }
 
@@ -301,11 +268,10 @@ pub struct Copied;
 
 impl<'a, T: 'a + Copy + Send> Stage<&'a T> for Copied {
     type Out = T;
-    type Iter<'s, It: Iterator<Item = &'a T>> = std::iter::Copied<It>;
 
     #[inline]
-    fn apply<'s, It: Iterator<Item = &'a T>>(&'s self, items: It) -> Self::Iter<'s, It> {
-        items.copied()
+    fn feed<It: Iterator<Item = &'a T>, F: Folder<T>>(&self, items: It, folder: F) -> F {
+        folder.consume_iter(items.copied())
     }
 }
 
@@ -371,7 +337,7 @@ where
 
     #[inline]
     fn consume_iter<It: IntoIterator<Item = T>>(mut self, items: It) -> Self {
-        self.base = self.base.consume_iter(self.stage.apply(items.into_iter()));
+        self.base = self.stage.feed(items.into_iter(), self.base);
         self
     }
 

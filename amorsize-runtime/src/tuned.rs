@@ -14,7 +14,7 @@ use std::sync::atomic::{self, AtomicBool};
 use rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
 use rayon::iter::{
     Chain, Chunks, Cloned, Copied, Enumerate, FoldChunks, FoldChunksWith, FromParallelIterator,
-    IndexedParallelIterator, Inspect, Interleave, InterleaveShortest, IntoParallelIterator, Map,
+    IndexedParallelIterator, Inspect, Interleave, InterleaveShortest, IntoParallelIterator,
     MapInit, MapWith, MaxLen, MinLen, PanicFuse, ParallelIterator, Rev, Skip, StepBy, Take, Update,
     Zip, ZipEq,
 };
@@ -24,6 +24,7 @@ use rayon::slice::{ChunksExactMut, RChunksExactMut};
 use crate::collection;
 use crate::drive::{self, Call, InSteps};
 use crate::loops::Loop;
+use crate::mapped::Mapped;
 use crate::operand::{NoIndex, Unindexed};
 use crate::run::Uncounted;
 use crate::stage::{self, Staged};
@@ -259,7 +260,6 @@ macro_rules! rewrap {
 
 impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     rewrap! {
-        map [F, R] (map_op: F) -> Map<I, F> where { F: Fn(I::Item) -> R + Sync + Send, R: Send };
         map_with [F, T, R] (init: T, map_op: F) -> MapWith<I, T, F> where {
             F: Fn(&mut T, I::Item) -> R + Sync + Send, T: Send + Clone, R: Send
         };
@@ -296,6 +296,26 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
         interleave_shortest [X] (other: X) -> InterleaveShortest<I, X::Iter> where {
             X: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>
         };
+    }
+
+    /// As rayon's `map`; stays tuned.
+    #[inline]
+    pub fn map<F, R>(self, map_op: F) -> Tuned<Mapped<I, F>, K>
+    where
+        F: Fn(I::Item) -> R + Sync + Send,
+        R: Send,
+    {
+        let Tuned { base, target, cost, .. } = self;
+        Tuned { base: Mapped::new(base, map_op), target, cost, length_told: Flag::default() }
+    }
+
+    /// As rayon's `for_each`.
+    #[inline]
+    pub fn for_each<OP>(self, op: OP)
+    where
+        OP: Fn(I::Item) + Sync + Send,
+    {
+        FromParallelIterator::from_par_iter(self.map(op))
     }
 
     /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.

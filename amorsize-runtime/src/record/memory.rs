@@ -102,11 +102,6 @@ impl<'w, P: Producer> Producer for Watched<'w, P> {
         let (left, right) = producer.split_at(index);
         (Watched { producer: left, watch }, Watched { producer: right, watch })
     }
-
-    /// For rayon.
-    fn fold_with<F: Folder<Self::Item>>(self, folder: F) -> F {
-        fold_all(self, folder)
-    }
 }
 
 /// Everything from asking for an item until the next one is asked for is that item's: where a stage makes the items,
