@@ -6,6 +6,7 @@
 //! inherent methods over a trait's. A run of such a chain is
 //! `folder.consume_iter(producer.into_iter())`, where the producer's iterator is the standard
 //! library's (`slice::Iter`, `Enumerate`, `Map`, …), so that serial code is real serial code.
+//! `map` is an adaptor of our own, see `mapped.rs`.
 
 use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
