@@ -241,7 +241,7 @@ fn parallel_terms(
     // Of equal chunks, the last ones end half a chunk apart on average, but never further apart than
     // the workers started, unless there is no equal number of chunks for each. Without contention, so that all
     // terms are linear in what a fit looks for.
-    let left_over = ((pieces / w).ceil() - pieces / w) * chunk * item.item_ns;
+    let left_over = (longest_share(n, chunk, pieces, w) - n / w) * item.item_ns;
     let offset = (0.5 * chunk * item.item_ns).min(start.last).max(left_over);
     let slow = slowdown(w, item);
     let slowed = chunk * item.item_ns * slow;
@@ -256,6 +256,14 @@ fn parallel_terms(
         reduce: item.reduce_ns * reductions(w, pieces),
         tail: (offset + uneven + variation(chunk, w, item)) * helpers / w,
     }
+}
+
+/// How many items the worker with most of them takes, of `n` in so many `pieces` of `chunk` items, where all start together. The
+/// last piece is what is left; a worker may have nothing but that in the last round.
+fn longest_share(n: f64, chunk: f64, pieces: f64, w: f64) -> f64 {
+    let before = ((pieces / w).ceil() - 1.0) * w;
+    let last = if pieces - before > 1.0 { chunk } else { n - (pieces - 1.0) * chunk };
+    before / w * chunk + last
 }
 
 /// Reductions that follow one another: the results of `w` workers meet in pairs. The more pieces there are, the more often

@@ -381,6 +381,26 @@ fn chunks_of_few_items_are_not_rounded_up_where_that_takes_longer() {
 }
 
 #[test]
+fn a_worker_with_one_chunk_more_than_others_makes_them_wait() {
+    // Items that one worker takes, of those that two or three take together.
+    for (n, chunk, w, longest) in [
+        (16.0, 3.0, 2.0, 9.0),
+        (16.0, 4.0, 2.0, 8.0),
+        (7.0, 3.0, 2.0, 4.0),
+        (10.0, 3.0, 2.0, 6.0),
+        (10.0, 2.0, 3.0, 4.0),
+        (3.0, 1.0, 3.0, 1.0),
+    ] {
+        assert_eq!(longest_share(n, chunk, f64::ceil(n / chunk), w), longest, "{n} {chunk} {w}");
+    }
+    // Where a helper is there at once.
+    for item_ns in [1e5, 1e6] {
+        let chunk = best_chunk(16, 2, &items(item_ns), &MACHINE, 1);
+        assert_eq!(16 % (2 * chunk), 0, "{chunk} of {item_ns} ns");
+    }
+}
+
+#[test]
 fn limits_on_the_chunk_are_kept_and_the_smaller_one_wins() {
     let limits = Limits { min_chunk: 64, max_chunk: 8, ..Limits::cores(4) };
     let plan = decide(10_000, &items(1e4), &MACHINE, &limits, HOT).plan;
