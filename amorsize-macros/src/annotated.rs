@@ -5,6 +5,8 @@ use quote::{ToTokens, TokenStreamExt};
 use syn::parse::{Parse, ParseStream};
 use syn::{Abi, Attribute, Error, Ident, Result, Token, Visibility};
 
+use crate::tokens::is_punct;
+
 /// A function with a body.
 pub(crate) struct Annotated {
     /// `#[cfg]` attributes: what stands beside the function is under them too.
@@ -64,7 +66,7 @@ impl Parse for Annotated {
 
 /// What follows the arrow behind the arguments of a function, in what follows its name.
 fn returned(rest: &[TokenTree]) -> &[TokenTree] {
-    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
+    let is_dash = |token: &TokenTree| is_punct(token, '-');
     let mut depth = 0;
     for (position, token) in rest.iter().enumerate() {
         match token {
@@ -72,12 +74,16 @@ fn returned(rest: &[TokenTree]) -> &[TokenTree] {
                 if depth == 0 && arguments.delimiter() == Delimiter::Parenthesis =>
             {
                 return match &rest[position + 1..] {
-                    [dash, arrow, returned @ ..] if is(dash, '-') && is(arrow, '>') => returned,
+                    [dash, arrow, returned @ ..] if is_punct(dash, '-') && is_punct(arrow, '>') => {
+                        returned
+                    }
                     _ => &[],
                 };
             }
-            token if is(token, '<') => depth += 1,
-            token if is(token, '>') && !is(&rest[position - 1], '-') => depth -= 1,
+            token if is_punct(token, '<') => depth += 1,
+            token if is_punct(token, '>') && !rest[..position].last().is_some_and(is_dash) => {
+                depth -= 1
+            }
             _ => {}
         }
     }
@@ -111,5 +117,7 @@ mod tests {
         assert_eq!(returned("fn f<F>(f: F) -> C where F: Fn(A) -> B {}"), "CwhereF:Fn(A)->B");
         assert_eq!(returned("fn f<F>(f: fn() -> A) where F: Fn(A) -> B {}"), "");
         assert_eq!(returned("fn f(a: A) {}"), "");
+        // Left to the compiler, whose message says what is wrong.
+        assert_eq!(returned("fn f> (a: A) -> B {}"), "");
     }
 }

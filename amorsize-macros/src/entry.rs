@@ -3,6 +3,9 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
+use crate::collects;
+use crate::tokens::{is_punct, without_turbofish};
+
 /// Methods of rayon's that start a parallel iterator.
 const ENTRY_CALLS: &[&str] = &[
     "into_par_iter",
@@ -58,9 +61,6 @@ const COMBINING_CALLS: &[&str] = &[
 
 /// Those of them that any parallel iterator may have and whose argument may be anything that becomes one.
 const OPERAND_CALLS: &[&str] = &["chain", "interleave", "interleave_shortest", "zip", "zip_eq"];
-
-/// Types of which it matters that they are collected into: rayon's way of doing that is slow.
-const FALLIBLE: &[&str] = &["Option", "Result"];
 
 /// The macro by which a user marks an entry call that is not seen: `tuned!(expression)`.
 const MARK: &str = "tuned";
@@ -217,8 +217,9 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
             _ => Place::Anywhere,
         };
         if is(&["collect"]) && is_parallel(without_turbofish(&tokens[..position])) {
-            let context = if ends { loops.given.returned } else { declared(&tokens, position) };
-            collect_fallible(&mut out, context);
+            let expected =
+                if ends { loops.given.returned } else { collects::declared(&tokens, position) };
+            collects::mark_if_fallible(&mut out, expected);
         }
         let entry = is(ENTRY_CALLS).then_some(method).flatten();
         let mut arguments = tune_tokens(group.stream(), inside, loops);
@@ -236,8 +237,7 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
 /// A single argument, made what the loop can use of it. More of them, or none, are for a method of the
 /// user's own.
 fn operand(arguments: TokenStream, at: Span) -> TokenStream {
-    let is_comma =
-        |token: &TokenTree| matches!(token, TokenTree::Punct(comma) if comma.as_char() == ',');
+    let is_comma = |token: &TokenTree| is_punct(token, ',');
     let mut argument: Vec<TokenTree> = arguments.clone().into_iter().collect();
     if argument.last().is_some_and(is_comma) {
         argument.pop();
@@ -267,59 +267,6 @@ fn is_parallel(before: &[TokenTree]) -> bool {
         })
 }
 
-/// Inserts what makes a tuned iterator collect successes in front of the `.collect` that ends the tokens, if it says that it
-/// makes a type of [`FALLIBLE`], or if `context` does.
-fn collect_fallible(tokens: &mut Vec<TokenTree>, context: &[TokenTree]) {
-    let call = without_turbofish(tokens).len();
-    let made = match &tokens[call..] {
-        [_, _, _, arguments @ .., _] => arguments,
-        _ => context,
-    };
-    if type_name(made).is_some_and(|name| FALLIBLE.iter().any(|known| name == known)) {
-        let at = tokens[call - 1].span();
-        let span = Span::mixed_site().located_at(at);
-        tokens.splice(call - 2..call - 2, quote_spanned!(span=> .__slot().__fallible()));
-    }
-}
-
-/// The type `Type` if the group at this position ends a statement `let pattern: Type = …;`, or nothing.
-fn declared(tokens: &[TokenTree], position: usize) -> &[TokenTree] {
-    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
-    if !tokens.get(position + 1).is_some_and(|next| is(next, ';')) {
-        return &[];
-    }
-    let start =
-        tokens[..position].iter().rposition(|token| is(token, ';')).map_or(0, |end| end + 1);
-    let is_let = |token: &TokenTree| matches!(token, TokenTree::Ident(name) if name == "let");
-    let Some(keyword) = tokens[start..position].iter().rposition(is_let) else { return &[] };
-    let statement = &tokens[start + keyword..position];
-    let equals = statement.iter().position(|token| is(token, '='));
-    let colon = statement.iter().position(|token| is(token, ':'));
-    match (colon, equals) {
-        (Some(colon), Some(equals)) if colon < equals => &statement[colon + 1..equals],
-        _ => &[],
-    }
-}
-
-/// The last name of the path that a type is.
-fn type_name(tokens: &[TokenTree]) -> Option<Ident> {
-    let mut name = None;
-    for token in tokens {
-        match token {
-            // What a macro was given as a type.
-            TokenTree::Group(given) if given.delimiter() == Delimiter::None => {
-                let given: Vec<TokenTree> = given.stream().into_iter().collect();
-                return type_name(&given);
-            }
-            TokenTree::Ident(ident) => name = Some(ident.clone()),
-            TokenTree::Punct(punct) if punct.as_char() == ':' => {}
-            TokenTree::Punct(punct) if punct.as_char() == '<' => break,
-            _ => return None,
-        }
-    }
-    name
-}
-
 /// Whether the tokens end with `mod name`.
 fn is_module(before: &[TokenTree]) -> bool {
     matches!(before, [.., TokenTree::Ident(keyword), TokenTree::Ident(_)] if keyword == "mod")
@@ -339,17 +286,16 @@ fn mark(before: &[TokenTree]) -> Option<Span> {
 
 /// What `tuned!(expression, cost = units)` marks, and the units of work in one of its items, if they are given.
 fn split_cost(inside: TokenStream) -> (TokenStream, Option<TokenStream>) {
-    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
     let mut tokens: Vec<TokenTree> = inside.into_iter().collect();
     let at = tokens.windows(4).position(|four| {
-        is(&four[0], ',')
+        is_punct(&four[0], ',')
             && matches!(&four[1], TokenTree::Ident(name) if name == "cost")
-            && is(&four[2], '=')
-            && !is(&four[3], '=')
+            && is_punct(&four[2], '=')
+            && !is_punct(&four[3], '=')
     });
     let Some(at) = at else { return (tokens.into_iter().collect(), None) };
     let mut cost = tokens.split_off(at).split_off(3);
-    if cost.last().is_some_and(|last| is(last, ',')) {
+    if cost.last().is_some_and(|last| is_punct(last, ',')) {
         cost.pop();
     }
     (tokens.into_iter().collect(), Some(cost.into_iter().collect()))
@@ -385,8 +331,7 @@ fn drop_path(tokens: &mut Vec<TokenTree>) {
 }
 
 fn ends_with_colons(tokens: &[TokenTree]) -> bool {
-    let is_colon = |token: &TokenTree| matches!(token, TokenTree::Punct(p) if p.as_char() == ':');
-    matches!(tokens, [.., a, b] if is_colon(a) && is_colon(b))
+    matches!(tokens, [.., a, b] if is_punct(a, ':') && is_punct(b, ':'))
 }
 
 /// Where `function` stands, if `arguments` are passed to the facade's function of that name.
@@ -425,29 +370,6 @@ fn method_called<'t>(before: &'t [TokenTree], arguments: &Group) -> Option<&'t I
         [.., TokenTree::Punct(dot), TokenTree::Ident(name)] if dot.as_char() == '.' => Some(name),
         _ => None,
     }
-}
-
-/// Drops a trailing `::<…>`.
-fn without_turbofish(tokens: &[TokenTree]) -> &[TokenTree] {
-    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
-    if !tokens.last().is_some_and(|token| is(token, '>')) {
-        return tokens;
-    }
-    let mut depth = 0_usize;
-    for (position, token) in tokens.iter().enumerate().rev() {
-        if is(token, '>') && !(position > 0 && is(&tokens[position - 1], '-')) {
-            depth += 1;
-        } else if is(token, '<') {
-            depth -= 1;
-            if depth == 0 {
-                return match &tokens[..position] {
-                    [head @ .., a, b] if is(a, ':') && is(b, ':') => head,
-                    _ => tokens,
-                };
-            }
-        }
-    }
-    tokens
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::annotated::Annotated;
 use crate::embed::Embedded;
 use crate::entry::{self, Given};
 use crate::options::{self, Options};
+use crate::tokens::is_punct;
 
 /// Expands `#[tune(options)] item`. Whatever is wrong, the item itself is emitted, so that one error
 /// does not become many.
@@ -164,11 +165,12 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
 /// Splits a body into its leading `#![…]`, which must stay first, and the rest.
 fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
     let tokens: Vec<TokenTree> = body.into_iter().collect();
-    let is = |token: &TokenTree, c| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
     let attributes = tokens
         .chunks_exact(3)
         .take_while(|three| {
-            is(&three[0], '#') && is(&three[1], '!') && matches!(three[2], TokenTree::Group(_))
+            is_punct(&three[0], '#')
+                && is_punct(&three[1], '!')
+                && matches!(three[2], TokenTree::Group(_))
         })
         .count();
     let (attributes, statements) = tokens.split_at(3 * attributes);

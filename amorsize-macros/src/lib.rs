@@ -5,10 +5,12 @@
 //! and the calls that make a loop tuned are inserted behind them.
 
 mod annotated;
+mod collects;
 mod embed;
 mod entry;
 mod expand;
 mod options;
+mod tokens;
 
 use proc_macro::TokenStream;
 

@@ -1,0 +1,30 @@
+//! What several modules ask of tokens.
+
+use proc_macro2::TokenTree;
+
+/// Whether a token is this punctuation character.
+pub(crate) fn is_punct(token: &TokenTree, c: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == c)
+}
+
+/// Drops a trailing `::<…>`.
+pub(crate) fn without_turbofish(tokens: &[TokenTree]) -> &[TokenTree] {
+    if !tokens.last().is_some_and(|token| is_punct(token, '>')) {
+        return tokens;
+    }
+    let mut depth = 0_usize;
+    for (position, token) in tokens.iter().enumerate().rev() {
+        if is_punct(token, '>') && !(position > 0 && is_punct(&tokens[position - 1], '-')) {
+            depth += 1;
+        } else if is_punct(token, '<') {
+            depth -= 1;
+            if depth == 0 {
+                return match &tokens[..position] {
+                    [head @ .., a, b] if is_punct(a, ':') && is_punct(b, ':') => head,
+                    _ => tokens,
+                };
+            }
+        }
+    }
+    tokens
+}
