@@ -3,6 +3,7 @@
 mod plans;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use amorsize::{Force, Tune, force};
@@ -39,37 +40,22 @@ fn the_first_failure_of_a_serial_run_comes_out_as_from_the_standard_library() {
     force(None);
 }
 
-/// Whether it was dropped as often as it was made, is known in the end.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn new(alive: &'a AtomicUsize) -> Self {
-        alive.fetch_add(1, Ordering::Relaxed);
-        Counted(alive)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
+/// A share of `alive` for each item but a bad one.
 #[amorsize::tune]
-fn until<'a>(n: usize, bad: usize, alive: &'a AtomicUsize) -> Option<Vec<Counted<'a>>> {
-    (0..n).into_par_iter().map(|i| (i != bad).then(|| Counted::new(alive))).collect()
+fn until(n: usize, bad: usize, alive: &Arc<()>) -> Option<Vec<Arc<()>>> {
+    (0..n).into_par_iter().map(|i| (i != bad).then(|| alive.clone())).collect()
 }
 
 #[test]
 fn successes_beside_a_failure_are_dropped() {
     under_each(&PLANS, || {
-        let alive = AtomicUsize::new(0);
+        let alive = Arc::new(());
         for bad in [0, 1, 4_999, 9_999] {
             assert!(until(10_000, bad, &alive).is_none());
-            assert_eq!(alive.load(Ordering::Relaxed), 0);
+            assert_eq!(Arc::strong_count(&alive), 1);
         }
         let all = until(10_000, usize::MAX, &alive).expect("none fails");
-        assert_eq!((all.len(), alive.load(Ordering::Relaxed)), (10_000, 10_000));
+        assert_eq!((all.len(), Arc::strong_count(&alive)), (10_000, 10_001));
     });
 }
 

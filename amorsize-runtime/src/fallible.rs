@@ -189,8 +189,8 @@ where
 impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     /// Collects the successes of items that may be failures: into a `Result` or an `Option` of a collection.
     ///
-    /// Faster than [`collect`](Self::collect), and the same otherwise: after a failure no item is begun, and of several failures
-    /// any may be returned. The attribute chooses it where the source says that a `Result` or an `Option` is collected.
+    /// Faster than [`collect`](Self::collect), and the same otherwise: after a failure each worker ends what it is at and begins
+    /// no other item, and of several failures any may be returned. The attribute chooses it where the source says that a `Result` or an `Option` is collected.
     #[inline]
     pub fn try_collect<R: FromFallible<I::Item>>(self) -> R {
         R::from_fallible(Staged::new(self, Same))
@@ -251,9 +251,9 @@ where
     S: Stage<I::Item>,
     K: Cost,
 {
-    /// Collects the successes.
+    /// As [`Staged::try_collect`].
     #[inline]
     pub fn collect<R: FromFallible<S::Out>>(self) -> R {
-        R::from_fallible(self.0)
+        self.0.try_collect()
     }
 }

@@ -4,7 +4,8 @@
 //! Rayon runs `filter` and its like through one folder per adaptor, item by item. Here they are
 //! applied to the chunk's iterator as a whole: a chunk is
 //! `folder.consume_iter(producer.into_iter().filter(p).map(f))`, which is what the compiler sees of a
-//! plain loop. No type of such an iterator is named, so that its closures can be those that `mapped.rs` speaks of. A consumer that is full stops a chunk at the next item that passes all stages.
+//! plain loop. No type of such an iterator is named, so that its closures can be those that `mapped.rs`
+//! speaks of. A consumer that is full stops a chunk at the next item that passes all stages.
 
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
 use rayon::iter::{FromParallelIterator, IndexedParallelIterator, ParallelIterator};

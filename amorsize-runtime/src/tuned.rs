@@ -3,10 +3,9 @@
 //! Rayon's producer-style adaptors (`enumerate`, `zip`, `map`, …) drive themselves with rayon's own
 //! bridge when they are outermost. So [`Tuned`] stays outermost: it has inherent methods of the
 //! same names that wrap the adaptor around its base and itself around the adaptor, and Rust prefers
-//! inherent methods over a trait's. A run of such a chain is
-//! `folder.consume_iter(producer.into_iter())`, where the producer's iterator is the standard
-//! library's (`slice::Iter`, `Enumerate`, `Map`, …), so that serial code is real serial code.
-//! `map` is an adaptor of our own, see `mapped.rs`.
+//! inherent methods over a trait's. A run of such a chain is `producer.fold_with(folder)`, which leads
+//! the folder through an iterator of the standard library's (`slice::Iter`, `Enumerate`, `Map`, …), so
+//! that serial code is real serial code. `map` is an adaptor of our own, see `mapped.rs`.
 
 use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
