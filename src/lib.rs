@@ -32,8 +32,9 @@
 //!
 //! [`pieces`], called by a path that begins with the crate's name, is an entry call, too.
 //!
-//! Where the source says that a loop collects into a `Result` or an `Option` (`collect::<Result<…>>()`, `let all: Option<…> = …collect();`, or a function that
-//! returns one and ends with `collect()`), the loop does so in its own way, faster than rayon's: by hand, [`Tuned::try_collect`].
+//! Where the source says that a loop collects into a `Vec`, a `Result` or an `Option` (`collect::<Vec<_>>()`, `let all: Option<…> = …collect();`, or a function
+//! that returns one and ends with `collect()`), the loop does so in its own way, faster than rayon's after `filter` and its like, and where items may be
+//! failures. By hand: `collect_vec` after such an adaptor, [`Tuned::try_collect`] and [`Tuned::try_collect_vec`].
 //!
 //! A function where no entry call is found is an error. Entry calls that another macro produces, or
 //! that a trait of your own hides, are not seen: [`tuned!`] marks them, and says what an item of such
@@ -191,7 +192,7 @@
 pub use amorsize_macros::{tune, tuned, tuned_loop};
 pub use amorsize_runtime::model::Bound;
 pub use amorsize_runtime::{
-    Divide, Force, FromFallible, InvalidForce, Loop, LoopStatus, ParPieces, Plan,
+    Divide, Fallible, Force, FromFallible, InvalidForce, Loop, LoopStatus, ParPieces, Plan,
     TrackingAllocator, Tune, Tuned, TunedPieces, force, invalid_force, join, loops, pieces,
     warm_up,
 };

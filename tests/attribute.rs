@@ -233,3 +233,31 @@ fn merged_maps_hold_every_item() {
         assert_eq!(counts.iter().map(|(_, count)| count).sum::<usize>(), 2_700);
     });
 }
+
+/// What is called `Vec` is another type here.
+mod deques {
+    use std::collections::VecDeque as Vec;
+
+    use rayon::prelude::*;
+
+    #[amorsize::tune]
+    pub(super) fn even(n: u32) -> Vec<u32> {
+        (0..n).into_par_iter().filter(|n| n % 2 == 0).collect()
+    }
+
+    #[amorsize::tune]
+    pub(super) fn even_or_none(n: u32, bad: u32) -> Option<Vec<u32>> {
+        let evens = (0..n).into_par_iter().filter(|n| n % 2 == 0);
+        evens.map(|n| (n != bad).then_some(n)).collect()
+    }
+}
+
+#[test]
+fn a_vec_that_is_none_is_collected_all_the_same() {
+    let expected = || (0..1_000_u32).step_by(2);
+    under_every_plan(|| {
+        assert!(deques::even(1_000).into_iter().eq(expected()));
+        assert!(deques::even_or_none(1_000, 1).expect("none is bad").into_iter().eq(expected()));
+        assert!(deques::even_or_none(1_000, 500).is_none());
+    });
+}

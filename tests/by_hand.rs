@@ -48,6 +48,20 @@ fn a_kernel_stays_callable_and_carries_its_loop() {
 }
 
 #[test]
+fn a_loop_by_hand_collects_vectors_by_name() {
+    static LOOP: Loop = amorsize::tuned_loop!("collected by hand");
+    let words: Vec<String> = (0..1_000).map(|n| format!("{n:b}")).collect();
+    let ones =
+        words.par_iter().tuned(&LOOP).flat_map_iter(|word| word.chars().filter(|c| *c == '1'));
+    assert_eq!(ones.clone().count(), ones.collect_vec().len());
+    let short = words.par_iter().tuned(&LOOP).filter(|word| word.len() < 5);
+    assert_eq!(
+        short.map(String::len).collect_vec(),
+        [1, 1, 2, 2, 3, 3, 3, 3].into_iter().chain([4; 8]).collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn a_kernel_s_plan_drives_scoped_threads() {
     let seeds: Vec<u64> = (0..1_000).collect();
     let plan = SIMULATE.plan(seeds.len());

@@ -1,4 +1,4 @@
-//! Finds what is collected into a `Result` or an `Option`.
+//! Finds what is collected into a vector, or into a `Result` or an `Option`.
 //!
 //! Types are not known to the attribute: it goes by what the source says that a `collect` makes.
 
@@ -7,21 +7,34 @@ use quote::quote_spanned;
 
 use crate::tokens::{is_punct, without_turbofish};
 
-/// Types of which it matters that they are collected into: rayon's way of doing that is slow.
-const FALLIBLE: &[&str] = &["Option", "Result"];
-
-/// Inserts what makes a tuned iterator collect successes in front of the `.collect` that ends the tokens, if it says that it
-/// makes a type of [`FALLIBLE`], or if `expected` does.
-pub(crate) fn mark_if_fallible(tokens: &mut Vec<TokenTree>, expected: &[TokenTree]) {
+/// Inserts a mark in front of the `.collect` that ends the tokens, if it says that it makes a type for which a tuned iterator has a
+/// way of its own, or if `expected` does.
+pub(crate) fn mark(tokens: &mut Vec<TokenTree>, expected: &[TokenTree]) {
     let call = without_turbofish(tokens).len();
     let made = match &tokens[call..] {
         [_, _, _, arguments @ .., _] => arguments,
         _ => expected,
     };
-    if type_name(made).is_some_and(|name| FALLIBLE.iter().any(|known| name == known)) {
+    if let Some(mark) = mark_for(made) {
         let at = tokens[call - 1].span();
         let span = Span::mixed_site().located_at(at);
-        tokens.splice(call - 2..call - 2, quote_spanned!(span=> .__slot().__fallible()));
+        let mark = Ident::new(mark, span);
+        tokens.splice(call - 2..call - 2, quote_spanned!(span=> .__slot().#mark()));
+    }
+}
+
+/// The method that marks a `collect` into this type.
+fn mark_for(made: &[TokenTree]) -> Option<&'static str> {
+    let (name, arguments) = name_of(made)?;
+    if name == "Vec" {
+        return Some("__vec");
+    }
+    if name != "Option" && name != "Result" {
+        return None;
+    }
+    match name_of(&arguments) {
+        Some((name, _)) if name == "Vec" => Some("__vec_of_successes"),
+        _ => Some("__successes"),
     }
 }
 
@@ -43,21 +56,23 @@ pub(crate) fn declared(tokens: &[TokenTree], position: usize) -> &[TokenTree] {
     }
 }
 
-/// The last name of the path that a type is.
-fn type_name(tokens: &[TokenTree]) -> Option<Ident> {
+/// The last name of the path that a type starts with, and what follows the first `<`.
+fn name_of(tokens: &[TokenTree]) -> Option<(Ident, Vec<TokenTree>)> {
     let mut name = None;
-    for token in tokens {
+    for (position, token) in tokens.iter().enumerate() {
         match token {
             // What a macro was given as a type.
             TokenTree::Group(given) if given.delimiter() == Delimiter::None => {
                 let given: Vec<TokenTree> = given.stream().into_iter().collect();
-                return type_name(&given);
+                return name_of(&given);
             }
             TokenTree::Ident(ident) => name = Some(ident.clone()),
             TokenTree::Punct(punct) if punct.as_char() == ':' => {}
-            TokenTree::Punct(punct) if punct.as_char() == '<' => break,
+            TokenTree::Punct(punct) if punct.as_char() == '<' => {
+                return name.map(|name| (name, tokens[position + 1..].to_vec()));
+            }
             _ => return None,
         }
     }
-    name
+    name.map(|name| (name, Vec::new()))
 }

@@ -131,7 +131,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
         quote! {
             #[allow(unused_imports)]
             use #expansion::{
-                AnyKind as _, AnyOperand as _, AnyItems as _, IntoSlot as _, NoOperand as _, Untuned as _,
+                AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, Unmarked as _, Untuned as _,
             };
             // The user's imports of rayon's traits stay in use, see `nothing`.
             #[allow(dead_code)]

@@ -5,8 +5,6 @@
 
 use std::cell::Cell;
 
-use rayon::iter::{FromParallelIterator, ParallelIterator};
-
 use crate::loops::Loop;
 use crate::pool;
 
@@ -20,15 +18,11 @@ thread_local! {
     static ENDED: Cell<Option<(u64, f64, Tell)>> = const { Cell::new(None) };
 }
 
-/// Collects the items of `iter`, a call of `target`.
+/// Collects the items of a call of `target`.
 #[inline]
-pub(crate) fn collect<C, I>(target: &'static Loop, iter: I) -> C
-where
-    I: ParallelIterator,
-    C: FromParallelIterator<I::Item>,
-{
+pub(crate) fn collect<C>(target: &'static Loop, collect: impl FnOnce() -> C) -> C {
     let _collecting = Collecting::begin(target);
-    let collection = C::from_par_iter(iter);
+    let collection = collect();
     // A thread that is ending tells nothing.
     if let Ok(Some((end_ns, wall_ns, tell))) = ENDED.try_with(Cell::take) {
         tell(wall_ns + pool::now_ns().saturating_sub(end_ns) as f64);
@@ -75,8 +69,6 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    use rayon::iter::IntoParallelIterator;
-
     use super::*;
     use crate::loops::Options;
 
@@ -88,22 +80,6 @@ mod tests {
         tell(target, 1.0, |wall_ns| told.store(wall_ns as u64, Ordering::Relaxed));
     }
 
-    /// A collection that takes two milliseconds more than its call.
-    struct Slow;
-
-    impl FromParallelIterator<&'static AtomicU64> for Slow {
-        fn from_par_iter<I>(iter: I) -> Self
-        where
-            I: IntoParallelIterator<Item = &'static AtomicU64>,
-        {
-            let place = iter.into_par_iter().find_any(|_| true).expect("there is one");
-            told(&INNER, place);
-            assert_eq!(place.load(Ordering::Relaxed), 0);
-            std::thread::sleep(Duration::from_millis(2));
-            Slow
-        }
-    }
-
     #[test]
     fn what_comes_after_a_call_counts_as_part_of_it() {
         static PLAIN: AtomicU64 = AtomicU64::new(0);
@@ -111,7 +87,11 @@ mod tests {
         assert_eq!(PLAIN.load(Ordering::Relaxed), 1);
         static COLLECTED_FROM: AtomicU64 = AtomicU64::new(0);
         let _outer = Collecting::begin(&OUTER);
-        let Slow = collect(&INNER, rayon::iter::once(&COLLECTED_FROM));
+        collect(&INNER, || {
+            told(&INNER, &COLLECTED_FROM);
+            assert_eq!(COLLECTED_FROM.load(Ordering::Relaxed), 0);
+            std::thread::sleep(Duration::from_millis(2));
+        });
         assert!(COLLECTED_FROM.load(Ordering::Relaxed) > 2_000_000);
         // Nothing is waited for any more, and calls of others than the loop that is collected from are told at once.
         static AFTERWARDS: AtomicU64 = AtomicU64::new(0);

@@ -9,78 +9,17 @@ use std::sync::{Mutex, PoisonError};
 use rayon::iter::plumbing::Folder;
 use rayon::iter::{FromParallelIterator, IndexedParallelIterator};
 
-use crate::slot::Slot;
 use crate::stage::{Same, Stage, Staged};
 use crate::tuned::{Cost, Tuned};
 
-/// What can be collected from items that may be failures.
-///
-/// A `Result` from `Result`s, an `Option` from `Option`s; of any collection that rayon can make of the successes.
-pub trait FromFallible<T>: Sized {
-    #[doc(hidden)]
-    fn from_fallible<I, S, K>(items: Staged<I, S, K>) -> Self
-    where
-        I: IndexedParallelIterator,
-        S: Stage<I::Item, Out = T>,
-        K: Cost;
-}
-
-impl<T, E, C> FromFallible<Result<T, E>> for Result<C, E>
-where
-    T: Send,
-    E: Send,
-    C: FromParallelIterator<T>,
-{
-    fn from_fallible<I, S, K>(items: Staged<I, S, K>) -> Self
-    where
-        I: IndexedParallelIterator,
-        S: Stage<I::Item, Out = Result<T, E>>,
-        K: Cost,
-    {
-        successes(items)
-    }
-}
-
-impl<T, C> FromFallible<Option<T>> for Option<C>
-where
-    T: Send,
-    C: FromParallelIterator<T>,
-{
-    fn from_fallible<I, S, K>(items: Staged<I, S, K>) -> Self
-    where
-        I: IndexedParallelIterator,
-        S: Stage<I::Item, Out = Option<T>>,
-        K: Cost,
-    {
-        successes(items).ok()
-    }
-}
-
-/// All successes, or the failure that was found first.
-fn successes<C, T, I, S, K>(items: Staged<I, S, K>) -> Result<C, T::Failure>
-where
-    C: FromParallelIterator<T::Success>,
-    T: Fallible,
-    I: IndexedParallelIterator,
-    S: Stage<I::Item, Out = T>,
-    K: Cost,
-{
-    let failure = FirstFailure { happened: AtomicBool::new(false), kept: Mutex::new(None) };
-    let collection = items.then(Successes(&failure)).collect();
-    match failure.kept.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        None => Ok(collection),
-        Some(failure) => Err(failure),
-    }
-}
-
-/// An item that may be a failure.
-pub(crate) trait Fallible {
+/// An item that may be a failure: a `Result` or an `Option`.
+pub trait Fallible: Send {
     /// What it is otherwise.
     type Success: Send;
     /// What is known of a failure.
     type Failure: Send;
 
-    /// Which of the two it is.
+    #[doc(hidden)]
     fn into_result(self) -> Result<Self::Success, Self::Failure>;
 }
 
@@ -104,6 +43,34 @@ impl<T: Send> Fallible for Option<T> {
     }
 }
 
+/// What can be collected from items that may be failures: a `Result` of a collection from `Result`s, an `Option` of one from
+/// `Option`s.
+pub trait FromFallible<T: Fallible> {
+    /// What becomes of the successes.
+    type Collection;
+
+    #[doc(hidden)]
+    fn from_result(all: Result<Self::Collection, T::Failure>) -> Self;
+}
+
+impl<T: Send, E: Send, C> FromFallible<Result<T, E>> for Result<C, E> {
+    type Collection = C;
+
+    #[inline]
+    fn from_result(all: Self) -> Self {
+        all
+    }
+}
+
+impl<T: Send, C> FromFallible<Option<T>> for Option<C> {
+    type Collection = C;
+
+    #[inline]
+    fn from_result(all: Result<C, ()>) -> Self {
+        all.ok()
+    }
+}
+
 /// The failure that was found first.
 struct FirstFailure<E> {
     happened: AtomicBool,
@@ -111,6 +78,18 @@ struct FirstFailure<E> {
 }
 
 impl<E> FirstFailure<E> {
+    fn none() -> Self {
+        FirstFailure { happened: AtomicBool::new(false), kept: Mutex::new(None) }
+    }
+
+    /// The collection of all items, unless one has failed.
+    fn or<C>(self, collection: C) -> Result<C, E> {
+        match self.kept.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(collection),
+            Some(failure) => Err(failure),
+        }
+    }
+
     #[inline]
     fn happened(&self) -> bool {
         self.happened.load(Ordering::Relaxed)
@@ -186,14 +165,31 @@ where
     }
 }
 
-impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
+impl<I, K> Tuned<I, K>
+where
+    I: IndexedParallelIterator<Item: Fallible>,
+    K: Cost,
+{
     /// Collects the successes of items that may be failures: into a `Result` or an `Option` of a collection.
     ///
     /// Faster than [`collect`](Self::collect), and the same otherwise: after a failure each worker ends what it is at and begins
-    /// no other item, and of several failures any may be returned. The attribute chooses it where the source says that a `Result` or an `Option` is collected.
+    /// no other item, and of several failures any may be returned. The attribute chooses it where the source says that a `Result`
+    /// or an `Option` is collected.
     #[inline]
-    pub fn try_collect<R: FromFallible<I::Item>>(self) -> R {
-        R::from_fallible(Staged::new(self, Same))
+    pub fn try_collect<R>(self) -> R
+    where
+        R: FromFallible<I::Item, Collection: FromParallelIterator<<I::Item as Fallible>::Success>>,
+    {
+        Staged::new(self, Same).try_collect()
+    }
+
+    /// As [`try_collect`](Self::try_collect) with a vector as the collection, or what can be made of one, and faster for that.
+    #[inline]
+    pub fn try_collect_vec<R>(self) -> R
+    where
+        R: FromFallible<I::Item, Collection: From<Vec<<I::Item as Fallible>::Success>>>,
+    {
+        Staged::new(self, Same).try_collect_vec()
     }
 }
 
@@ -201,59 +197,27 @@ impl<I, S, K> Staged<I, S, K>
 where
     I: IndexedParallelIterator,
     K: Cost,
-    S: Stage<I::Item>,
+    S: Stage<I::Item, Out: Fallible>,
 {
     /// As [`Tuned::try_collect`].
     #[inline]
-    pub fn try_collect<R: FromFallible<S::Out>>(self) -> R {
-        R::from_fallible(self)
+    pub fn try_collect<R>(self) -> R
+    where
+        R: FromFallible<S::Out, Collection: FromParallelIterator<<S::Out as Fallible>::Success>>,
+    {
+        let failure = FirstFailure::none();
+        let collection = self.then(Successes(&failure)).collect();
+        R::from_result(failure.or(collection))
     }
-}
 
-/// What the attribute puts in front of a `collect` into a `Result` or an `Option`: `xs.par_iter().map(f).collect()` becomes
-/// `….map(f).__slot().__fallible().collect()`, where `collect` is [`try_collect`](Tuned::try_collect) if a tuned iterator comes
-/// out of the chain, see `slot.rs`.
-#[derive(Debug)]
-pub struct Items<I>(I);
-
-impl<I: IndexedParallelIterator, K: Cost> Slot<Tuned<I, K>> {
-    /// For a tuned iterator.
+    /// As [`Tuned::try_collect_vec`].
     #[inline]
-    pub fn __fallible(self) -> Items<Staged<I, Same, K>> {
-        Items(Staged::new(self.into_inner(), Same))
-    }
-}
-
-impl<I, S, K> Slot<Staged<I, S, K>> {
-    /// For a tuned iterator with stages.
-    #[inline]
-    pub fn __fallible(self) -> Items<Staged<I, S, K>> {
-        Items(self.into_inner())
-    }
-}
-
-/// For everything else.
-pub trait AnyItems<I> {
-    /// Gives it back.
-    fn __fallible(self) -> I;
-}
-
-impl<I> AnyItems<I> for Slot<I> {
-    #[inline]
-    fn __fallible(self) -> I {
-        self.into_inner()
-    }
-}
-
-impl<I, S, K> Items<Staged<I, S, K>>
-where
-    I: IndexedParallelIterator,
-    S: Stage<I::Item>,
-    K: Cost,
-{
-    /// As [`Staged::try_collect`].
-    #[inline]
-    pub fn collect<R: FromFallible<S::Out>>(self) -> R {
-        self.0.try_collect()
+    pub fn try_collect_vec<R>(self) -> R
+    where
+        R: FromFallible<S::Out, Collection: From<Vec<<S::Out as Fallible>::Success>>>,
+    {
+        let failure = FirstFailure::none();
+        let vec = self.then(Successes(&failure)).collect_vec();
+        R::from_result(failure.or(vec.into()))
     }
 }

@@ -13,12 +13,14 @@ mod drive;
 mod fallible;
 mod force;
 mod fork;
+mod gather;
 mod half;
 mod handover;
 mod linger;
 mod loops;
 mod machine;
 mod mapped;
+mod marked;
 pub mod model;
 mod observed;
 mod offers;
@@ -43,7 +45,7 @@ mod workload;
 
 pub use allocator::TrackingAllocator;
 pub use divide::{Divide, ParPieces, TunedPieces, pieces};
-pub use fallible::FromFallible;
+pub use fallible::{Fallible, FromFallible};
 pub use force::{Force, InvalidForce};
 pub use fork::join;
 pub use loops::{Loop, LoopStatus, Options, force, invalid_force, loops, warm_up};
@@ -63,9 +65,9 @@ pub use workload::{Workload, workers_on};
 /// What the expansion of `#[amorsize::tune]` uses. Not for use by hand: it may change in any release.
 #[doc(hidden)]
 pub mod expansion {
-    pub use crate::fallible::AnyItems;
     pub use crate::loops::{Loop, Options};
     pub use crate::machine::was_read as machine_was_read;
+    pub use crate::marked::Unmarked;
     pub use crate::operand::{AnyOperand, NoOperand};
     pub use crate::profiled::{Profiled, select};
     pub use crate::sample::Sample;

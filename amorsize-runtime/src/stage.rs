@@ -10,8 +10,8 @@
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
 use rayon::iter::{FromParallelIterator, IndexedParallelIterator, ParallelIterator};
 
-use crate::collection;
 use crate::tuned::{Cost, PerItem, Tuned};
+use crate::{collection, gather};
 
 /// A transformation of the standard iterator over a chunk.
 pub trait Stage<T>: Send + Sync {
@@ -110,7 +110,14 @@ where
     /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.
     #[inline]
     pub fn collect<C: FromParallelIterator<S::Out>>(self) -> C {
-        collection::collect(self.base.target(), self)
+        collection::collect(self.base.target(), || C::from_par_iter(self))
+    }
+
+    /// As [`collect`](Self::collect) into a vector, and faster: what one worker gathers is not copied. The attribute chooses it
+    /// where the source says that a `Vec` is collected.
+    #[inline]
+    pub fn collect_vec(self) -> Vec<S::Out> {
+        collection::collect(self.base.target(), || gather::into_vec(self))
     }
 
     /// As rayon's `flatten_iter`; one more stage over each chunk.
@@ -226,16 +233,29 @@ closure_stage!(
     |items, op| items.inspect(|item| op(item)), where { T: Send }
 );
 closure_stage!(
-    FlatMapIter, "`flat_map_iter` as a stage.", [U], Fn(T) -> U, U::Item,
-    |items, op| items.flat_map(|item| op(item)), where { U: IntoIterator<Item: Send> }
-);
-closure_stage!(
     Update, "`update` as a stage.", [], Fn(&mut T), T,
     |items, op| items.map(|mut item| {
         op(&mut item);
         item
     }), where { T: Send }
 );
+
+/// `flat_map_iter` as a stage.
+#[derive(Clone, Debug)]
+pub struct FlatMapIter<C>(pub(crate) C);
+
+impl<T, U, C> Stage<T> for FlatMapIter<C>
+where
+    C: Fn(T) -> U + Send + Sync,
+    U: IntoIterator<Item: Send>,
+{
+    type Out = U::Item;
+
+    #[inline]
+    fn feed<It: Iterator<Item = T>, F: Folder<U::Item>>(&self, items: It, folder: F) -> F {
+        feed_flat(items.map(|item| (self.0)(item)), folder)
+    }
+}
 
 /// `flatten_iter` as a stage.
 #[derive(Clone, Debug)]
@@ -246,8 +266,25 @@ impl<T: IntoIterator<Item: Send>> Stage<T> for FlattenIter {
 
     #[inline]
     fn feed<It: Iterator<Item = T>, F: Folder<T::Item>>(&self, items: It, folder: F) -> F {
-        folder.consume_iter(items.flatten())
+        feed_flat(items, folder)
     }
+}
+
+/// Leads the folder through one iterator after the other. Some folders can copy the items of one, while the standard library's
+/// `Flatten` gives them one item at a time.
+#[inline]
+fn feed_flat<T, F>(items: impl Iterator<Item = T>, mut folder: F) -> F
+where
+    T: IntoIterator,
+    F: Folder<T::Item>,
+{
+    for inner in items {
+        if folder.full() {
+            break;
+        }
+        folder = folder.consume_iter(inner);
+    }
+    folder
 }
 
 /// `cloned` as a stage.

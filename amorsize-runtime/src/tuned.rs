@@ -321,7 +321,7 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.
     #[inline]
     pub fn collect<C: FromParallelIterator<I::Item>>(self) -> C {
-        collection::collect(self.target, self)
+        collection::collect(self.target, || C::from_par_iter(self))
     }
 
     /// As rayon's `chain`; stays tuned if `other` can be indexed.

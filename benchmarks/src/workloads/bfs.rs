@@ -62,7 +62,7 @@ impl Workload for Bfs {
                     frontier.par_iter().with_min_len(min).flat_map_iter(claim).collect()
                 }
                 Executor::Amorsize(target) => {
-                    frontier.par_iter().tuned(target).flat_map_iter(claim).collect()
+                    frontier.par_iter().tuned(target).flat_map_iter(claim).collect_vec()
                 }
                 Executor::Orx => others::orx(&frontier, claim),
                 Executor::Paralight => others::paralight(&frontier, claim),

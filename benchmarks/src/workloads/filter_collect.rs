@@ -33,7 +33,7 @@ impl Workload for FilterCollect {
                 numbers.par_iter().with_min_len(min).filter(passes).map(square).collect()
             }
             Executor::Amorsize(target) => {
-                numbers.par_iter().tuned(target).filter(passes).map(square).collect()
+                numbers.par_iter().tuned(target).filter(passes).map(square).collect_vec()
             }
             Executor::Orx => others::orx(numbers),
             Executor::Paralight => others::paralight(numbers),

@@ -32,7 +32,9 @@ impl Workload for ResultCollect {
             Executor::Rayon => texts.par_iter().map(parse).collect(),
             Executor::RayonMinLen(min) => texts.par_iter().with_min_len(min).map(parse).collect(),
             // Under the attribute, what `collect` becomes.
-            Executor::Amorsize(target) => texts.par_iter().tuned(target).map(parse).try_collect(),
+            Executor::Amorsize(target) => {
+                texts.par_iter().tuned(target).map(parse).try_collect_vec()
+            }
             Executor::Orx => others::orx(texts),
             Executor::Paralight => others::paralight(texts),
             Executor::Forked(forked) => {
