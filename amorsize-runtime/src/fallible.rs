@@ -3,6 +3,7 @@
 //! Rayon maps each item by a closure that keeps the first error, and the compiler does not inline it into the loop. Here the
 //! successes are one more stage on the standard iterator of each chunk, that ends at the first failure of any of them.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +13,7 @@ use rayon::iter::{FromParallelIterator, IndexedParallelIterator};
 use crate::stage::{Same, Stage, Staged};
 use crate::tuned::{Cost, Tuned};
 
-/// An item that may be a failure: a `Result` or an `Option`.
+/// An item that may be a failure: a `Result`, an `Option` or a `ControlFlow`.
 pub trait Fallible: Send {
     /// What it is otherwise.
     type Success: Send;
@@ -43,6 +44,19 @@ impl<T: Send> Fallible for Option<T> {
     }
 }
 
+impl<B: Send, T: Send> Fallible for ControlFlow<B, T> {
+    type Success = T;
+    type Failure = B;
+
+    #[inline]
+    fn into_result(self) -> Result<T, B> {
+        match self {
+            ControlFlow::Continue(success) => Ok(success),
+            ControlFlow::Break(failure) => Err(failure),
+        }
+    }
+}
+
 /// What can be collected from items that may be failures: a `Result` of a collection from `Result`s, an `Option` of one from
 /// `Option`s.
 pub trait FromFallible<T: Fallible> {
@@ -68,6 +82,18 @@ impl<T: Send, C> FromFallible<Option<T>> for Option<C> {
     #[inline]
     fn from_result(all: Result<C, ()>) -> Self {
         all.ok()
+    }
+}
+
+impl<B: Send, T: Send, C> FromFallible<ControlFlow<B, T>> for ControlFlow<B, C> {
+    type Collection = C;
+
+    #[inline]
+    fn from_result(all: Result<C, B>) -> Self {
+        match all {
+            Ok(collection) => ControlFlow::Continue(collection),
+            Err(failure) => ControlFlow::Break(failure),
+        }
     }
 }
 
@@ -219,5 +245,36 @@ where
         let failure = FirstFailure::none();
         let vec = self.then(Successes(&failure)).collect_vec();
         R::from_result(failure.or(vec.into()))
+    }
+}
+
+impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
+    /// As rayon's `try_for_each`.
+    #[inline]
+    pub fn try_for_each<OP, R>(self, op: OP) -> R
+    where
+        OP: Fn(I::Item) -> R + Sync + Send,
+        R: Fallible<Success = ()> + FromFallible<R, Collection = ()>,
+    {
+        Staged::new(self, Same).try_for_each(op)
+    }
+}
+
+impl<I, S, K> Staged<I, S, K>
+where
+    I: IndexedParallelIterator,
+    K: Cost,
+    S: Stage<I::Item>,
+{
+    /// As rayon's `try_for_each`.
+    #[inline]
+    pub fn try_for_each<OP, R>(self, op: OP) -> R
+    where
+        OP: Fn(S::Out) -> R + Sync + Send,
+        R: Fallible<Success = ()> + FromFallible<R, Collection = ()>,
+    {
+        let failure = FirstFailure::none();
+        self.map(op).then(Successes(&failure)).for_each(|()| ());
+        R::from_result(failure.or(()))
     }
 }

@@ -11,6 +11,7 @@ mod crew;
 mod divide;
 mod drive;
 mod fallible;
+mod folded;
 mod force;
 mod fork;
 mod gather;
@@ -36,6 +37,7 @@ mod record;
 mod remembered;
 mod run;
 mod sample;
+mod search;
 mod slot;
 #[cfg(all(test, not(loom)))]
 mod split_tests;

@@ -10,6 +10,7 @@
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
 use rayon::iter::{FromParallelIterator, IndexedParallelIterator, ParallelIterator};
 
+use crate::folded::{Folded, FoldedWith};
 use crate::tuned::{Cost, PerItem, Tuned};
 use crate::{collection, gather};
 
@@ -105,6 +106,27 @@ where
         OP: Fn(S::Out) + Sync + Send,
     {
         FromParallelIterator::from_par_iter(self.map(op))
+    }
+
+    /// As rayon's `fold`.
+    #[inline]
+    pub fn fold<U, ID, F>(self, identity: ID, fold_op: F) -> Folded<Self, ID, F>
+    where
+        ID: Fn() -> U + Sync + Send,
+        F: Fn(U, S::Out) -> U + Sync + Send,
+        U: Send,
+    {
+        Folded::new(self, identity, fold_op)
+    }
+
+    /// As rayon's `fold_with`.
+    #[inline]
+    pub fn fold_with<U, F>(self, init: U, fold_op: F) -> FoldedWith<Self, U, F>
+    where
+        F: Fn(U, S::Out) -> U + Sync + Send,
+        U: Send + Clone,
+    {
+        FoldedWith::new(self, init, fold_op)
     }
 
     /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.

@@ -23,6 +23,7 @@ use rayon::slice::{ChunksExactMut, RChunksExactMut};
 
 use crate::collection;
 use crate::drive::{self, Call, InSteps};
+use crate::folded::{Folded, FoldedWith};
 use crate::loops::Loop;
 use crate::mapped::Mapped;
 use crate::operand::{NoIndex, Unindexed};
@@ -226,8 +227,7 @@ impl<I: IndexedParallelIterator, K: Cost> IndexedParallelIterator for Tuned<I, K
     where
         P: Fn(I::Item) -> bool + Sync + Send,
     {
-        let found = self.map(predicate).enumerate().find_first(|&(_, is_it)| is_it);
-        found.map(|(index, _)| index)
+        Tuned::position_first(self, predicate)
     }
 
     fn position_last<P>(self, predicate: P) -> Option<usize>
@@ -316,6 +316,27 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
         OP: Fn(I::Item) + Sync + Send,
     {
         FromParallelIterator::from_par_iter(self.map(op))
+    }
+
+    /// As rayon's `fold`.
+    #[inline]
+    pub fn fold<U, ID, F>(self, identity: ID, fold_op: F) -> Folded<Self, ID, F>
+    where
+        ID: Fn() -> U + Sync + Send,
+        F: Fn(U, I::Item) -> U + Sync + Send,
+        U: Send,
+    {
+        Folded::new(self, identity, fold_op)
+    }
+
+    /// As rayon's `fold_with`.
+    #[inline]
+    pub fn fold_with<U, F>(self, init: U, fold_op: F) -> FoldedWith<Self, U, F>
+    where
+        F: Fn(U, I::Item) -> U + Sync + Send,
+        U: Send + Clone,
+    {
+        FoldedWith::new(self, init, fold_op)
     }
 
     /// As rayon's `collect`. What is done with the parts once all items are done counts as part of the call.
