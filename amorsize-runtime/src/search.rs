@@ -21,7 +21,7 @@ struct First<F> {
 
 impl<T, R, F> Stage<(usize, T)> for First<F>
 where
-    F: Fn(T) -> Option<R> + Sync + Send,
+    F: Fn(usize, T) -> Option<R> + Sync + Send,
     R: Send,
 {
     type Out = R;
@@ -35,7 +35,7 @@ where
         let First { find_op, found } = self;
         let in_front = items.take_while(|(index, _)| *index < found.load(Ordering::Relaxed));
         folder.consume_iter(in_front.filter_map(|(index, item)| {
-            let result = find_op(item)?;
+            let result = find_op(index, item)?;
             found.fetch_min(index, Ordering::Relaxed);
             Some(result)
         }))
@@ -50,8 +50,7 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
         F: Fn(I::Item) -> Option<R> + Sync + Send,
         R: Send,
     {
-        let first = First { find_op, found: AtomicUsize::new(usize::MAX) };
-        Staged::new(self.enumerate(), first).find_first(|_| true)
+        self.first(|_, item| find_op(item))
     }
 
     /// As rayon's `find_first`.
@@ -60,7 +59,7 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     where
         P: Fn(&I::Item) -> bool + Sync + Send,
     {
-        self.find_map_first(|item| predicate(&item).then_some(item))
+        self.first(|_, item| predicate(&item).then_some(item))
     }
 
     /// As rayon's `position_first`.
@@ -69,6 +68,16 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     where
         P: Fn(I::Item) -> bool + Sync + Send,
     {
-        self.enumerate().find_map_first(|(index, item)| predicate(item).then_some(index))
+        self.first(|index, item| predicate(item).then_some(index))
+    }
+
+    #[inline]
+    fn first<F, R>(self, find_op: F) -> Option<R>
+    where
+        F: Fn(usize, I::Item) -> Option<R> + Sync + Send,
+        R: Send,
+    {
+        let first = First { find_op, found: AtomicUsize::new(usize::MAX) };
+        Staged::new(self.enumerate(), first).find_first(|_| true)
     }
 }

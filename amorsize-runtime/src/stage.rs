@@ -8,7 +8,9 @@
 //! speaks of. A consumer that is full stops a chunk at the next item that passes all stages.
 
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
-use rayon::iter::{FromParallelIterator, IndexedParallelIterator, ParallelIterator};
+use rayon::iter::{
+    FromParallelIterator, IndexedParallelIterator, ParallelExtend, ParallelIterator,
+};
 
 use crate::folded::{Folded, FoldedWith};
 use crate::tuned::{Cost, PerItem, Tuned};
@@ -142,6 +144,18 @@ where
         collection::collect(self.base.target(), || gather::into_vec(self))
     }
 
+    /// As rayon's `partition`.
+    #[inline]
+    pub fn partition<A, B, P>(self, predicate: P) -> (A, B)
+    where
+        A: Default + Send + ParallelExtend<S::Out>,
+        B: Default + Send + ParallelExtend<S::Out>,
+        P: Fn(&S::Out) -> bool + Sync + Send,
+    {
+        let apart = move |item| if predicate(&item) { Ok(item) } else { Err(item) };
+        collection::collect(self.base.target(), || gather::partition(self.map(apart)))
+    }
+
     /// As rayon's `flatten_iter`; one more stage over each chunk.
     #[inline]
     pub fn flatten_iter(self) -> Staged<I, Then<S, FlattenIter>, K>
@@ -153,6 +167,19 @@ where
 }
 
 impl<I: IndexedParallelIterator, S, K: Cost> Staged<I, S, K> {
+    /// As rayon's `unzip`.
+    #[inline]
+    pub fn unzip<A, B, FromA, FromB>(self) -> (FromA, FromB)
+    where
+        S: Stage<I::Item, Out = (A, B)>,
+        FromA: Default + Send + ParallelExtend<A>,
+        FromB: Default + Send + ParallelExtend<B>,
+        A: Send,
+        B: Send,
+    {
+        collection::collect(self.base.target(), || gather::unzip(self))
+    }
+
     /// As rayon's `cloned`; one more stage over each chunk.
     #[inline]
     pub fn cloned<'a, T>(self) -> Staged<I, Then<S, Cloned>, K>
@@ -255,29 +282,16 @@ closure_stage!(
     |items, op| items.inspect(|item| op(item)), where { T: Send }
 );
 closure_stage!(
+    FlatMapIter, "`flat_map_iter` as a stage.", [U], Fn(T) -> U, U::Item,
+    |items, op| items.flat_map(|item| op(item)), where { U: IntoIterator<Item: Send> }
+);
+closure_stage!(
     Update, "`update` as a stage.", [], Fn(&mut T), T,
     |items, op| items.map(|mut item| {
         op(&mut item);
         item
     }), where { T: Send }
 );
-
-/// `flat_map_iter` as a stage.
-#[derive(Clone, Debug)]
-pub struct FlatMapIter<C>(pub(crate) C);
-
-impl<T, U, C> Stage<T> for FlatMapIter<C>
-where
-    C: Fn(T) -> U + Send + Sync,
-    U: IntoIterator<Item: Send>,
-{
-    type Out = U::Item;
-
-    #[inline]
-    fn feed<It: Iterator<Item = T>, F: Folder<U::Item>>(&self, items: It, folder: F) -> F {
-        feed_flat(items.map(|item| (self.0)(item)), folder)
-    }
-}
 
 /// `flatten_iter` as a stage.
 #[derive(Clone, Debug)]
@@ -288,25 +302,8 @@ impl<T: IntoIterator<Item: Send>> Stage<T> for FlattenIter {
 
     #[inline]
     fn feed<It: Iterator<Item = T>, F: Folder<T::Item>>(&self, items: It, folder: F) -> F {
-        feed_flat(items, folder)
+        folder.consume_iter(items.flatten())
     }
-}
-
-/// Leads the folder through one iterator after the other. Some folders can copy the items of one, while the standard library's
-/// `Flatten` gives them one item at a time.
-#[inline]
-fn feed_flat<T, F>(items: impl Iterator<Item = T>, mut folder: F) -> F
-where
-    T: IntoIterator,
-    F: Folder<T::Item>,
-{
-    for inner in items {
-        if folder.full() {
-            break;
-        }
-        folder = folder.consume_iter(inner);
-    }
-    folder
 }
 
 /// `cloned` as a stage.

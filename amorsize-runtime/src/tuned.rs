@@ -15,8 +15,8 @@ use rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
 use rayon::iter::{
     Chain, Chunks, Cloned, Copied, Enumerate, FoldChunks, FoldChunksWith, FromParallelIterator,
     IndexedParallelIterator, Inspect, Interleave, InterleaveShortest, IntoParallelIterator,
-    MapInit, MapWith, MaxLen, MinLen, PanicFuse, ParallelIterator, Rev, Skip, StepBy, Take, Update,
-    Zip, ZipEq,
+    MapInit, MapWith, MaxLen, MinLen, PanicFuse, ParallelExtend, ParallelIterator, Rev, Skip,
+    StepBy, Take, Update, Zip, ZipEq,
 };
 
 use rayon::slice::{ChunksExactMut, RChunksExactMut};
@@ -343,6 +343,17 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     #[inline]
     pub fn collect<C: FromParallelIterator<I::Item>>(self) -> C {
         collection::collect(self.target, || C::from_par_iter(self))
+    }
+
+    /// As rayon's `partition`.
+    #[inline]
+    pub fn partition<A, B, P>(self, predicate: P) -> (A, B)
+    where
+        A: Default + Send + ParallelExtend<I::Item>,
+        B: Default + Send + ParallelExtend<I::Item>,
+        P: Fn(&I::Item) -> bool + Sync + Send,
+    {
+        Staged::new(self, stage::Same).partition(predicate)
     }
 
     /// As rayon's `chain`; stays tuned if `other` can be indexed.

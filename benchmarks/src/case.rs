@@ -153,7 +153,7 @@ impl<W: Workload> Case<W> {
 
     /// Processor time of one call, in a row of calls.
     fn cpu_ns(&mut self, peer: &Peer) -> Option<f64> {
-        let executor = peer.executors(1)[0];
+        let executor = peer.executor();
         let (before, start) = (cpu::process_ns()?, Instant::now());
         let mut calls = 0;
         while calls == 0 || start.elapsed() < CPU_REGION {
@@ -207,13 +207,14 @@ impl<W: Workload> Case<W> {
         machine: MachineFacts,
         budget: Duration,
     ) -> Comparison {
+        // What is known of a loop that has no profile, it learned in earlier calls.
+        let known = facts.map_or_else(unseen, |facts| profiled(facts, machine));
         let mut peers = vec![
             Peer::Serial,
             Peer::Rayon,
             sweep.best_min_len().unwrap_or(Peer::Rayon),
-            Peer::Unseen,
-            // What is known of a loop that has no profile, it learned in earlier calls.
-            Peer::Profiled(facts.map_or_else(unseen, |facts| profiled(facts, machine))),
+            Peer::Unseen { known },
+            Peer::Profiled(known),
         ];
         let first_other = peers.len();
         peers.extend(others::<W>().map(Peer::Other));

@@ -9,8 +9,8 @@ use regex::Regex;
 #[cfg(feature = "record")]
 use crate::record;
 use crate::{
-    blocking, build_cost, calls, facts, nine_loops, output, pauses, portability, predict, report,
-    respect_load, simulate, suite,
+    blocking, build_cost, calls, facts, methods, nine_loops, output, pauses, portability, predict,
+    report, respect_load, simulate, suite,
 };
 
 /// Measures Amorsize against its peers, interleaved in one run.
@@ -50,6 +50,8 @@ enum Command {
     NineLoops,
     /// What a parallel call takes beside its items, by workers and chunks
     Calls,
+    /// What the methods of iterators cost where a loop stays serial, against the plain iterator and rayon
+    Methods,
     /// Items that wait for a server or for the disk, under the option `io`, against rayon
     Blocking,
     /// Calls with pauses before them, alone and beside a busy process
@@ -134,6 +136,11 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         }
         Some(Command::Calls) => {
             let results = calls::run(&effort);
+            output::result(&results.to_string());
+            output::json(json, &results)?;
+        }
+        Some(Command::Methods) => {
+            let results = methods::run(&effort)?;
             output::result(&results.to_string());
             output::json(json, &results)?;
         }

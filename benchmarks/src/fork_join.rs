@@ -48,7 +48,7 @@ pub(crate) fn fork_join(effort: &Effort) -> Vec<ForkJoin> {
     };
     let hot = interleave(&peers, effort.pick(15, 51), |peer| time_calls(peer, CALLS, &mut call));
     let cold = interleave(&peers, effort.pick(51, 201), |peer| {
-        let executor = peer.executors(1)[0];
+        let executor = peer.executor();
         let gap = Instant::now();
         while gap.elapsed() < GAP {
             spin_loop();

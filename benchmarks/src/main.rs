@@ -2,7 +2,7 @@
 //!
 //! The comparison proper is [`suite`]: every workload under every peer, in interleaved rounds.
 //! [`nine_loops`] takes the executor alone to loops too short for most executors, [`overhead`] takes
-//! the decision alone to one too short for any, [`blocking`] has items that wait, [`pauses`]
+//! the decision alone to one too short for any, [`methods`] takes serial loops to the methods of iterators, [`blocking`] has items that wait, [`pauses`]
 //! pauses between calls and a busy neighbour, and [`build_cost`] times users' builds. [`simulate`] has no
 //! clock: it shows the cost model machines that are not here.
 
@@ -23,6 +23,7 @@ mod forked;
 mod host;
 mod interleave;
 mod load;
+mod methods;
 mod nine_loops;
 mod openmp;
 mod output;

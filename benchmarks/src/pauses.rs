@@ -188,7 +188,7 @@ fn after(pause: Pause, items: usize, effort: &Effort) -> AfterPause {
     // Of every call, those that only warm up included.
     let mut made = vec![Vec::new(); peers.len()];
     let samples = interleave(&peers, rounds, |peer| {
-        let executor = peer.executors(1)[0];
+        let executor = peer.executor();
         // One call to have the pool as it is after a call of this executor.
         Placed::run(&mut seeds, executor);
         pause.make();

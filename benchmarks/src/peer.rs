@@ -21,8 +21,8 @@ pub(crate) enum Peer {
     RayonMinLen(usize),
     /// An executor without settings.
     Other(Executor),
-    /// Amorsize at its first call of a loop that no profile knows.
-    Unseen,
+    /// Amorsize at its first call of a loop that no profile knows, while it knows another one.
+    Unseen { known: &'static Loop },
     /// Amorsize with a profile.
     Profiled(&'static Loop),
     /// Amorsize's executor under an imposed plan.
@@ -53,17 +53,24 @@ impl Peer {
         matches!(self, Peer::Other(Executor::Forked(Forked::OpenMp(_)) | Executor::Paralight))
     }
 
-    /// One executor for each of `calls` calls.
-    pub(crate) fn executors(&self, calls: usize) -> Vec<Executor> {
-        let each = |_| match *self {
+    /// The executor of calls that make the pool hot and warm the caches up.
+    pub(crate) fn warm_up(&self) -> Executor {
+        match *self {
+            Peer::Unseen { known } => Executor::Amorsize(known),
+            _ => self.executor(),
+        }
+    }
+
+    /// The executor of a call.
+    pub(crate) fn executor(&self) -> Executor {
+        match *self {
             Peer::Serial => Executor::Serial,
             Peer::Rayon => Executor::Rayon,
             Peer::RayonMinLen(min) => Executor::RayonMinLen(min),
             Peer::Other(executor) => executor,
-            Peer::Unseen => Executor::Amorsize(unseen()),
+            Peer::Unseen { .. } => Executor::Amorsize(unseen()),
             Peer::Profiled(target) | Peer::Plan { target, .. } => Executor::Amorsize(target),
-        };
-        (0..calls).map(each).collect()
+        }
     }
 
     /// The settings, as tables show them.
@@ -73,7 +80,7 @@ impl Peer {
             Peer::Rayon => "rayon".to_owned(),
             Peer::RayonMinLen(min) => format!("min {min}"),
             Peer::Other(executor) => name(executor).to_owned(),
-            Peer::Unseen => "unseen".to_owned(),
+            Peer::Unseen { .. } => "unseen".to_owned(),
             Peer::Profiled(_) => "profiled".to_owned(),
             Peer::Plan { workers, chunk: Some(chunk), .. } => format!("{workers}×{chunk}"),
             Peer::Plan { workers, .. } => format!("{workers} workers"),
