@@ -76,3 +76,81 @@ fn name_of(tokens: &[TokenTree]) -> Option<(Ident, Vec<TokenTree>)> {
     }
     name.map(|name| (name, Vec::new()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::entry::tests::tuned_in_function;
+
+    /// How the one `collect` of this source is marked.
+    fn mark(returned: &str, source: &str) -> Option<&'static str> {
+        let tokens = tuned_in_function(returned, &[], source).tokens.to_string();
+        let tokens =
+            tokens.replace(' ', "").replace(".__slot().__kind().__tune(&__AMORSIZE_LOOP_0)", "");
+        let source = source.replace(' ', "");
+        if tokens == source {
+            return None;
+        }
+        let marks = ["vec", "successes", "vec_of_successes"];
+        let is_in = |mark: &&str| {
+            tokens.replace(&format!(".__slot().__{mark}().collect"), ".collect") == source
+        };
+        Some(marks.into_iter().find(is_in).expect("a mark and nothing else"))
+    }
+
+    #[test]
+    fn what_is_collected_is_told_by_type_arguments_and_by_let() {
+        for (source, expected) in [
+            ("let a = xs.par_iter().map(f).collect::<Vec<_>>();", "vec"),
+            ("f(xs.par_iter().collect::<std::vec::Vec<Option<A>>>())", "vec"),
+            ("let a: Vec<Option<A>> = xs.par_iter().collect();", "vec"),
+            ("f(xs.par_iter().collect::<Option<(A, Vec<B>)>>())", "successes"),
+            ("f(x); let a: Option<B> = xs.par_iter().collect();", "successes"),
+            ("if a == b { let c: Option<B> = xs.par_iter().collect(); }", "successes"),
+            ("let a = xs.par_iter().map(f).collect::<Result<Vec<_>, _>>()?;", "vec_of_successes"),
+            ("xs.par_iter().collect::<std::io::Result<Vec<_>>>();", "vec_of_successes"),
+            (
+                "let a: Result<Vec<fn(A) -> B>, _> = xs.par_iter().map(|x| { f(x); 1 }).collect();",
+                "vec_of_successes",
+            ),
+        ] {
+            assert_eq!(mark("()", source), Some(expected), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_collected_at_the_end_is_told_by_what_the_function_returns() {
+        for source in [
+            "xs.par_iter().map(f).collect()",
+            "let a = 1; if let Some(b) = c { d } else { xs.par_iter().map(f).collect() }",
+        ] {
+            for (returned, expected) in [
+                ("Vec<A>", Some("vec")),
+                ("Result<Vec<A>, B>", Some("vec_of_successes")),
+                ("Result<A, Vec<B>>", Some("successes")),
+                ("std::io::Result<A>", Some("successes")),
+                ("Box<[A]>", None),
+                ("", None),
+                ("&Option<A>", None),
+                ("impl Fn() -> Vec<A>", None),
+                ("<A as B>::C", None),
+            ] {
+                assert_eq!(mark(returned, source), expected, "{source} in {returned}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_types_in_sight_say_nothing_of_a_collection() {
+        for source in [
+            "let a: Option<A> = b; let c = xs.par_iter().collect();",
+            "let a: Vec<A> = xs.par_iter().collect().map(f);",
+            "let a = { let b: Option<A> = None; xs.par_iter().collect() };",
+            "Ok(xs.par_iter().collect())",
+            "let a = || { xs.par_iter().collect() };",
+            "let a = xs.par_iter(); b.iter().collect::<Result<Vec<_>, _>>()",
+            "xs.par_iter().collect::<HashMap<A, Vec<B>>>()",
+        ] {
+            assert_eq!(mark("Result<A, B>", source), None, "{source}");
+        }
+    }
+}

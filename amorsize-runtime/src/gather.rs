@@ -95,13 +95,8 @@ impl<T: Send> Place for Parts<T> {
 impl<T: Send> PlaceFor<T> for Parts<T> {
     #[inline]
     fn extend(&mut self, items: impl Iterator<Item = T>) {
-        let (at_least, at_most) = items.size_hint();
-        if at_most == Some(at_least) {
-            // Room is made once, and may be filled by a copy.
-            self.first.extend(items);
-        } else {
-            items.for_each(|item| self.first.push(item));
-        }
+        self.first.reserve(items.size_hint().0);
+        items.for_each(|item| self.first.push(item));
     }
 }
 

@@ -77,7 +77,6 @@ const HOT_AFTER: Duration = Duration::from_millis(2);
 /// known, as it can be called but once.
 pub(crate) fn time_calls(peer: &Peer, calls: usize, mut call: impl FnMut(Executor)) -> f64 {
     let warm_up = peer.warm_up();
-    let counted: Vec<Executor> = (0..calls).map(|_| peer.executor()).collect();
     let start = Instant::now();
     loop {
         call(warm_up);
@@ -85,11 +84,15 @@ pub(crate) fn time_calls(peer: &Peer, calls: usize, mut call: impl FnMut(Executo
             break;
         }
     }
+    let counted: Vec<Executor> = (0..calls).map(|_| peer.executor()).collect();
     let start = Instant::now();
-    for executor in counted {
-        call(executor);
+    for executor in &counted {
+        call(*executor);
     }
-    start.elapsed().as_nanos() as f64 / calls as f64
+    let elapsed = start.elapsed();
+    // Only now, as it may give memory back to the system.
+    drop(counted);
+    elapsed.as_nanos() as f64 / calls as f64
 }
 
 /// How many calls of `call_ns` each make a timed region.
