@@ -1,4 +1,4 @@
-//! Collecting items that may be failures: into a `Result` or an `Option` of a collection.
+//! Items that may be failures: collected into a `Result` or an `Option` of a collection, or of nothing by `try_for_each`.
 //!
 //! Rayon maps each item by a closure that keeps the first error, and the compiler does not inline it into the loop. Here the
 //! successes are one more stage on the standard iterator of each chunk, that ends at the first failure of any of them.
