@@ -61,6 +61,7 @@ impl Workload for Bfs {
                 Executor::RayonMinLen(min) => {
                     frontier.par_iter().with_min_len(min).flat_map_iter(claim).collect()
                 }
+                // Under the attribute, what `collect` becomes.
                 Executor::Amorsize(target) => {
                     frontier.par_iter().tuned(target).flat_map_iter(claim).collect_vec()
                 }

@@ -32,6 +32,7 @@ impl Workload for FilterCollect {
             Executor::RayonMinLen(min) => {
                 numbers.par_iter().with_min_len(min).filter(passes).map(square).collect()
             }
+            // Under the attribute, what `collect` becomes.
             Executor::Amorsize(target) => {
                 numbers.par_iter().tuned(target).filter(passes).map(square).collect_vec()
             }
