@@ -19,9 +19,13 @@ const BLOCK_GROWTH: f64 = 2.0;
 /// is expected to take less than this.
 const UNGUARDED_NS: f64 = 10_000.0;
 
-/// Until a never-seen loop has run for so long, the clock itself makes up too much of its items' time to
-/// decide anything.
-const WORTH_DECIDING_NS: f64 = 1_500.0;
+/// A block that takes less tells little: the clock itself makes up too much of it.
+const TELLING_NS: f64 = 1_500.0;
+/// Neither does the first block of a call unless it takes so long: its code and data are in no cache yet, and its pages may have
+/// no memory.
+const TELLING_AT_FIRST_NS: f64 = 20_000.0;
+/// What the next block is to take after one that told little.
+const NEXT_TRY_NS: f64 = 2.0 * TELLING_NS;
 /// What an item is taken for that takes no time by the clock.
 const UNMEASURABLE_NS: f64 = 1.0;
 
@@ -151,13 +155,15 @@ impl Pacer {
             let elapsed_ns = self.elapsed_ns();
             // Of the last block, which is the longest: the first ones, of few items, tell what the call and the clock take.
             let (before, before_ns) = std::mem::replace(&mut self.looked, (self.done, elapsed_ns));
-            let item_ns = (elapsed_ns - before_ns) / (self.done - before) as f64;
+            let block_ns = elapsed_ns - before_ns;
+            let item_ns = block_ns / (self.done - before) as f64;
             // A coarse clock may not have moved, which says little.
             let item_ns = if item_ns > 0.0 { item_ns } else { UNMEASURABLE_NS };
-            if elapsed_ns < WORTH_DECIDING_NS {
-                (WORTH_DECIDING_NS / item_ns) as usize
-            } else if item_ns <= known_item_ns * SURPRISE {
+            let telling_ns = if before == 0 { TELLING_AT_FIRST_NS } else { TELLING_NS };
+            if item_ns <= known_item_ns * SURPRISE {
                 len
+            } else if block_ns < telling_ns {
+                ((NEXT_TRY_NS / item_ns) as usize).max(1)
             } else if let Some(step) = self.hand_over(len, item_ns) {
                 return step;
             } else {

@@ -74,7 +74,8 @@ pub(crate) fn interleave(
 const HOT_AFTER: Duration = Duration::from_millis(2);
 
 /// Nanoseconds per call, after other calls that warm pool and caches up. Those of a never-seen loop come after calls of one that is
-/// known, as it can be called but once.
+/// known, as it can be called but once, and after that of another never-seen one: code that has not run for some milliseconds is as
+/// slow as if it had never run.
 pub(crate) fn time_calls(peer: &Peer, calls: usize, mut call: impl FnMut(Executor)) -> f64 {
     let warm_up = peer.warm_up();
     let start = Instant::now();
@@ -84,6 +85,7 @@ pub(crate) fn time_calls(peer: &Peer, calls: usize, mut call: impl FnMut(Executo
             break;
         }
     }
+    call(peer.executor());
     let counted: Vec<Executor> = (0..calls).map(|_| peer.executor()).collect();
     let start = Instant::now();
     for executor in &counted {
