@@ -13,11 +13,11 @@ use crate::force::{self, Force};
 use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, deterministic_chunk};
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
-use crate::observed::Choice;
 use crate::pacer::{Pace, Pacer, run_paced};
 use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
 use crate::remembered;
+use crate::rivals::Choice;
 use crate::run::{FoldedBy, Lengths, OpenBy, Run, fold_at_once};
 use crate::tuned::Cost;
 

@@ -22,6 +22,7 @@ mod loops;
 mod machine;
 mod mapped;
 mod marked;
+mod mean;
 pub mod model;
 mod observed;
 mod offers;
@@ -35,6 +36,7 @@ mod range;
 #[cfg(feature = "record")]
 mod record;
 mod remembered;
+mod rivals;
 mod run;
 mod sample;
 mod search;

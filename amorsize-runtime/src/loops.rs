@@ -9,10 +9,11 @@ use amorsize_profile::LoopFacts;
 use crate::force::{self, Force, InvalidForce};
 use crate::machine;
 use crate::model::{self, Bound, Limits};
-use crate::observed::{Choice, Observed};
+use crate::observed::Observed;
 use crate::plan::Plan;
 use crate::pool;
 use crate::profiled::{Profiled, UNRECORDED, is_for_items, measured_task_bytes, on_this_machine};
+use crate::rivals::Choice;
 
 /// Calls predicted to take less run serially without a look at the clock: two looks, when neither
 /// their code nor their data is in the caches, would cost more than 2 % of them.

@@ -1,0 +1,272 @@
+//! Crews against their callers alone: which of them is faster, for the calls of a loop that the model has a crew for.
+//!
+//! What calls took at different times says little: clocks, caches and other processes change. So the one that is not in use is
+//! tried for some calls in a row, and only that trial decides.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use crate::mean::Mean;
+
+/// The first short calls run alone, whatever the profile says: items of another size may be much cheaper. Side by
+/// side, short ones may seem as dear as they were thought to be, while the data comes to many cores. Of the first of these
+/// calls no more is kept than that caches are warm afterwards.
+const LOOKS: u32 = 4;
+
+/// Calls of a crew that tell what it takes.
+const ENOUGH_OF_CREW: f64 = 16.0;
+
+/// So many calls in a row are a trial, …
+const TRIAL: u32 = 32;
+/// … of which the first ones do not count: a cold helper does not come to them, or their data is in the caches of others, …
+const SETTLING: u32 = 8;
+/// … one in so many calls at most, …
+const TRY_EVERY: u32 = 1_024;
+/// … so seldom that it takes no more than this share of the time, …
+const TRIAL_SHARE: f64 = 1.0 / 128.0;
+/// … but after so many calls where the one in use seems to have become the slower one.
+const DOUBT: u32 = 64;
+
+/// No trial is due.
+const NEVER: u32 = u32::MAX;
+
+/// What calls of one size took, alone and in crews.
+#[derive(Debug)]
+pub(crate) struct Rivals {
+    alone: Mean,
+    crew: Mean,
+    /// Calls so far that the model had a crew for.
+    calls: AtomicU32,
+    /// The call with which the next trial begins or the last one began.
+    trial: AtomicU32,
+    /// Crews were slower in the last trial.
+    alone_wins: AtomicBool,
+}
+
+/// What becomes of a call that the model has a crew for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// It runs alone, as nothing is known of calls of this size yet.
+    Look {
+        /// What it takes is noted.
+        is_kept: bool,
+    },
+    /// It runs alone: crews are slower than their callers, or it is tried whether they are.
+    Alone,
+    Crew,
+}
+
+impl Rivals {
+    pub(crate) const fn new() -> Self {
+        Rivals {
+            alone: Mean::new(),
+            crew: Mean::new(),
+            calls: AtomicU32::new(0),
+            trial: AtomicU32::new(NEVER),
+            alone_wins: AtomicBool::new(false),
+        }
+    }
+
+    /// Adds a call that took its caller, alone, so long for each item.
+    pub(crate) fn add_alone(&self, item_ns: f64) {
+        self.alone.add_typical(item_ns);
+    }
+
+    /// Adds a call that took a crew so long for each item.
+    pub(crate) fn add_crew(&self, item_ns: f64) {
+        self.crew.add_typical(item_ns);
+    }
+
+    /// What becomes of the next call. It is counted.
+    pub(crate) fn choose(&self, is_short: bool) -> Choice {
+        let call = self.calls.load(Ordering::Relaxed);
+        // From time to time, after some hours, it starts again, which costs a few looks.
+        self.calls.store(call.wrapping_add(1), Ordering::Relaxed);
+        if is_short && call < LOOKS {
+            return Choice::Look { is_kept: call > 0 };
+        }
+        let alone_wins = self.alone_wins.load(Ordering::Relaxed);
+        let trial = self.trial.load(Ordering::Relaxed);
+        let into_trial = (trial != NEVER && call >= trial).then(|| call - trial);
+        match into_trial {
+            Some(SETTLING) => self.of(!alone_wins).reset(),
+            Some(TRIAL..) => return self.decide(call, is_short),
+            _ => {}
+        }
+        if into_trial.is_some() {
+            return choice(!alone_wins);
+        }
+        if let Some((alone_ns, crew_ns)) = self.times() {
+            let is_doubtful = alone_wins != (crew_ns > alone_ns);
+            if is_doubtful && trial - call > DOUBT {
+                self.set_trial(call, DOUBT);
+            } else if trial == NEVER && (is_short || alone_wins) {
+                self.set_trial(call, calls_between(alone_ns, crew_ns));
+            }
+        }
+        choice(alone_wins)
+    }
+
+    /// Decides after a trial.
+    fn decide(&self, call: u32, is_short: bool) -> Choice {
+        let Some((alone_ns, crew_ns)) = self.times() else {
+            // Nobody came.
+            self.set_trial(call, TRY_EVERY);
+            return choice(self.alone_wins.load(Ordering::Relaxed));
+        };
+        let alone_wins = crew_ns > alone_ns;
+        self.alone_wins.store(alone_wins, Ordering::Relaxed);
+        // A long call alone would be noticed, however seldom.
+        if is_short || alone_wins {
+            self.set_trial(call, calls_between(alone_ns, crew_ns));
+        } else {
+            self.trial.store(NEVER, Ordering::Relaxed);
+        }
+        choice(alone_wins)
+    }
+
+    fn set_trial(&self, call: u32, after: u32) {
+        self.trial.store(call.saturating_add(after), Ordering::Relaxed);
+    }
+
+    fn of(&self, alone: bool) -> &Mean {
+        if alone { &self.alone } else { &self.crew }
+    }
+
+    /// What calls took alone and in crews; `None` before there were enough of both.
+    fn times(&self) -> Option<(f64, f64)> {
+        let (alone_ns, _) = self.alone.get()?;
+        let (crew_ns, calls) = self.crew.get()?;
+        (calls >= ENOUGH_OF_CREW).then_some((alone_ns, crew_ns))
+    }
+}
+
+fn choice(alone: bool) -> Choice {
+    if alone { Choice::Alone } else { Choice::Crew }
+}
+
+/// How many calls go by before the next trial of what takes so much longer.
+fn calls_between(alone_ns: f64, crew_ns: f64) -> u32 {
+    let loss = (alone_ns / crew_ns).max(crew_ns / alone_ns) - 1.0;
+    ((f64::from(TRIAL) * loss / TRIAL_SHARE) as u32).max(TRY_EVERY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Short or long calls of a loop, the times of which may change.
+    struct Calls {
+        rivals: Rivals,
+        is_short: bool,
+        alone_ns: f64,
+        crew_ns: f64,
+    }
+
+    impl Calls {
+        fn new(is_short: bool, alone_ns: f64, crew_ns: f64) -> Self {
+            Calls { rivals: Rivals::new(), is_short, alone_ns, crew_ns }
+        }
+
+        /// Makes so many calls; how many of them were crews'.
+        fn make(&self, calls: u32) -> u32 {
+            (0..calls).map(|_| u32::from(self.make_one() == Choice::Crew)).sum()
+        }
+
+        fn make_one(&self) -> Choice {
+            let choice = self.rivals.choose(self.is_short);
+            match choice {
+                Choice::Crew => self.rivals.add_crew(self.crew_ns),
+                Choice::Look { is_kept: false } => {}
+                _ => self.rivals.add_alone(self.alone_ns),
+            }
+            choice
+        }
+    }
+
+    #[test]
+    fn the_first_short_calls_are_looked_at_and_all_but_one_kept() {
+        let calls = Calls::new(true, 10.0, 6.0);
+        let looks: Vec<_> = (0..5).map(|_| calls.make_one()).collect();
+        let kept = Choice::Look { is_kept: true };
+        assert_eq!(looks, [Choice::Look { is_kept: false }, kept, kept, kept, Choice::Crew]);
+    }
+
+    #[test]
+    fn long_calls_that_gain_never_run_alone() {
+        assert_eq!(Calls::new(false, 10.0, 6.0).make(10_000), 10_000);
+    }
+
+    #[test]
+    fn short_calls_run_alone_now_and_then_where_crews_are_faster() {
+        let calls = Calls::new(true, 10.0, 9.0);
+        let crews = calls.make(10 * TRY_EVERY);
+        assert_eq!(10 * TRY_EVERY - crews, LOOKS + 9 * TRIAL);
+    }
+
+    #[test]
+    fn where_crews_are_slower_calls_run_alone_after_a_trial() {
+        let calls = Calls::new(true, 10.0, 13.0);
+        calls.make(LOOKS + 16 + DOUBT + TRIAL + 1);
+        assert_eq!(calls.make(TRY_EVERY - 1), 0);
+        // 0.3 more for each of 32 calls, out of 1,228.
+        assert_eq!(calls.make(3 * 1_300), 3 * TRIAL);
+    }
+
+    #[test]
+    fn what_is_much_slower_is_seldom_tried() {
+        let calls = Calls::new(true, 1.0, 9.0);
+        calls.make(LOOKS + 16 + DOUBT + TRIAL + 1);
+        assert_eq!(calls.make(TRIAL * 8 * 128 - 1), 0);
+    }
+
+    #[test]
+    fn a_clock_that_becomes_slower_makes_no_crew_slow() {
+        let mut calls = Calls::new(true, 10.0, 6.0);
+        calls.make(500);
+        (calls.alone_ns, calls.crew_ns) = (20.0, 12.0);
+        // The crew seems slower than its caller was, so that he is tried; it is not.
+        let crews = calls.make(1_000);
+        assert_eq!(1_000 - crews, TRIAL);
+    }
+
+    #[test]
+    fn the_other_one_is_taken_as_soon_as_a_trial_tells_that_it_has_become_faster() {
+        let mut calls = Calls::new(false, 10.0, 6.0);
+        calls.rivals.add_alone(10.0);
+        calls.make(500);
+        // Somebody else is on the other core.
+        calls.crew_ns = 15.0;
+        calls.make(MEMORY_OF_CREW + DOUBT + TRIAL);
+        assert_eq!(calls.make(500), 0);
+        calls.crew_ns = 6.0;
+        calls.make(2 * TRY_EVERY + TRIAL);
+        assert_eq!(calls.make(500), 500);
+    }
+
+    /// So many calls, and a mean has gone more than half the way.
+    const MEMORY_OF_CREW: u32 = 32;
+
+    #[test]
+    fn a_trial_to_which_nobody_comes_changes_nothing() {
+        let calls = Calls::new(true, 10.0, 13.0);
+        calls.make(LOOKS + 16 + DOUBT + TRIAL + 1);
+        let alone = || {
+            let choice = calls.rivals.choose(true);
+            if choice == Choice::Alone {
+                calls.rivals.add_alone(10.0);
+            }
+            choice == Choice::Alone
+        };
+        let alone = (0..10_000).filter(|_| alone()).count();
+        assert!((9_500..10_000).contains(&alone), "{alone}");
+    }
+
+    #[test]
+    fn one_interruption_makes_no_crew_slow() {
+        let calls = Calls::new(false, 10.0, 8.0);
+        calls.rivals.add_alone(10.0);
+        calls.make(20);
+        calls.rivals.add_crew(40_000.0);
+        assert_eq!(calls.make(1_000), 1_000);
+    }
+}
