@@ -4,16 +4,17 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A mean forgets values older than about this many.
-const MEMORY: u32 = 32;
+pub(crate) const MEMORY: u32 = 32;
 
 /// One call may be interrupted: it counts as at most so many times the mean.
 const AT_MOST: f64 = 2.0;
 
+/// A mean of the last values, more or less.
 #[derive(Debug)]
 pub(crate) struct Mean {
     /// The bits of an `f64`.
     value: AtomicU64,
-    /// At most [`MEMORY`].
+    /// How many values are behind it; less than [`MEMORY`].
     calls: AtomicU32,
 }
 

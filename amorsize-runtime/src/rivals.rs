@@ -84,44 +84,47 @@ impl Rivals {
         if is_short && call < LOOKS {
             return Choice::Look { is_kept: call > 0 };
         }
-        let alone_wins = self.alone_wins.load(Ordering::Relaxed);
         let trial = self.trial.load(Ordering::Relaxed);
-        let into_trial = (trial != NEVER && call >= trial).then(|| call - trial);
-        match into_trial {
-            Some(SETTLING) => self.of(!alone_wins).reset(),
-            Some(TRIAL..) => return self.decide(call, is_short),
-            _ => {}
-        }
-        if into_trial.is_some() {
-            return choice(!alone_wins);
-        }
-        if let Some((alone_ns, crew_ns)) = self.times() {
-            let is_doubtful = alone_wins != (crew_ns > alone_ns);
-            if is_doubtful && trial - call > DOUBT {
-                self.set_trial(call, DOUBT);
-            } else if trial == NEVER && (is_short || alone_wins) {
-                self.set_trial(call, calls_between(alone_ns, crew_ns));
+        match (trial != NEVER && call >= trial).then(|| call - trial) {
+            None => {}
+            Some(into_trial @ ..TRIAL) => {
+                let tries_alone = !self.alone_wins.load(Ordering::Relaxed);
+                if into_trial == SETTLING {
+                    self.of(tries_alone).reset();
+                }
+                return choice(tries_alone);
             }
+            Some(_) => self.end_trial(call),
         }
+        let alone_wins = self.alone_wins.load(Ordering::Relaxed);
+        self.schedule_trial(call, is_short, alone_wins);
         choice(alone_wins)
     }
 
-    /// Decides after a trial.
-    fn decide(&self, call: u32, is_short: bool) -> Choice {
-        let Some((alone_ns, crew_ns)) = self.times() else {
+    /// Decides by what calls took in a trial.
+    fn end_trial(&self, call: u32) {
+        match self.times() {
+            Some((alone_ns, crew_ns)) => {
+                self.alone_wins.store(crew_ns > alone_ns, Ordering::Relaxed);
+                self.trial.store(NEVER, Ordering::Relaxed);
+            }
             // Nobody came.
-            self.set_trial(call, TRY_EVERY);
-            return choice(self.alone_wins.load(Ordering::Relaxed));
-        };
-        let alone_wins = crew_ns > alone_ns;
-        self.alone_wins.store(alone_wins, Ordering::Relaxed);
-        // A long call alone would be noticed, however seldom.
-        if is_short || alone_wins {
-            self.set_trial(call, calls_between(alone_ns, crew_ns));
-        } else {
-            self.trial.store(NEVER, Ordering::Relaxed);
+            None => self.set_trial(call, TRY_EVERY),
         }
-        choice(alone_wins)
+    }
+
+    /// Says when the next trial is to be, unless that is said already and there is no new doubt.
+    fn schedule_trial(&self, call: u32, is_short: bool, alone_wins: bool) {
+        let Some((alone_ns, crew_ns)) = self.times() else { return };
+        let trial = self.trial.load(Ordering::Relaxed);
+        let is_doubtful = alone_wins != (crew_ns > alone_ns);
+        // Another thread may just have begun one.
+        if is_doubtful && trial.saturating_sub(call) > DOUBT {
+            self.set_trial(call, DOUBT);
+        } else if trial == NEVER && (is_short || alone_wins) {
+            // A long call alone would be noticed, however seldom.
+            self.set_trial(call, calls_between(alone_ns, crew_ns));
+        }
     }
 
     fn set_trial(&self, call: u32, after: u32) {
@@ -153,6 +156,7 @@ fn calls_between(alone_ns: f64, crew_ns: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mean::MEMORY;
 
     /// Short or long calls of a loop, the times of which may change.
     struct Calls {
@@ -236,15 +240,12 @@ mod tests {
         calls.make(500);
         // Somebody else is on the other core.
         calls.crew_ns = 15.0;
-        calls.make(MEMORY_OF_CREW + DOUBT + TRIAL);
+        calls.make(MEMORY + DOUBT + TRIAL);
         assert_eq!(calls.make(500), 0);
         calls.crew_ns = 6.0;
         calls.make(2 * TRY_EVERY + TRIAL);
         assert_eq!(calls.make(500), 500);
     }
-
-    /// So many calls, and a mean has gone more than half the way.
-    const MEMORY_OF_CREW: u32 = 32;
 
     #[test]
     fn a_trial_to_which_nobody_comes_changes_nothing() {
