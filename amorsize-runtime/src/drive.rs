@@ -162,7 +162,11 @@ where
 {
     let start = Instant::now();
     let result = run.fold_within(lengths);
-    target.observe_serial(units, clock::ns(start.elapsed()));
+    let busy_ns = clock::ns(start.elapsed());
+    if target.serial().is_missed(units) {
+        pool::note_missed(busy_ns, &machine::facts());
+    }
+    target.observe_serial(units, busy_ns);
     result
 }
 
@@ -328,13 +332,13 @@ impl Context {
                 },
             };
         }
-        if decision.serial_ns < CHECKPOINT_FROM_NS {
-            return Way::Alone(Pacer::new(self, Pace::Timed));
-        }
-        // Shorter calls tell by their thresholds that they would have gained from hot helpers.
-        let missed = || model::decide(len, &facts, &machine, &limits, HOT).plan != Plan::Serial;
-        let mut pacer = watched();
-        pacer.missed = hot == 0 && missed();
+        let mut pacer = if decision.serial_ns < CHECKPOINT_FROM_NS {
+            Pacer::new(self, Pace::Timed)
+        } else {
+            watched()
+        };
+        let decide_when_hot = || remembered::decide(len, &facts, &machine, &limits, HOT);
+        pacer.missed = hot == 0 && decide_when_hot().plan != Plan::Serial;
         Way::Alone(pacer)
     }
 

@@ -8,8 +8,14 @@ use amorsize_profile::MachineFacts;
 
 /// A loop whose profile says that an item takes 24 µs.
 fn profiled(name: &'static str) -> &'static Loop {
-    let machine = MachineFacts::from_array([300.0, 4e3, 300.0, 4e3, 5e4, 60.0, 1e3]);
-    let item = LoopFacts { item_ns: 24_000.0, ..LoopFacts::default() };
+    profiled_at(name, 24_000.0)
+}
+
+/// The same of an item that takes so long. A process has one machine, that of its first profile: all have this one, where
+/// hot helpers come after 4 µs and cold ones after 30.
+fn profiled_at(name: &'static str, item_ns: f64) -> &'static Loop {
+    let machine = MachineFacts::from_array([300.0, 4e3, 1e4, 2e4, 5e4, 60.0, 1e3]);
+    let item = LoopFacts { item_ns, ..LoopFacts::default() };
     let class = machine_class();
     let entry = Profiled { name, class, machine, item, parallel_from: 2, task_bytes: None };
     let entries = Box::leak(Box::new([entry]));
@@ -29,6 +35,26 @@ fn the_first_short_calls_of_a_size_run_alone_whatever_the_profile_says() {
     assert_eq!([way(4), way(4), way(4), way(4)].map(learns), [false, true, true, true]);
     assert!(matches!(way(4), Way::Crew { .. }));
     assert!(matches!(way(800), Way::Crew { .. }));
+}
+
+#[test]
+fn calls_that_only_hot_helpers_would_gain_from_are_missed() {
+    let target = profiled_at("cold", 150.0);
+    let serial = |len, hot| {
+        let (facts, limits) =
+            (target.facts(len).expect("it has a profile"), target.limits_by_cores());
+        model::decide(len, &facts, &machine::facts(), &limits, hot).plan == Plan::Serial
+    };
+    // Another test may have measured the machine before.
+    let Some(len) = (1..300).rfind(|&len| serial(len, 0) && !serial(len, HOT)) else { return };
+    let way = || Context::new(target, len, Lengths::ANY, 1.0).planned_way(len);
+    // Or made helpers hot a moment ago.
+    let missed = |way| matches!(way, Way::Alone(Pacer { missed: true, .. }));
+    assert!((0..10_000).any(|_| missed(way())));
+    // Its first call brings the thresholds that later ones are compared with.
+    assert!(!target.serial().is_missed(len));
+    target.observe_serial(len, len as f64 * 150.0);
+    assert!(target.serial().is_missed(len) && !target.serial().is_missed(1));
 }
 
 #[test]

@@ -447,8 +447,9 @@ impl Loop {
     /// Learns from a serial call without a decision if it and the one before both took longer, or both took
     /// less, than known. One alone may have been interrupted.
     pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
-        if self.planned.is_missed(n) {
-            pool::note_missed(busy_ns, &machine::facts());
+        // What the profile says of a loop has thresholds from the first call on that was worth a look at the clock.
+        if f64::from_bits(self.applied_ns.load(Ordering::Relaxed)) == 0.0 {
+            self.apply();
         }
         let known_ns = self.known_item_ns() * n as f64;
         let dearer = busy_ns > SURPRISE * known_ns;

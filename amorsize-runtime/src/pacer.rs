@@ -234,18 +234,17 @@ impl Pacer {
         match self.pace {
             Pace::Serial | Pace::Chunks { decides: false } => {}
             _ if self.handed_over || !self.learns => {}
-            Pace::Timed => {
+            pace => {
                 let (units, elapsed_ns) = (self.context.units(self.done), self.elapsed_ns());
-                self.tell_alone(units, elapsed_ns);
-                self.context.target.observe_serial(units, elapsed_ns);
-            }
-            Pace::Blocks { .. } | Pace::Chunks { .. } => {
-                let elapsed_ns = self.elapsed_ns();
                 if self.missed {
                     pool::note_missed(elapsed_ns, &machine::facts());
                 }
-                self.context.observe(self.done, elapsed_ns);
-                self.tell_alone(self.context.units(self.done), elapsed_ns);
+                self.tell_alone(units, elapsed_ns);
+                if matches!(pace, Pace::Timed) {
+                    self.context.target.observe_serial(units, elapsed_ns);
+                } else {
+                    self.context.target.observe(units, elapsed_ns);
+                }
             }
         }
     }

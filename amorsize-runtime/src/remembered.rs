@@ -55,7 +55,8 @@ pub(crate) fn decide(
     let decide = || model::decide(n, item, machine, limits, hot);
     // A thread that is ending remembers nothing.
     LAST.try_with(|places| {
-        let place = &places[n.wrapping_mul(0x9e37_79b9) >> 8 & (PLACES - 1)];
+        let place = (n.wrapping_mul(0x9e37_79b9) >> 8) ^ usize::from(hot > 0);
+        let place = &places[place & (PLACES - 1)];
         let decision = match place.get() {
             Some((last, decision)) if last.is_like(&question) => decision,
             _ => {
