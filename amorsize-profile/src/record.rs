@@ -52,6 +52,9 @@ pub struct Call {
     pub item_sd_ns: Option<f64>,
     /// For a call by the executor: mean time of reducing the results of two workers, in nanoseconds.
     pub reduce_ns: Option<f64>,
+    /// For a call by the executor: what its workers were busy for with the items and the pieces, all together and without
+    /// reductions, in nanoseconds.
+    pub busy_ns: Option<f64>,
     /// For a serial call whose thread was watched: what it computed, and what it waited for something other
     /// than a processor.
     pub usage: Option<Usage>,
@@ -143,7 +146,7 @@ impl Record {
     ///
     /// ```text
     /// machine  workers  processors  pool_threads  NUMBERS  class
-    /// call  setting  items  cost  hot  wall_ns  item_sd_ns  reduce_ns  cpu_ns  blocked_ns  item_type  name
+    /// call  setting  items  cost  hot  wall_ns  item_sd_ns  reduce_ns  busy_ns  cpu_ns  blocked_ns  item_type  name
     /// memory  evidence  bytes  item_type  name
     /// untuned  name
     /// ```
@@ -193,7 +196,8 @@ impl Record {
                 write!(line, "call\t{setting}\t{items}\t{cost:?}\t{hot}\t{wall_ns}\t")?;
                 let cpu_ns = call.usage.map(|usage| usage.cpu_ns);
                 let blocked_ns = call.usage.map(|usage| usage.blocked_ns);
-                for measured in [call.item_sd_ns, call.reduce_ns, cpu_ns, blocked_ns] {
+                let Call { item_sd_ns, reduce_ns, busy_ns, .. } = *call;
+                for measured in [item_sd_ns, reduce_ns, busy_ns, cpu_ns, blocked_ns] {
                     match measured {
                         Some(number) => write!(line, "{number:?}\t")?,
                         None => write!(line, "{NOT_MEASURED}\t")?,
@@ -250,7 +254,7 @@ impl Call {
             NOT_MEASURED => Some(None),
             number => finite(number).map(Some),
         };
-        let mut fields = fields.splitn(11, SEPARATOR);
+        let mut fields = fields.splitn(12, SEPARATOR);
         Some(Self {
             setting: Setting::from_field(fields.next()?)?,
             items: fields.next()?.parse().ok()?,
@@ -259,6 +263,7 @@ impl Call {
             wall_ns: fields.next()?.parse().ok()?,
             item_sd_ns: measured(fields.next()?)?,
             reduce_ns: measured(fields.next()?)?,
+            busy_ns: measured(fields.next()?)?,
             usage: match (measured(fields.next()?)?, measured(fields.next()?)?) {
                 (Some(cpu_ns), Some(blocked_ns)) => Some(Usage { cpu_ns, blocked_ns }),
                 (None, None) => None,
@@ -391,6 +396,7 @@ mod tests {
             wall_ns: 123_456,
             item_sd_ns: Some(12.5),
             reduce_ns: None,
+            busy_ns: Some(1e5),
             usage: Some(Usage { cpu_ns: 1e5, blocked_ns: 456.5 }),
         })
     }
@@ -420,7 +426,7 @@ mod tests {
     fn a_line_can_be_read_by_people() {
         assert_eq!(
             call("stats::count").to_line(),
-            "call\tserial\t1000\t1.0\t3\t123456\t12.5\t-\t100000.0\t456.5\t&f32\tstats::count"
+            "call\tserial\t1000\t1.0\t3\t123456\t12.5\t-\t100000.0\t100000.0\t456.5\t&f32\tstats::count"
         );
         assert_eq!(
             machine("x86_64-linux-amd-19h").to_line(),
@@ -478,7 +484,7 @@ mod tests {
             };
             let mut float = || Some(f64::from_bits(any())).filter(|number| number.is_finite());
             let (item_sd_ns, reduce_ns, cost) = (float(), float(), float().unwrap_or(0.1));
-            let (cpu_ns, blocked_ns) = (float(), float());
+            let (busy_ns, cpu_ns, blocked_ns) = (float(), float(), float());
             let facts = [f64::MAX, f64::MIN_POSITIVE, 5e-324, -0.0, 1e15, 1e16, 0.1];
             let facts = MachineFacts::from_array(facts.map(|other| float().unwrap_or(other)));
             assert_round_trip(&Record::Call(Call {
@@ -491,6 +497,7 @@ mod tests {
                 wall_ns: any(),
                 item_sd_ns,
                 reduce_ns,
+                busy_ns,
                 usage: cpu_ns
                     .zip(blocked_ns)
                     .map(|(cpu_ns, blocked_ns)| Usage { cpu_ns, blocked_ns }),
@@ -512,24 +519,25 @@ mod tests {
         for line in [
             "",
             "call",
-            "note\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-",
-            "call\tserial\t1\t1.0\t2\t-\t-\t-\t-\tu8\tname",
-            "call\tserial\t-1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t-1\t2\t-\t-\t-\t-\tu8\tname",
-            "call\tserial:1\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
-            "call\tparallel:2\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
-            "call\tparallel:2:3:4\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
-            "call\ttuned:2:3\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname",
-            "call\tserial\t1\tinf\t0\t2\t-\t-\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\tNaN\t-\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\tinf\t-\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-\tNaN\t-\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tname\twith a tab",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tunknown \\escape",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\tu8\tunfinished \\",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\t1.0\t-\tu8\tname",
-            "call\tserial\t1\t1.0\t0\t2\t-\t-\tNaN\t1.0\tu8\tname",
+            "note\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\t-",
+            "call\tserial\t1\t1.0\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t-1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t-1\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\tserial:1\t1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\tparallel:2\t1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\tparallel:2:3:4\t1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\ttuned:2:3\t1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\tinf\t0\t2\t-\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\tNaN\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\tinf\t-\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\tNaN\t-\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\tNaN\t-\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tname\twith a tab",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tunknown \\escape",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t-\t-\tu8\tunfinished \\",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\t1.0\t-\tu8\tname",
+            "call\tserial\t1\t1.0\t0\t2\t-\t-\t-\tNaN\t1.0\tu8\tname",
             "memory\tgrowth\t-1\tu8\tname",
             "memory\tpeak\t1\tu8\tname",
             "memory\tpeak:x\t1\tu8\tname",

@@ -32,14 +32,8 @@ const OBSERVABLE_NS: f64 = 500.0;
 /// Branches of so many times as many units are expected to take no more than so many times as long.
 const MOST_ALIKE: f64 = 8.0;
 
-/// As many observed calls weigh as much as the profile.
-const PROFILE_WEIGHT: f64 = 8.0;
-
 /// All helpers are hot. Fewer items than pay then never pay.
 pub(crate) const HOT: usize = usize::MAX;
-
-/// An observed item time this many times off the profile, either way, is not blended with it.
-const IMPLAUSIBLE: f64 = 4.0;
 
 /// Memory that all workers together may take without a look at how much there is. A look takes a fraction of a
 /// millisecond, and where so little is left the rest of the program will hardly work either.
@@ -329,16 +323,10 @@ impl Loop {
         let Some(facts) = self.profile() else {
             return observed.map(|(item_ns, _)| LoopFacts { item_ns, ..self.unrecorded() });
         };
-        let item_ns = match observed {
-            None => facts.item_ns,
-            Some((observed, calls)) => {
-                let ratio = observed / facts.item_ns;
-                let plausible = (1.0 / IMPLAUSIBLE..=IMPLAUSIBLE).contains(&ratio);
-                let weight = if plausible { PROFILE_WEIGHT } else { 0.0 };
-                (weight * facts.item_ns + calls * observed) / (weight + calls)
-            }
-        };
-        Some(LoopFacts { item_ns, ..facts })
+        Some(match observed {
+            None => facts,
+            Some((item_ns, calls)) => model::learned(facts, item_ns, calls),
+        })
     }
 
     /// What the profile says about the loop on this machine.

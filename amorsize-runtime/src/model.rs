@@ -39,6 +39,12 @@ const MAX_CHUNKS_PER_WORKER: f64 = 64.0;
 /// Chunks of up to so many items are compared with those of one item less.
 const FEW_ITEMS: usize = 8;
 
+/// As many observed calls weigh as much as the profile.
+const PROFILE_WEIGHT: f64 = 8.0;
+
+/// An observed item time this many times off the profile, either way, is not blended with it.
+const IMPLAUSIBLE: f64 = 4.0;
+
 /// How one call is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -194,6 +200,11 @@ impl Terms {
         let starting = self.spawn + self.wake;
         self.items + self.slowdown + starting + self.claim + self.pieces + self.reduce + self.tail
     }
+
+    /// What each worker is busy for with items and pieces, on average: it waits for the rest.
+    pub fn busy(&self) -> f64 {
+        self.items + self.slowdown + self.claim + self.pieces
+    }
 }
 
 /// The plan for one call, and why.
@@ -207,6 +218,16 @@ pub struct Decision {
     pub serial_ns: f64,
     /// What kept the plan from using more workers; `None` when more workers would not pay.
     pub limited_by: Option<Bound>,
+}
+
+/// The facts of a loop whose items took `item_ns` on average in so many calls of this process: the more calls, the less a
+/// profile has to say.
+pub fn learned(profile: LoopFacts, item_ns: f64, calls: f64) -> LoopFacts {
+    let ratio = item_ns / profile.item_ns;
+    let plausible = (1.0 / IMPLAUSIBLE..=IMPLAUSIBLE).contains(&ratio);
+    let weight = if plausible { PROFILE_WEIGHT } else { 0.0 };
+    let item_ns = (weight * profile.item_ns + calls * item_ns) / (weight + calls);
+    LoopFacts { item_ns, ..profile }
 }
 
 /// Predicts the time of `n` items under `plan` when `hot` helpers are hot.

@@ -527,3 +527,11 @@ fn the_decision_says_what_limited_the_workers() {
     let by_items = decide(3, &heavy, &MACHINE, &Limits::cores(8), HOT);
     assert_eq!(by_items.limited_by, Some(Bound::Items));
 }
+
+#[test]
+fn what_a_process_sees_outweighs_the_profile_as_it_accumulates() {
+    let item_ns = |seen, calls| learned(LoopFacts { item_ns: 100.0, ..PLAIN }, seen, calls).item_ns;
+    assert_eq!([1.0, 8.0, 24.0].map(|calls| item_ns(200.0, calls)), [1000.0 / 9.0, 150.0, 175.0]);
+    // Items that are quite different ones are not the profile's.
+    assert_eq!([item_ns(500.0, 1.0), item_ns(20.0, 1.0)], [500.0, 20.0]);
+}

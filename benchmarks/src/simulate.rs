@@ -3,7 +3,8 @@
 //!
 //! A scenario's truth is known to the `engine` alone, which carries a call out event by event. A
 //! `recording` of such calls, with noise, goes through the same fit as real ones; the model decides from
-//! its facts, and the `oracle` tries many plans for the same call. Nothing here is shared with the model.
+//! its facts, and once more after some calls, from what a process then knows. The `oracle` tries many plans with the
+//! calls that the process has seen. Nothing here is shared with the model.
 
 mod engine;
 mod oracle;
@@ -44,6 +45,9 @@ struct Outcome {
     /// What is unusual about it.
     kind: String,
     serial_ns: f64,
+    /// What the profile alone leads to: the plan of a process's first call.
+    first_ns: f64,
+    /// The plan after some calls.
     chosen: String,
     chosen_ns: f64,
     predicted_ns: f64,
@@ -56,6 +60,10 @@ struct Outcome {
 impl Outcome {
     fn regret(&self) -> f64 {
         self.chosen_ns / self.best_ns
+    }
+
+    fn first_regret(&self) -> f64 {
+        self.first_ns / self.best_ns
     }
 }
 
@@ -73,20 +81,25 @@ fn outcome(seed: u64) -> Outcome {
     let random = &mut fastrand::Rng::with_seed(!seed);
     let profile = cargo_amorsize::fitted(recording::records(&scenario, random));
     let profile = profile.expect("a recording has a machine");
+    let limits = Limits::cores(host.workers);
+    let decide = |facts| model::decide(n, &facts, &profile.facts, &limits, hot);
+
+    let mut calls = |count| (0..count).map(|_| tuned.items(n, random)).collect::<Vec<_>>();
+    let (tried, scored) = (calls(oracle::TRIED), calls(oracle::SCORED));
+    let seen_ns = recording::seen_item_ns(&tried, random);
     // What the recorder cannot fit stays serial, as in a program whose profile lacks the loop's entry.
-    let decision = profile.loops.get(recording::NAME).map(|entry| {
-        model::decide(n, &entry.facts, &profile.facts, &Limits::cores(host.workers), hot)
-    });
+    let facts = profile.loops.get(recording::NAME).map(|entry| entry.facts);
+    let first = facts.map_or(Plan::Serial, |facts| decide(facts).plan);
+    let learned = facts.map(|facts| model::learned(facts, seen_ns, tried.len() as f64));
+    let decision = learned.map(decide);
     let chosen = decision.map_or(Plan::Serial, |decision| decision.plan);
 
-    let calls: Vec<_> = (0..oracle::CALLS).map(|_| tuned.items(n, random)).collect();
-    let serial_ns = oracle::serial_ns(&calls);
-    let chosen_plan = match chosen {
-        Plan::Serial => None,
-        Plan::Parallel { workers, chunk } => Some((workers, chunk)),
-    };
-    let chosen_ns = chosen_plan.map_or(serial_ns, |plan| oracle::time_ns(host, &calls, plan, hot));
-    let parallel = oracle::best(host, &calls, hot, chosen_plan);
+    let serial_ns = oracle::serial_ns(&scored);
+    let time_ns = |plan| oracle::time_ns(host, &scored, plan, hot);
+    let time_of = |plan| workers_and_chunk(plan).map_or(serial_ns, time_ns);
+    let chosen_ns = time_of(chosen);
+    let parallel = oracle::best(host, &tried, hot, workers_and_chunk(chosen))
+        .map(|plan| (plan, time_ns(plan)));
     let parallel_ns = parallel.map_or(f64::INFINITY, |(_, ns)| ns);
     let pays = parallel_ns < serial_ns;
     let best = match parallel {
@@ -99,12 +112,20 @@ fn outcome(seed: u64) -> Outcome {
         items: n,
         kind: scenario.kind(),
         serial_ns,
+        first_ns: time_of(first),
         chosen: plan_text(chosen),
         chosen_ns,
         predicted_ns: decision.map_or(f64::NAN, |decision| decision.terms.total()),
         best: plan_text(best),
         best_ns: serial_ns.min(parallel_ns),
         gate_right: gate_right(chosen != Plan::Serial, serial_ns, parallel_ns),
+    }
+}
+
+fn workers_and_chunk(plan: Plan) -> Option<(usize, usize)> {
+    match plan {
+        Plan::Serial => None,
+        Plan::Parallel { workers, chunk } => Some((workers, chunk)),
     }
 }
 
@@ -128,6 +149,7 @@ impl fmt::Display for Results {
             ]);
         }
         let regrets: Vec<f64> = self.outcomes.iter().map(Outcome::regret).collect();
+        let first: Vec<f64> = self.outcomes.iter().map(Outcome::first_regret).collect();
         let gates = self.outcomes.iter().map(|outcome| outcome.gate_right);
         writeln!(formatter, "{table}")?;
         writeln!(formatter, "sim_scenarios: {}", regrets.len())?;
@@ -136,6 +158,9 @@ impl fmt::Display for Results {
             ("sim_regret_p95", quantile(regrets.clone(), 0.95)),
             ("sim_regret_max", regrets[0]),
             ("sim_gate_right_percent", right_percent(gates)),
+            ("sim_first_call_regret_geomean", geometric_mean(first.iter().copied())),
+            ("sim_first_call_regret_p95", quantile(first.clone(), 0.95)),
+            ("sim_first_call_regret_max", quantile(first, 1.0)),
         ];
         numbers.into_iter().try_for_each(|(name, value)| writeln!(formatter, "{name}: {value:.3}"))
     }

@@ -102,6 +102,7 @@ mod tests {
                     wall_ns: 5_000,
                     item_sd_ns: None,
                     reduce_ns: None,
+                    busy_ns: None,
                     usage: None,
                 }));
             }

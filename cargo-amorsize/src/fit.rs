@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, ReviewedPlan, Section, TaskMemory};
-use amorsize_runtime::model::{self, Limits, Plan};
+use amorsize_runtime::model::{self, Limits, Plan, Terms};
 use amorsize_runtime::{io_limits, workers_on};
 
 use crate::annotation::Options;
 use crate::observations::{
-    Cost, LoopMemory, Machine, Observations, SizeClass, dominant, size_classes,
+    Cost, LoopMemory, Machine, Observations, SettingTimes, SizeClass, dominant, size_classes,
 };
 use crate::stats::{median, quantile, trimmed_mean};
 
@@ -180,7 +180,8 @@ pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<
     Some(LoopFacts { contention, piece_ns, coherency, imbalance, item_cv, ..item })
 }
 
-/// One setting of one size, as an equation `Σ coefficient·unknown = unexplained` in fractions of the observed time.
+/// What calls of one size took under one setting, as an equation `Σ coefficient·unknown = unexplained` in fractions of that time;
+/// or what their workers were busy for, a part of it: the rest is what they waited for.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     /// Of contention, pieces, coherency, imbalance and variation.
@@ -206,37 +207,41 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
     let item = LoopFacts { item_ns, ..item };
     let fastest = class.settings.iter().map(|setting| trimmed_mean(&setting.wall));
     let fastest = fastest.fold(f64::INFINITY, f64::min);
-    class
-        .settings
-        .iter()
-        .filter(|setting| setting.workers > 1)
-        .map(|setting| {
-            let plan =
-                Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
-            let time = |[contention, piece_ns, coherency, imbalance, item_cv]: [f64; UNKNOWNS]| {
-                let item =
-                    LoopFacts { contention, piece_ns, coherency, imbalance, item_cv, ..item };
-                let hot = setting.hot as usize;
-                model::predict(class.items as usize, plan, &item, machine, hot).total()
-            };
-            // The model is linear in all of them, so differences give its coefficients exactly.
-            let plain = time([0.0; UNKNOWNS]);
-            let observed = trimmed_mean(&setting.wall);
+    let parallel = class.settings.iter().filter(|setting| setting.workers > 1);
+    let of_setting = |setting: &SettingTimes| {
+        let plan =
+            Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
+        let terms = |[contention, piece_ns, coherency, imbalance, item_cv]: [f64; UNKNOWNS]| {
+            let item = LoopFacts { contention, piece_ns, coherency, imbalance, item_cv, ..item };
+            model::predict(class.items as usize, plan, &item, machine, setting.hot as usize)
+        };
+        let observed = trimmed_mean(&setting.wall);
+        // The model is linear in all of them, so differences give its coefficients exactly.
+        let row = |time: fn(&Terms) -> f64, seen: f64| {
+            let plain = time(&terms([0.0; UNKNOWNS]));
             let with_one = |unknown: usize| {
                 let mut ones = [0.0; UNKNOWNS];
                 ones[unknown] = 1.0;
-                (time(ones) - plain) / observed
+                (time(&terms(ones)) - plain) / observed
             };
             Row {
                 coefficients: std::array::from_fn(with_one),
-                unexplained: (observed - plain) / observed,
+                unexplained: (seen - plain) / observed,
                 // The model need not be right about plans that nobody would choose.
                 weight: (setting.wall.len() as f64).min(100.0) * (fastest / observed).powi(2),
                 calls: setting.wall.len(),
             }
-        })
-        .filter(|row| row.unexplained.is_finite())
-        .collect()
+        };
+        let pieces = class.items.div_ceil(setting.chunk.max(1));
+        let busy = (!setting.busy.is_empty()).then(|| {
+            row(
+                Terms::busy,
+                trimmed_mean(&setting.busy) / pieces.min(setting.workers.into()) as f64,
+            )
+        });
+        [Some(row(Terms::total, observed)), busy]
+    };
+    parallel.flat_map(of_setting).flatten().filter(|row| row.unexplained.is_finite()).collect()
 }
 
 /// Weighted least squares in unknowns that may not be negative, with a variation of at most `most`: the best of the

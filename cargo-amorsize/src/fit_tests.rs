@@ -65,6 +65,7 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                     item_sd_ns: (setting == Setting::Serial)
                         .then_some(truth.item_ns * truth.item_cv),
                     reduce_ns: (setting != Setting::Serial).then_some(truth.reduce_ns),
+                    busy_ns: None,
                     usage: None,
                 }));
             }
@@ -185,7 +186,8 @@ fn rows_of(truth: LoopFacts, settings: &[(u32, u64, f64)]) -> Vec<Row> {
     let times = |&(workers, chunk, factor): &(u32, u64, f64)| {
         let plan = Plan::Parallel { workers: workers as usize, chunk: chunk as usize };
         let exact = model::predict(ITEMS as usize, plan, &truth, &MACHINE, HOT).total();
-        SettingTimes { workers, chunk, hot: workers, wall: vec![factor * exact; 12] }
+        let wall = vec![factor * exact; 12];
+        SettingTimes { workers, chunk, hot: workers, wall, busy: Vec::new() }
     };
     let serial = vec![ITEMS as f64 * truth.item_ns; 12];
     let settings = settings.iter().map(times).collect();
@@ -219,6 +221,31 @@ fn coherency_is_believed_where_it_explains_much() {
     let truth = LoopFacts { coherency: 0.0, ..truth };
     let found = bounded_fit(&rows_of(truth, &late), 0.0);
     assert_eq!(found[COHERENCY], 0.0, "{found:?}");
+}
+
+#[test]
+fn what_workers_wait_for_is_no_contention_where_records_tell() {
+    const ITEMS: u64 = 10_000;
+    let truth = LoopFacts { item_ns: 1_000.0, contention: 0.05, ..LoopFacts::default() };
+    let fitted = |tells_busy: bool| {
+        let settings = (2..=4).flat_map(|workers| [1, 4, 16].map(|each| (workers, each)));
+        let settings = settings.map(|(workers, each): (u32, u64)| {
+            let chunk = ITEMS.div_ceil(u64::from(workers) * each);
+            let plan = Plan::Parallel { workers: workers as usize, chunk: chunk as usize };
+            let terms = model::predict(ITEMS as usize, plan, &truth, &MACHINE, HOT);
+            // Helpers are late, whatever the chunks: 1 ms for a call of 2.5 to 5.
+            let wall = vec![terms.total() + 1e6; 12];
+            let busy = vec![terms.busy() * f64::from(workers); if tells_busy { 12 } else { 0 }];
+            SettingTimes { workers, chunk, hot: workers, wall, busy }
+        });
+        let serial = vec![ITEMS as f64 * truth.item_ns; 12];
+        let item_sd = vec![0.0];
+        let settings = settings.collect();
+        let class = SizeClass { items: ITEMS, serial, settings, item_sd, ..SizeClass::default() };
+        facts_of(&[class], &MACHINE).expect("there are serial calls")
+    };
+    let found = [true, false].map(|tells_busy| fitted(tells_busy).contention);
+    assert!((0.03..0.08).contains(&found[0]) && found[1] > 0.15, "{found:?}");
 }
 
 #[test]
@@ -289,6 +316,7 @@ fn the_cpu_share_is_that_of_the_middle_call_and_bounds_the_workers() {
             wall_ns: 1_000_000,
             item_sd_ns: None,
             reduce_ns: None,
+            busy_ns: None,
             usage: usage.map(|(cpu_ns, blocked_ns)| Usage { cpu_ns, blocked_ns }),
         })
     };

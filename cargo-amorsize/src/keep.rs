@@ -241,6 +241,7 @@ mod tests {
                 time(Plan::Parallel { workers: workers as usize, chunk: chunk as usize });
                 20
             ],
+            busy: Vec::new(),
         });
         let class = SizeClass {
             items: 2_000,

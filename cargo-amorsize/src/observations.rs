@@ -219,6 +219,8 @@ pub(crate) struct SettingTimes {
     pub(crate) hot: u32,
     /// Wall times in ns.
     pub(crate) wall: Vec<f64>,
+    /// What all workers together were busy for with items and pieces, in ns; of the calls that tell.
+    pub(crate) busy: Vec<f64>,
 }
 
 impl SizeClass {
@@ -264,21 +266,28 @@ pub(crate) fn size_classes(calls: &[Call]) -> Vec<SizeClass> {
     groups.into_values().map(|calls| size_class(&calls)).collect()
 }
 
+/// The calls of one setting: times in ns, and chunk sizes.
+#[derive(Default)]
+struct Group {
+    wall: Vec<f64>,
+    busy: Vec<f64>,
+    chunks: Vec<f64>,
+}
+
 fn size_class(calls: &[&Call]) -> SizeClass {
     let mut sizes: Vec<u64> = calls.iter().map(|call| call.items).collect();
     sizes.sort_unstable();
     let items = sizes[sizes.len() / 2];
     let cost = median(&calls.iter().map(|call| call.cost).collect::<Vec<f64>>());
     let mut class = SizeClass { items, cost: Cost(cost), ..SizeClass::default() };
-    /// Wall times and chunk sizes.
-    type Group = (Vec<f64>, Vec<f64>);
     let mut settings: BTreeMap<(u32, u32, u32), Group> = BTreeMap::new();
     let mut plans: BTreeMap<(u32, u64), usize> = BTreeMap::new();
     let mut hots: BTreeMap<u32, usize> = BTreeMap::new();
     for call in calls {
         *hots.entry(call.hot).or_default() += 1;
         let scale = items as f64 / call.items as f64;
-        let wall = call.wall_ns as f64 * scale * cost / call.cost;
+        let scaled = |ns: f64| ns * scale * cost / call.cost;
+        let wall = scaled(call.wall_ns as f64);
         match call.setting {
             Setting::Serial => {
                 class.serial.push(wall);
@@ -291,9 +300,10 @@ fn size_class(calls: &[&Call]) -> SizeClass {
                 // More of them than helpers make no difference.
                 let hot = call.hot.min(workers.saturating_sub(1));
                 let key = (workers, quarter_octave(pieces), hot);
-                let (walls, chunks) = settings.entry(key).or_default();
-                walls.push(wall);
-                chunks.push(chunk as f64 * scale);
+                let group = settings.entry(key).or_default();
+                group.wall.push(wall);
+                group.busy.extend(call.busy_ns.map(scaled));
+                group.chunks.push(chunk as f64 * scale);
                 class.reduce.extend(call.reduce_ns);
             }
             Setting::Tuned { workers, chunk, predicted_ns } => {
@@ -302,18 +312,19 @@ fn size_class(calls: &[&Call]) -> SizeClass {
                     let hot = call.hot.min(workers - 1);
                     class.tuned_parallel.entry(hot).or_default().push(wall);
                 }
-                class.predicted.push(predicted_ns as f64 * scale * cost / call.cost);
+                class.predicted.push(scaled(predicted_ns as f64));
                 *plans.entry((workers, chunk)).or_default() += 1;
             }
         }
     }
     class.settings = settings
         .into_iter()
-        .map(|((workers, _, hot), (wall, chunks))| SettingTimes {
+        .map(|((workers, _, hot), Group { wall, busy, chunks })| SettingTimes {
             workers,
             chunk: (median(&chunks).round() as u64).max(1),
             hot,
             wall,
+            busy,
         })
         .collect();
     class.tuned_plan = most_frequent(plans);
@@ -381,6 +392,7 @@ mod tests {
             wall_ns,
             item_sd_ns: None,
             reduce_ns: None,
+            busy_ns: None,
             usage: None,
         }
     }

@@ -101,6 +101,7 @@ mod tests {
             wall_ns: 80,
             item_sd_ns: None,
             reduce_ns: None,
+            busy_ns: None,
             usage: None,
         };
         let line = Record::Call(call).to_line();

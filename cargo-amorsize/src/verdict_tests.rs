@@ -71,6 +71,7 @@ fn add_call(seen: &mut Observations, hot: u32, items: u64, setting: Setting, wal
         wall_ns,
         item_sd_ns: None,
         reduce_ns: None,
+        busy_ns: None,
         usage: None,
     }));
 }

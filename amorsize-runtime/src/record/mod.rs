@@ -25,6 +25,7 @@ use amorsize_profile::{Call, Memory, MemoryEvidence, Profile, Record, Setting, U
 use rayon::iter::plumbing::Consumer;
 
 use crate::allocator::is_installed;
+use crate::board::Shift;
 use crate::collection;
 use crate::drive::{Context, run_as_rayon, run_timed, smallest_piece_in_memory};
 use crate::loops::Loop;
@@ -92,7 +93,17 @@ struct Seen {
     item_sd_ns: Option<f64>,
     /// Mean time of a reduction.
     reduce_ns: Option<f64>,
+    /// What workers were busy for with items and pieces.
+    busy_ns: Option<f64>,
     usage: Option<Usage>,
+}
+
+impl Seen {
+    /// Of a call by the executor.
+    fn of_crew(shift: Shift) -> Self {
+        let busy_ns = shift.busy_ns.saturating_sub(shift.reducing_ns);
+        Seen { reduce_ns: shift.reduce_ns(), busy_ns: Some(busy_ns as f64), ..Seen::default() }
+    }
 }
 
 pub(crate) struct Recorder {
@@ -182,6 +193,7 @@ impl Recorder {
             wall_ns,
             item_sd_ns: None,
             reduce_ns: None,
+            busy_ns: None,
             usage,
         }));
     }
@@ -246,6 +258,7 @@ impl Recorder {
                 wall_ns,
                 item_sd_ns: seen.item_sd_ns,
                 reduce_ns: seen.reduce_ns,
+                busy_ns: seen.busy_ns,
                 usage: seen.usage,
             }));
         };
@@ -262,8 +275,7 @@ impl Recorder {
                 self.note_task_bytes(named, blocks.task_bytes());
                 if let Some(rest) = blocks.handed_over {
                     // The serial part took so long that no helper was hot any more.
-                    let seen = Seen { reduce_ns: rest.reduce_ns, ..Seen::default() };
-                    write(rest.items, 0, rest.setting, rest.wall_ns, seen);
+                    write(rest.items, 0, rest.setting, rest.wall_ns, rest.seen);
                 }
                 let items = blocks.items() as u64;
                 let (wall_ns, seen) = (blocks.total_ns(), blocks.seen());
@@ -293,9 +305,8 @@ impl Recorder {
             Assignment::Run(setting) => {
                 let setting = self.with_prediction(context, run.len, setting);
                 let start = Instant::now();
-                let (result, reduce_ns) = self.run_as(context, run, setting);
+                let (result, seen) = self.run_as(context, run, setting);
                 let wall_ns = start.elapsed().as_nanos() as u64;
-                let seen = Seen { reduce_ns, ..Seen::default() };
                 (result, setting, wall_ns.saturating_sub(self.clock_ns), seen)
             }
         };
@@ -352,13 +363,8 @@ impl Recorder {
         result
     }
 
-    /// Also what a reduction took.
-    fn run_as<P, C>(
-        &self,
-        context: Context,
-        run: Run<P, C>,
-        setting: Setting,
-    ) -> (C::Result, Option<f64>)
+    /// Also what was seen of it.
+    fn run_as<P, C>(&self, context: Context, run: Run<P, C>, setting: Setting) -> (C::Result, Seen)
     where
         P: Pieces,
         C: Consumer<P::Item>,
@@ -379,11 +385,11 @@ impl Recorder {
             Setting::Parallel { workers, chunk } => {
                 let (workers, chunk) = (workers as usize, chunk as usize);
                 let (folded, account) = context.run_parallel(None, run, workers, chunk);
-                return (folded.close(), account.shift.reduce_ns());
+                return (folded.close(), Seen::of_crew(account.shift));
             }
             Setting::Tuned { .. } => run_planned(context, run),
         };
-        (result, None)
+        (result, Seen::default())
     }
 
     /// Fills in the plan that the model chooses, for calls under verification.

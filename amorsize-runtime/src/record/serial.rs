@@ -49,8 +49,7 @@ pub(super) struct HandedOver {
     pub(super) items: u64,
     pub(super) setting: Setting,
     pub(super) wall_ns: u64,
-    /// Mean time of a reduction.
-    pub(super) reduce_ns: Option<f64>,
+    pub(super) seen: Seen,
 }
 
 impl Blocks {
@@ -92,7 +91,7 @@ impl Blocks {
 
     /// What these blocks tell beyond their time.
     pub(super) fn seen(&self) -> Seen {
-        Seen { item_sd_ns: self.item_sd_ns(), reduce_ns: None, usage: self.usage }
+        Seen { item_sd_ns: self.item_sd_ns(), usage: self.usage, ..Seen::default() }
     }
 
     pub(super) fn items(&self) -> usize {
@@ -246,7 +245,7 @@ impl Blocks {
             items: items as u64,
             setting: Setting::Parallel { workers: workers as u32, chunk: chunk as u64 },
             wall_ns: account.wall_ns(),
-            reduce_ns: account.shift.reduce_ns(),
+            seen: Seen::of_crew(account.shift),
         });
         folded
     }

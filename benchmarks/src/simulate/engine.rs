@@ -60,6 +60,8 @@ struct Call<'a> {
     idle: BTreeSet<usize>,
     /// Workers who process items at the moment, and the folder that each of them is at.
     active: usize,
+    /// For how long all workers together have processed items.
+    busy_ns: f64,
     folder_of: Vec<usize>,
     /// Workers who are free at a time, and those who are once so much work is done: all who process items
     /// slow each other down alike, whatever they are at.
@@ -70,18 +72,37 @@ struct Call<'a> {
     folders: Vec<Folder>,
 }
 
+/// What a call takes, in nanoseconds.
+pub(super) struct Took {
+    pub(super) wall_ns: f64,
+    /// All workers together, for items and pieces.
+    pub(super) busy_ns: f64,
+}
+
 /// How long a call takes, in nanoseconds: serially with one worker.
 pub(super) fn time_ns(
+    host: &Host,
+    items: &Items,
+    plan: (usize, usize),
+    hot: usize,
+    seed: u64,
+) -> f64 {
+    run(host, items, plan, hot, seed).wall_ns
+}
+
+/// Carries a call out.
+pub(super) fn run(
     host: &Host,
     items: &Items,
     (workers, chunk): (usize, usize),
     hot: usize,
     seed: u64,
-) -> f64 {
+) -> Took {
     let chunk = chunk.clamp(1, items.len().max(1));
     let workers = workers.min(items.len().div_ceil(chunk));
     if workers < 2 {
-        return items.time_ns(0, items.len());
+        let alone_ns = items.time_ns(0, items.len());
+        return Took { wall_ns: alone_ns, busy_ns: alone_ns };
     }
     let mut call = Call {
         host,
@@ -95,6 +116,7 @@ pub(super) fn time_ns(
         offering: BTreeSet::new(),
         idle: BTreeSet::new(),
         active: 0,
+        busy_ns: 0.0,
         folder_of: vec![0; workers],
         now_ns: 0.0,
         free: BinaryHeap::new(),
@@ -102,7 +124,8 @@ pub(super) fn time_ns(
         done: BinaryHeap::new(),
         folders: vec![Folder { parent: 0, end_ns: 0.0 }],
     };
-    call.run()
+    let wall_ns = call.run();
+    Took { wall_ns, busy_ns: call.busy_ns }
 }
 
 impl Call<'_> {
@@ -135,6 +158,9 @@ impl Call<'_> {
             self.now_ns + (done.at_ns - self.work_ns) * slowdown
         });
         let next_ns = free_ns.min(done_ns);
+        if next_ns.is_finite() {
+            self.busy_ns += self.active as f64 * (next_ns - self.now_ns);
+        }
         let worker = if done_ns <= free_ns {
             let Reverse(Free { at_ns, worker }) = self.done.pop()?;
             self.work_ns = at_ns;
@@ -257,6 +283,8 @@ mod tests {
         let time = |workers| time_ns(&host(Sharing::None), &equal(64, 10.0), (workers, 1), 8, 1);
         assert_eq!(time(1), 640.0);
         assert_eq!([2, 4, 8].map(time), [320.0, 160.0, 80.0]);
+        let took = run(&host(Sharing::None), &equal(64, 10.0), (4, 1), 8, 1);
+        assert_eq!(took.busy_ns, 640.0);
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn one(
         }
         _ => ((1, items.len()), None),
     };
-    let time_ns = engine::time_ns(&scenario.host, items, plan, hot, random.u64(..));
+    let took = engine::run(&scenario.host, items, plan, hot, random.u64(..));
     let in_blocks = setting == Setting::Serial && call < IN_BLOCKS;
     Call {
         name: NAME.to_owned(),
@@ -85,11 +85,19 @@ fn one(
         cost: 1.0,
         setting,
         hot: hot as u32,
-        wall_ns: (time_ns * noise(random)).max(1.0) as u64,
+        wall_ns: (took.wall_ns * noise(random)).max(1.0) as u64,
         item_sd_ns: if in_blocks { deviation_ns(items, random) } else { None },
         reduce_ns,
+        busy_ns: reduce_ns.map(|_| took.busy_ns * log_normal(NOISE, random)),
         usage: None,
     }
+}
+
+/// What a process thinks that items take which has seen these calls.
+pub(super) fn seen_item_ns(calls: &[Items], random: &mut fastrand::Rng) -> f64 {
+    let seen_ns =
+        |items: &Items| items.time_ns(0, items.len()) * noise(random) / items.len() as f64;
+    calls.iter().map(seen_ns).sum::<f64>() / calls.len() as f64
 }
 
 /// A factor; now and then much above 1.
