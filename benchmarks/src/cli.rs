@@ -80,6 +80,20 @@ enum Command {
     KeepBusy,
 }
 
+impl Command {
+    /// Whether `--filter` can choose a part of it, and whether it starts from recordings.
+    fn takes_filter_and_records(&self) -> (bool, bool) {
+        match self {
+            Command::NineLoops | Command::Methods | Command::Blocking => (true, false),
+            Command::Predict | Command::Portability { .. } => (true, true),
+            Command::Facts => (false, true),
+            #[cfg(feature = "record")]
+            Command::Record => (true, false),
+            _ => (false, false),
+        }
+    }
+}
+
 /// How much to measure.
 #[derive(Clone, Debug)]
 pub(crate) struct Effort {
@@ -115,6 +129,17 @@ impl Effort {
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let Arguments { quick, filter, records, .. } = arguments;
+    if let Some(command) = &arguments.command {
+        let (takes_filter, takes_records) = command.takes_filter_and_records();
+        for (option, is_idle) in [
+            ("--filter", filter.is_some() && !takes_filter),
+            ("--records", records.is_some() && !takes_records),
+        ] {
+            if is_idle {
+                return Err(format!("this command has no use for `{option}`: leave it out").into());
+            }
+        }
+    }
     let effort = Effort { quick, filter, records };
     let json = arguments.json.as_deref();
     match arguments.command {
