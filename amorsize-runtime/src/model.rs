@@ -221,8 +221,11 @@ pub struct Decision {
 }
 
 /// The facts of a loop whose items took `item_ns` on average in so many calls of this process: the more calls, the less a
-/// profile has to say.
+/// profile has to say. Without any, those of the profile.
 pub fn learned(profile: LoopFacts, item_ns: f64, calls: f64) -> LoopFacts {
+    if calls <= 0.0 {
+        return profile;
+    }
     let ratio = item_ns / profile.item_ns;
     let plausible = (1.0 / IMPLAUSIBLE..=IMPLAUSIBLE).contains(&ratio);
     let weight = if plausible { PROFILE_WEIGHT } else { 0.0 };

@@ -534,4 +534,5 @@ fn what_a_process_sees_outweighs_the_profile_as_it_accumulates() {
     assert_eq!([1.0, 8.0, 24.0].map(|calls| item_ns(200.0, calls)), [1000.0 / 9.0, 150.0, 175.0]);
     // Items that are quite different ones are not the profile's.
     assert_eq!([item_ns(500.0, 1.0), item_ns(20.0, 1.0)], [500.0, 20.0]);
+    assert_eq!(item_ns(500.0, 0.0), 100.0);
 }

@@ -12,19 +12,32 @@ use crate::mean::Mean;
 /// calls no more is kept than that caches are warm afterwards.
 const LOOKS: u32 = 4;
 
-/// Calls of a crew that tell what it takes.
-const ENOUGH_OF_CREW: f64 = 16.0;
-
-/// So many calls in a row are a trial, …
-const TRIAL: u32 = 32;
-/// … of which the first ones do not count: a cold helper does not come to them, or their data is in the caches of others, …
-const SETTLING: u32 = 8;
-/// … one in so many calls at most, …
-const TRY_EVERY: u32 = 1_024;
-/// … so seldom that it takes no more than this share of the time, …
+/// One call in so many is part of a trial at most, …
+const TRY_EVERY: u32 = 32;
+/// … and trials are so seldom that they take no more than this share of the time, …
 const TRIAL_SHARE: f64 = 1.0 / 128.0;
 /// … but after so many calls where the one in use seems to have become the slower one.
 const DOUBT: u32 = 64;
+
+/// Calls in a row of what is not in use.
+struct Trial {
+    calls: u32,
+    /// The first ones do not count: a cold helper does not come to them, or their data is in the caches of others.
+    settling: u32,
+    /// Calls of a crew that tell what it takes. Some are no crew's: nobody comes to them.
+    enough: f64,
+}
+
+impl Trial {
+    /// Of long calls, fewer tell as much, and while they last somebody waits.
+    const fn of(is_short: bool) -> Self {
+        if is_short {
+            Trial { calls: 32, settling: 8, enough: 16.0 }
+        } else {
+            Trial { calls: 8, settling: 2, enough: 4.0 }
+        }
+    }
+}
 
 /// No trial is due.
 const NEVER: u32 = u32::MAX;
@@ -84,17 +97,18 @@ impl Rivals {
         if is_short && call < LOOKS {
             return Choice::Look { is_kept: call > 0 };
         }
-        let trial = self.trial.load(Ordering::Relaxed);
-        match (trial != NEVER && call >= trial).then(|| call - trial) {
+        let start = self.trial.load(Ordering::Relaxed);
+        let Trial { calls, settling, .. } = Trial::of(is_short);
+        match (start != NEVER && call >= start).then(|| call - start) {
             None => {}
-            Some(into_trial @ ..TRIAL) => {
+            Some(into_trial) if into_trial < calls => {
                 let tries_alone = !self.alone_wins.load(Ordering::Relaxed);
-                if into_trial == SETTLING {
+                if into_trial == settling {
                     self.of(tries_alone).reset();
                 }
                 return choice(tries_alone);
             }
-            Some(_) => self.end_trial(call),
+            Some(_) => self.end_trial(call, is_short),
         }
         let alone_wins = self.alone_wins.load(Ordering::Relaxed);
         self.schedule_trial(call, is_short, alone_wins);
@@ -102,20 +116,20 @@ impl Rivals {
     }
 
     /// Decides by what calls took in a trial.
-    fn end_trial(&self, call: u32) {
-        match self.times() {
+    fn end_trial(&self, call: u32, is_short: bool) {
+        match self.times(is_short) {
             Some((alone_ns, crew_ns)) => {
                 self.alone_wins.store(crew_ns > alone_ns, Ordering::Relaxed);
                 self.trial.store(NEVER, Ordering::Relaxed);
             }
             // Nobody came.
-            None => self.set_trial(call, TRY_EVERY),
+            None => self.set_trial(call, TRY_EVERY * Trial::of(is_short).calls),
         }
     }
 
     /// Says when the next trial is to be, unless that is said already and there is no new doubt.
     fn schedule_trial(&self, call: u32, is_short: bool, alone_wins: bool) {
-        let Some((alone_ns, crew_ns)) = self.times() else { return };
+        let Some((alone_ns, crew_ns)) = self.times(is_short) else { return };
         let trial = self.trial.load(Ordering::Relaxed);
         let is_doubtful = alone_wins != (crew_ns > alone_ns);
         // Another thread may just have begun one.
@@ -123,7 +137,8 @@ impl Rivals {
             self.set_trial(call, DOUBT);
         } else if trial == NEVER && (is_short || alone_wins) {
             // A long call alone would be noticed, however seldom.
-            self.set_trial(call, calls_between(alone_ns, crew_ns));
+            let trial = Trial::of(is_short);
+            self.set_trial(call, calls_between(trial, alone_ns, crew_ns));
         }
     }
 
@@ -136,10 +151,10 @@ impl Rivals {
     }
 
     /// What calls took alone and in crews; `None` before there were enough of both.
-    fn times(&self) -> Option<(f64, f64)> {
+    fn times(&self, is_short: bool) -> Option<(f64, f64)> {
         let (alone_ns, _) = self.alone.get()?;
         let (crew_ns, calls) = self.crew.get()?;
-        (calls >= ENOUGH_OF_CREW).then_some((alone_ns, crew_ns))
+        (calls >= Trial::of(is_short).enough).then_some((alone_ns, crew_ns))
     }
 }
 
@@ -148,15 +163,18 @@ fn choice(alone: bool) -> Choice {
 }
 
 /// How many calls go by before the next trial of what takes so much longer.
-fn calls_between(alone_ns: f64, crew_ns: f64) -> u32 {
+fn calls_between(trial: Trial, alone_ns: f64, crew_ns: f64) -> u32 {
     let loss = (alone_ns / crew_ns).max(crew_ns / alone_ns) - 1.0;
-    ((f64::from(TRIAL) * loss / TRIAL_SHARE) as u32).max(TRY_EVERY)
+    ((f64::from(trial.calls) * loss / TRIAL_SHARE) as u32).max(TRY_EVERY * trial.calls)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mean::MEMORY;
+
+    const TRIAL: u32 = Trial::of(true).calls;
+    const BETWEEN: u32 = TRY_EVERY * TRIAL;
 
     /// Short or long calls of a loop, the times of which may change.
     struct Calls {
@@ -203,15 +221,15 @@ mod tests {
     #[test]
     fn short_calls_run_alone_now_and_then_where_crews_are_faster() {
         let calls = Calls::new(true, 10.0, 9.0);
-        let crews = calls.make(10 * TRY_EVERY);
-        assert_eq!(10 * TRY_EVERY - crews, LOOKS + 9 * TRIAL);
+        let crews = calls.make(10 * BETWEEN);
+        assert_eq!(10 * BETWEEN - crews, LOOKS + 9 * TRIAL);
     }
 
     #[test]
     fn where_crews_are_slower_calls_run_alone_after_a_trial() {
         let calls = Calls::new(true, 10.0, 13.0);
         calls.make(LOOKS + 16 + DOUBT + TRIAL + 1);
-        assert_eq!(calls.make(TRY_EVERY - 1), 0);
+        assert_eq!(calls.make(BETWEEN - 1), 0);
         // 0.3 more for each of 32 calls, out of 1,228.
         assert_eq!(calls.make(3 * 1_300), 3 * TRIAL);
     }
@@ -241,10 +259,23 @@ mod tests {
         // Somebody else is on the other core.
         calls.crew_ns = 15.0;
         calls.make(MEMORY + DOUBT + TRIAL);
-        assert_eq!(calls.make(500), 0);
+        assert!(calls.make(500) <= Trial::of(false).calls);
         calls.crew_ns = 6.0;
-        calls.make(2 * TRY_EVERY + TRIAL);
+        calls.make(2 * BETWEEN + TRIAL);
         assert_eq!(calls.make(500), 500);
+    }
+
+    #[test]
+    fn a_trial_of_long_calls_is_over_soon() {
+        let mut calls = Calls::new(false, 10.0, 6.0);
+        calls.rivals.add_alone(10.0);
+        calls.make(500);
+        // Somebody was on the other core for a while.
+        calls.crew_ns = 15.0;
+        calls.make(MEMORY);
+        calls.crew_ns = 6.0;
+        let crews = calls.make(500);
+        assert_eq!(500 - crews, Trial::of(false).calls);
     }
 
     #[test]
