@@ -201,7 +201,7 @@ impl Terms {
         self.items + self.slowdown + starting + self.claim + self.pieces + self.reduce + self.tail
     }
 
-    /// What each worker is busy for with items and pieces, on average: it waits for the rest.
+    /// What each worker is busy for with items and pieces, on average, in nanoseconds: it waits for the rest.
     pub fn busy(&self) -> f64 {
         self.items + self.slowdown + self.claim + self.pieces
     }
@@ -220,8 +220,8 @@ pub struct Decision {
     pub limited_by: Option<Bound>,
 }
 
-/// The facts of a loop whose items took `item_ns` on average in so many calls of this process: the more calls, the less a
-/// profile has to say. Without any, those of the profile.
+/// The facts of a loop whose items took `item_ns` nanoseconds on average in so many calls of this process: the more calls,
+/// the less a profile has to say. Without any, those of the profile.
 pub fn learned(profile: LoopFacts, item_ns: f64, calls: f64) -> LoopFacts {
     if calls <= 0.0 {
         return profile;

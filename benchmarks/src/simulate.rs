@@ -45,7 +45,7 @@ struct Outcome {
     /// What is unusual about it.
     kind: String,
     serial_ns: f64,
-    /// What the profile alone leads to: the plan of a process's first call.
+    /// Under the plan that follows from the profile alone, that of a process's first call.
     first_ns: f64,
     /// The plan after some calls.
     chosen: String,

@@ -208,40 +208,45 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
     let fastest = class.settings.iter().map(|setting| trimmed_mean(&setting.wall));
     let fastest = fastest.fold(f64::INFINITY, f64::min);
     let parallel = class.settings.iter().filter(|setting| setting.workers > 1);
-    let of_setting = |setting: &SettingTimes| {
-        let plan =
-            Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
-        let terms = |[contention, piece_ns, coherency, imbalance, item_cv]: [f64; UNKNOWNS]| {
-            let item = LoopFacts { contention, piece_ns, coherency, imbalance, item_cv, ..item };
-            model::predict(class.items as usize, plan, &item, machine, setting.hot as usize)
-        };
-        let observed = trimmed_mean(&setting.wall);
-        // The model is linear in all of them, so differences give its coefficients exactly.
-        let row = |time: fn(&Terms) -> f64, seen: f64| {
-            let plain = time(&terms([0.0; UNKNOWNS]));
-            let with_one = |unknown: usize| {
-                let mut ones = [0.0; UNKNOWNS];
-                ones[unknown] = 1.0;
-                (time(&terms(ones)) - plain) / observed
-            };
-            Row {
-                coefficients: std::array::from_fn(with_one),
-                unexplained: (seen - plain) / observed,
-                // The model need not be right about plans that nobody would choose.
-                weight: (setting.wall.len() as f64).min(100.0) * (fastest / observed).powi(2),
-                calls: setting.wall.len(),
-            }
-        };
-        let pieces = class.items.div_ceil(setting.chunk.max(1));
-        let busy = (!setting.busy.is_empty()).then(|| {
-            row(
-                Terms::busy,
-                trimmed_mean(&setting.busy) / pieces.min(setting.workers.into()) as f64,
-            )
-        });
-        [Some(row(Terms::total, observed)), busy]
+    parallel
+        .flat_map(|setting| equations(class.items, setting, item, fastest, machine))
+        .filter(|row| row.unexplained.is_finite())
+        .collect()
+}
+
+/// What calls of so many items took under a setting, and what their workers were busy for where the records tell. The fastest
+/// setting took `fastest` ns.
+fn equations(
+    items: u64,
+    setting: &SettingTimes,
+    item: LoopFacts,
+    fastest: f64,
+    machine: &MachineFacts,
+) -> impl Iterator<Item = Row> + use<> {
+    let plan = Plan::Parallel { workers: setting.workers as usize, chunk: setting.chunk as usize };
+    let terms = |[contention, piece_ns, coherency, imbalance, item_cv]: [f64; UNKNOWNS]| {
+        let item = LoopFacts { contention, piece_ns, coherency, imbalance, item_cv, ..item };
+        model::predict(items as usize, plan, &item, machine, setting.hot as usize)
     };
-    parallel.flat_map(of_setting).flatten().filter(|row| row.unexplained.is_finite()).collect()
+    // The model is linear in all unknowns, so differences give their coefficients exactly.
+    let plain = terms([0.0; UNKNOWNS]);
+    let with_one: [Terms; UNKNOWNS] = std::array::from_fn(|unknown| {
+        let mut ones = [0.0; UNKNOWNS];
+        ones[unknown] = 1.0;
+        terms(ones)
+    });
+    let observed = trimmed_mean(&setting.wall);
+    let row = |time: fn(&Terms) -> f64, seen: f64| Row {
+        coefficients: with_one.map(|terms| (time(&terms) - time(&plain)) / observed),
+        unexplained: (seen - time(&plain)) / observed,
+        // The model need not be right about plans that nobody would choose.
+        weight: (setting.wall.len() as f64).min(100.0) * (fastest / observed).powi(2),
+        calls: setting.wall.len(),
+    };
+    let at_work = items.div_ceil(setting.chunk.max(1)).min(setting.workers.into()) as f64;
+    let busy =
+        (!setting.busy.is_empty()).then(|| row(Terms::busy, trimmed_mean(&setting.busy) / at_work));
+    [Some(row(Terms::total, observed)), busy].into_iter().flatten()
 }
 
 /// Weighted least squares in unknowns that may not be negative, with a variation of at most `most`: the best of the
