@@ -76,6 +76,7 @@ fn profile(loops: &[(&str, f64)]) -> Profile {
             item_cv: 0.1,
             piece_ns: 0.0,
             reduce_ns: 20.0,
+            reduce_growth: 0.0,
             contention: 0.01,
             coherency: 0.0,
             imbalance: 0.0,

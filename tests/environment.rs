@@ -149,6 +149,7 @@ const fn known_to_be_short(name: &'static str) -> Profiled {
         item_cv: 0.1,
         piece_ns: 0.0,
         reduce_ns: 50.0,
+        reduce_growth: 0.0,
         contention: 0.0,
         coherency: 0.0,
         imbalance: 0.0,

@@ -85,6 +85,7 @@ const fn known_to_take(task_bytes: Option<u64>) -> Profiled {
         item_cv: 0.0,
         piece_ns: 0.0,
         reduce_ns: 50.0,
+        reduce_growth: 0.0,
         contention: 0.0,
         coherency: 0.0,
         imbalance: 0.0,

@@ -70,7 +70,8 @@ fn literal(
     let machine_numbers = machine.to_array();
     let facts = entry.facts;
     let amorsize_profile::LoopFacts { item_ns, item_cv, piece_ns, reduce_ns, .. } = facts;
-    let amorsize_profile::LoopFacts { contention, coherency, imbalance, cpu_share, .. } = facts;
+    let amorsize_profile::LoopFacts { reduce_growth, contention, coherency, .. } = facts;
+    let amorsize_profile::LoopFacts { imbalance, cpu_share, .. } = facts;
     let cpu_share = match cpu_share {
         Some(cpu_share) => quote!(::core::option::Option::Some(#cpu_share)),
         None => quote!(::core::option::Option::None),
@@ -104,6 +105,7 @@ fn literal(
                 item_cv: #item_cv,
                 piece_ns: #piece_ns,
                 reduce_ns: #reduce_ns,
+                reduce_growth: #reduce_growth,
                 contention: #contention,
                 coherency: #coherency,
                 imbalance: #imbalance,

@@ -117,8 +117,12 @@ pub struct LoopFacts {
     pub item_cv: f64,
     /// Cost of one more piece beyond the claim, where each has a folder of its own.
     pub piece_ns: f64,
-    /// Cost of reducing the results of two workers.
+    /// Cost of reducing the results of two workers. Where it grows with the call, this is its cost in a call of one unit
+    /// of work.
     pub reduce_ns: f64,
+    /// How it grows: in a call of `n` units it is `reduce_ns · n^reduce_growth`. 0 where it does not depend on the call, 1 where
+    /// all that is collected is moved; maps whose keys repeat are in between (Heaps' law). From 0 to 1.
+    pub reduce_growth: f64,
     /// The contention term `a` of the Universal Scalability Law (Gunther 1993): with `w` workers an item takes
     /// `1 + a·(w − 1) + b·w·(w − 1)` times as long.
     pub contention: f64,
@@ -136,7 +140,17 @@ impl LoopFacts {
     /// These facts for a call whose items are `cost` units of work each.
     #[must_use]
     pub fn at_cost(self, cost: f64) -> Self {
-        LoopFacts { item_ns: self.item_ns * cost, ..self }
+        LoopFacts { item_ns: self.item_ns * cost, reduce_ns: self.reduce_ns_of(cost), ..self }
+    }
+
+    /// What one reduction costs in a call of `n` items, in nanoseconds.
+    #[must_use]
+    pub fn reduce_ns_of(&self, n: f64) -> f64 {
+        // Most do not grow, and a power takes longer than all the rest of a prediction.
+        if self.reduce_growth == 0.0 {
+            return self.reduce_ns;
+        }
+        self.reduce_ns * n.powf(self.reduce_growth)
     }
 }
 

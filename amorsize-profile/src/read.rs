@@ -183,6 +183,7 @@ impl<'t> Table<'t> {
             "item_cv",
             "piece_ns",
             "reduce_ns",
+            "reduce_growth",
             "contention",
             "coherency",
             "imbalance",
@@ -196,13 +197,11 @@ impl<'t> Table<'t> {
                 item_cv: self.measure("item_cv")?,
                 piece_ns: self.measure("piece_ns")?,
                 reduce_ns: self.measure("reduce_ns")?,
+                reduce_growth: self.share("reduce_growth")?.unwrap_or(0.0),
                 contention: self.measure("contention")?,
                 coherency: self.measure_or_zero("coherency")?,
                 imbalance: self.measure_or_zero("imbalance")?,
-                cpu_share: match self.entries.contains_key("cpu_share") {
-                    true => Some(self.share("cpu_share")?),
-                    false => None,
-                },
+                cpu_share: self.share("cpu_share")?,
             },
             parallel_from: match self.require("parallel_from")?.get_ref() {
                 DeValue::String(word) if word == NEVER => None,
@@ -336,13 +335,15 @@ impl<'t> Table<'t> {
         if self.entries.contains_key(key) { self.measure(key) } else { Ok(0.0) }
     }
 
-    /// A part of a whole.
-    fn share(&self, key: &str) -> Result<f64, ReadError> {
-        let share = self.measure(key)?;
-        if share > 1.0 {
-            return Err(self.damaged(self.require(key)?.span(), &format!("`{key}` is more than 1")));
+    /// A number up to 1, which may be left out.
+    fn share(&self, key: &str) -> Result<Option<f64>, ReadError> {
+        let Some(value) = self.entries.get(key) else { return Ok(None) };
+        match self.measure(key)? {
+            share if share > 1.0 => {
+                Err(self.damaged(value.span(), &format!("`{key}` is more than 1")))
+            }
+            share => Ok(Some(share)),
         }
-        Ok(share)
     }
 
     /// A count that fits the type that is asked for.

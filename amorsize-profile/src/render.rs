@@ -62,6 +62,7 @@ impl Profile {
                     &mut entry.facts.item_cv,
                     &mut entry.facts.piece_ns,
                     &mut entry.facts.reduce_ns,
+                    &mut entry.facts.reduce_growth,
                     &mut entry.facts.contention,
                     &mut entry.facts.coherency,
                     &mut entry.facts.imbalance,
@@ -147,6 +148,9 @@ fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
     writeln!(text, "item_cv = {}", Exact(facts.item_cv))?;
     writeln!(text, "piece_ns = {}", Exact(facts.piece_ns))?;
     writeln!(text, "reduce_ns = {}", Exact(facts.reduce_ns))?;
+    if facts.reduce_growth != 0.0 {
+        writeln!(text, "reduce_growth = {}", Exact(facts.reduce_growth))?;
+    }
     writeln!(text, "contention = {}", Exact(facts.contention))?;
     if facts.coherency != 0.0 {
         writeln!(text, "coherency = {}", Exact(facts.coherency))?;
@@ -209,6 +213,7 @@ pub(crate) mod tests {
                 item_cv: 1.42,
                 piece_ns: 25.0,
                 reduce_ns: 310.0,
+                reduce_growth: 0.25,
                 contention: 0.031,
                 coherency: 0.0002,
                 imbalance: 0.05,
@@ -256,7 +261,7 @@ pub(crate) mod tests {
 format = 1
 
 [machine."x86_64-linux-amd-19h"]
-checksum = "ea98176e089fbd8b"
+checksum = "3a60ce905d1f133d"
 spawn_ns = 210.0
 wake_ns = 640.0
 cold_spawn_ns = 2100.0
@@ -273,6 +278,7 @@ item_ns = 15300.0
 item_cv = 1.42
 piece_ns = 25.0
 reduce_ns = 310.0
+reduce_growth = 0.25
 contention = 0.031
 coherency = 0.0002
 imbalance = 0.05

@@ -314,7 +314,8 @@ impl Context {
         // A long run learns soon whether the items are as cheap as they are said to be, unless putting
         // its two parts together costs more than that is worth.
         let checked = (self.lengths.open_ended && !self.lengths.whole)
-            || decision.serial_ns * CHECKPOINT_SHARE > facts.piece_ns + facts.reduce_ns;
+            || decision.serial_ns * CHECKPOINT_SHARE
+                > facts.piece_ns + facts.reduce_ns_of(len as f64);
         let first = if checked { len / 4 } else { len };
         let watched = || Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });
         if decision.plan != Plan::Serial {
@@ -409,7 +410,7 @@ impl Context {
         let len = run.len;
         let io = self.target.options().io;
         let work_ns = self.facts(len).map(|facts| len as f64 * facts.item_ns);
-        let reduce_ns = self.target.known_reduce_ns();
+        let reduce_ns = self.target.known_reduce_ns(self.units(len));
         let division = Division {
             workers,
             shares: self.shares(workers, work_ns, reduce_ns),
@@ -445,12 +446,13 @@ impl Context {
             pool::note_use(end_ns, workers - 1);
         }
         if let Some(reduce_ns) = shift.reduce_ns().filter(|_| timed) {
-            self.target.observe_reduction(reduce_ns);
+            self.target.observe_reduction(self.units(len), reduce_ns);
         }
         let reducing_ns = if timed {
             shift.reducing_ns as f64
         } else {
-            shift.reductions as f64 * self.target.known_reduce_ns().unwrap_or(0.0)
+            let reduce_ns = self.target.known_reduce_ns(self.units(len));
+            shift.reductions as f64 * reduce_ns.unwrap_or(0.0)
         };
         let items_ns = (shift.busy_ns as f64 - reducing_ns).max(0.0);
         self.observe(len, items_ns / self.target.slowdown(workers));

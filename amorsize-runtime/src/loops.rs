@@ -336,7 +336,7 @@ impl Loop {
 
     /// What is assumed of the loop where there is no profile.
     fn unrecorded(&self) -> LoopFacts {
-        let reduce_ns = self.observed.reduce_ns().unwrap_or(UNRECORDED.reduce_ns);
+        let reduce_ns = self.observed.reduction().map_or(UNRECORDED.reduce_ns, |(ns, _)| ns);
         // Items that wait do not keep others from waiting.
         let contention = if self.options.io { 0.0 } else { UNRECORDED.contention };
         LoopFacts { reduce_ns, contention, ..UNRECORDED }
@@ -350,19 +350,23 @@ impl Loop {
 
     /// Whether a look at what reductions cost would tell something new.
     pub(crate) fn wonders_about_reductions(&self) -> bool {
-        self.observed.reduce_ns().is_none() && self.profile().is_none()
+        self.observed.reduction().is_none() && self.profile().is_none()
     }
 
-    /// What a reduction costs, as last observed, else as profiled.
-    pub(crate) fn known_reduce_ns(&self) -> Option<f64> {
-        let profiled = || self.profile().map(|facts| facts.reduce_ns);
+    /// What a reduction costs in a call of `n` items, as last observed, else as profiled.
+    pub(crate) fn known_reduce_ns(&self, n: usize) -> Option<f64> {
+        let (facts, n) = (self.profile().unwrap_or_default(), n as f64);
+        let reduce_ns = match self.observed.reduction() {
+            Some((reduce_ns, of)) => LoopFacts { reduce_ns, ..facts }.reduce_ns_of(n / of as f64),
+            None => facts.reduce_ns_of(n),
+        };
         // A profile says zero where no reduction was measured.
-        self.observed.reduce_ns().or_else(profiled).filter(|reduce_ns| *reduce_ns > 0.0)
+        (reduce_ns > 0.0).then_some(reduce_ns)
     }
 
-    /// Learns what one reduction cost.
-    pub(crate) fn observe_reduction(&self, reduce_ns: f64) {
-        self.observed.set_reduce_ns(reduce_ns);
+    /// Learns what one reduction cost in a call of `n` items.
+    pub(crate) fn observe_reduction(&self, n: usize, reduce_ns: f64) {
+        self.observed.set_reduction(n, reduce_ns);
     }
 
     /// What is known of the loop, with an item time that was just measured.
@@ -588,7 +592,7 @@ impl Loop {
             item_type: self.item_type(),
             profiled: self.entries().next().is_some(),
             item_ns: self.facts_of_all().map(|facts| facts.item_ns),
-            reduce_ns: self.observed.reduce_ns(),
+            reduce_ns: self.observed.reduction().map(|(reduce_ns, _)| reduce_ns),
             serial_below: self.serial.untimed.load(Ordering::Relaxed),
         }
     }
@@ -670,6 +674,7 @@ mod tests {
             item_cv: 0.0,
             piece_ns: 0.0,
             reduce_ns: 0.0,
+            reduce_growth: 0.0,
             contention: 0.0,
             coherency: 0.0,
             imbalance: 0.0,

@@ -8,7 +8,7 @@
 //! ```text
 //! serial    T = n·t
 //! parallel  T = (n·t·slow(w) + Σ Lᵢ + claim·n/c) / w + spawn·(w − 1)/w + tail
-//!               + piece·n/(c·w) + reduce·reductions
+//!               + piece·n/(c·w) + reduce·n^growth·reductions
 //! ```
 //!
 //! Helper `i` of the `w − 1` starts at `Lᵢ`, which is `i·spawn + wake` until the first ones help to summon the
@@ -17,7 +17,8 @@
 //! Universal Scalability Law (Gunther 1993). `tail` is the expected wait for the last chunk: chunks differ by a share of
 //! their length, and by what items do that vary independently. A
 //! `piece` costs something where each has a folder of its own. `reductions` are those that follow one another: the
-//! workers' results meet in pairs, and so do the results of what is taken from others towards the end.
+//! workers' results meet in pairs, and so do the results of what is taken from others towards the end. What one costs grows
+//! with the call where it moves what the items left behind.
 
 use std::fmt;
 
@@ -277,7 +278,7 @@ fn parallel_terms(
         wake: start.late / w,
         claim: machine.claim_ns * pieces / w,
         pieces: item.piece_ns * pieces / w,
-        reduce: item.reduce_ns * reductions(w, pieces),
+        reduce: item.reduce_ns_of(n) * reductions(w, pieces),
         tail: (offset + uneven + variation(chunk, w, item)) * helpers / w,
     }
 }
@@ -466,7 +467,7 @@ pub fn best_chunk(
     let a = (machine.claim_ns + item.piece_ns).max(0.0) * items / w;
     let b = (UNEVEN * slowdown(w, item) + item.imbalance) * item.item_ns * share;
     let d = variation(1.0, w, item) * share;
-    let g = (item.reduce_ns * (1.0 - 2.0 / w) / std::f64::consts::LN_2).max(0.0);
+    let g = (item.reduce_ns_of(items) * (1.0 - 2.0 / w) / std::f64::consts::LN_2).max(0.0);
     let by_evenness = (g + (g * g + 4.0 * a * b).sqrt()) / (2.0 * b);
     let by_variation = (2.0 * a / d).powf(2.0 / 3.0).max((2.0 * g / d).powi(2));
     let by_variation = if d > 0.0 { by_variation } else { f64::INFINITY };

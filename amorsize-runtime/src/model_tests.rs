@@ -38,6 +38,7 @@ fn items(item_ns: f64) -> LoopFacts {
         item_cv: 0.1,
         piece_ns: 0.0,
         reduce_ns: 20.0,
+        reduce_growth: 0.0,
         contention: 0.02,
         coherency: 0.0,
         imbalance: 0.0,
@@ -100,6 +101,7 @@ impl Random {
             item_cv: self.some(0.01, 10.0),
             piece_ns: self.some(10.0, 1e5),
             reduce_ns: self.some(10.0, 1e5),
+            reduce_growth: self.some(0.1, 1.0),
             contention: self.some(1e-3, 0.5),
             coherency: self.some(1e-6, 1e-2),
             imbalance: self.some(0.01, 1.0),
@@ -127,13 +129,14 @@ fn no_facts_lead_to_a_panic_or_to_a_plan_that_is_not_allowed() {
     let mut random = Random(7);
     let mut pick = |of: usize| random.below(of);
     let mut parallel = 0;
-    for _ in 0..1_000 {
+    for _ in 0..10_000 {
         let mut number = || NUMBERS[pick(NUMBERS.len())];
         let item = LoopFacts {
             item_ns: number(),
             item_cv: number(),
             piece_ns: number(),
             reduce_ns: number(),
+            reduce_growth: number(),
             contention: number(),
             coherency: number(),
             imbalance: number(),
@@ -213,6 +216,7 @@ const PLAIN: LoopFacts = LoopFacts {
     item_cv: 0.0,
     piece_ns: 0.0,
     reduce_ns: 0.0,
+    reduce_growth: 0.0,
     contention: 0.0,
     coherency: 0.0,
     imbalance: 0.0,
@@ -273,6 +277,25 @@ fn results_are_reduced_in_pairs_and_more_often_where_much_is_taken_from_others()
     );
     // Two pieces have two results.
     assert_eq!(reduce(16, 32), 20.0);
+}
+
+#[test]
+fn a_reduction_that_grows_with_the_call_is_dear_in_long_calls_alone() {
+    let item = LoopFacts { reduce_ns: 20.0, reduce_growth: 0.5, ..PLAIN };
+    let reduce = |n: usize, item: &LoopFacts| {
+        predict(n, Plan::Parallel { workers: 2, chunk: n / 2 }, item, &MACHINE, HOT).reduce
+    };
+    assert_eq!([4, 64, 10_000].map(|n| reduce(n, &item)), [40.0, 160.0, 2_000.0]);
+    // Four items of 16 units each are 64 units.
+    assert_eq!(reduce(4, &item.at_cost(16.0)), reduce(64, &item));
+    // Where all that is collected is moved, no call is too short or too long for that.
+    let gains = |reduce_ns, n| {
+        let item = LoopFacts { reduce_ns, reduce_growth: 1.0, ..PLAIN };
+        decide(n, &item, &MACHINE, &Limits::cores(2), HOT).plan != Plan::Serial
+    };
+    let (cheap, dear) = (0.3 * PLAIN.item_ns, 0.5 * PLAIN.item_ns);
+    let long = [1 << 20, 1 << 30];
+    assert_eq!(long.map(|n| (gains(cheap, n), gains(dear, n))), [(true, false); 2]);
 }
 
 /// The workers of so long a call that starting them costs nothing.

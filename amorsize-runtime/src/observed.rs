@@ -1,7 +1,7 @@
 //! What this process has seen of a loop. Each field is updated by itself, without locks: a call that
 //! reads a mean of one moment and a count of the next decides no worse.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::mean::Mean;
 use crate::rivals::{Choice, Rivals};
@@ -26,6 +26,8 @@ pub(crate) struct Observed {
     rivals: [Rivals; SIZES],
     /// Cost of one reduction in nanoseconds, as the bits of an `f64`.
     reduce_ns: AtomicU64,
+    /// How many items the call had in which it was observed.
+    reduced: AtomicUsize,
 }
 
 impl Observed {
@@ -35,6 +37,7 @@ impl Observed {
             by_size: [const { Mean::new() }; SIZES],
             rivals: [const { Rivals::new() }; SIZES],
             reduce_ns: AtomicU64::new(UNSEEN),
+            reduced: AtomicUsize::new(1),
         }
     }
 
@@ -72,13 +75,16 @@ impl Observed {
         self.rivals[size(n)].add_crew(wall_ns / n as f64);
     }
 
-    /// What the last reduction that was looked at cost.
-    pub(crate) fn reduce_ns(&self) -> Option<f64> {
+    /// What the last reduction that was looked at cost, in nanoseconds, and how many items its call had.
+    pub(crate) fn reduction(&self) -> Option<(f64, usize)> {
         let bits = self.reduce_ns.load(Ordering::Relaxed);
-        (bits != UNSEEN).then(|| f64::from_bits(bits))
+        let n = self.reduced.load(Ordering::Relaxed);
+        (bits != UNSEEN).then(|| (f64::from_bits(bits), n))
     }
 
-    pub(crate) fn set_reduce_ns(&self, reduce_ns: f64) {
+    /// Keeps what a reduction cost in a call of `n` items.
+    pub(crate) fn set_reduction(&self, n: usize, reduce_ns: f64) {
+        self.reduced.store(n.max(1), Ordering::Relaxed);
         self.reduce_ns.store(reduce_ns.to_bits(), Ordering::Relaxed);
     }
 }

@@ -225,7 +225,8 @@ impl Pacer {
 
     fn ends_reduction(&self, start: Option<Instant>) {
         if let Some(start) = start {
-            self.context.target.observe_reduction(clock::ns(start.elapsed()));
+            let Context { target, .. } = self.context;
+            target.observe_reduction(self.context.units(self.done), clock::ns(start.elapsed()));
         }
     }
 

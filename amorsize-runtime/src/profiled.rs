@@ -11,6 +11,7 @@ pub(crate) const UNRECORDED: LoopFacts = LoopFacts {
     item_cv: 0.5,
     piece_ns: 0.0,
     reduce_ns: 2_000.0,
+    reduce_growth: 0.0,
     contention: 0.05,
     coherency: 0.0,
     imbalance: 0.0,

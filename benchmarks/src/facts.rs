@@ -71,8 +71,15 @@ impl Visit for Listing {
 
 impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table =
-            Table::new(["workload", "item", "variation", "piece", "reduce", "contention"]);
+        let mut table = Table::new([
+            "workload",
+            "item",
+            "variation",
+            "piece",
+            "reduce",
+            "growth",
+            "contention",
+        ]);
         for Entry { workload, facts } in &self.loops {
             table.row([
                 workload.clone(),
@@ -80,6 +87,7 @@ impl fmt::Display for Results {
                 format!("{:.1}", facts.item_cv),
                 time(facts.piece_ns),
                 time(facts.reduce_ns),
+                format!("{:.2}", facts.reduce_growth),
                 format!("{:.2}", facts.contention),
             ]);
         }

@@ -23,6 +23,7 @@ pub(crate) fn serial_overhead(machine: MachineFacts, effort: &Effort) -> Estimat
         item_cv: 0.1,
         piece_ns: 0.0,
         reduce_ns: 50.0,
+        reduce_growth: 0.0,
         contention: 0.05,
         coherency: 0.0,
         imbalance: 0.0,

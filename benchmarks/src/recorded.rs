@@ -103,6 +103,7 @@ pub(crate) struct Facts {
     item_cv: f64,
     piece_ns: f64,
     reduce_ns: f64,
+    reduce_growth: f64,
     contention: f64,
     coherency: f64,
     imbalance: f64,

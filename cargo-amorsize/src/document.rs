@@ -132,7 +132,7 @@ fn workload(explanation: &Explanation<'_>) -> Value {
         "coherency": facts.coherency,
         "imbalance": facts.imbalance,
         "piece_ns": facts.piece_ns,
-        "reduce_ns": facts.reduce_ns,
+        "reduce_ns": facts.reduce_ns_of(call.len as f64),
         "cpu_share": facts.cpu_share,
         "bound_by": explanation.workload().map(workload_name),
         "task_memory_bytes": call.task_bytes.as_ref().map(|task| task.value),

@@ -14,6 +14,7 @@ use crate::annotation::Options;
 use crate::observations::{
     Cost, LoopMemory, Machine, Observations, SettingTimes, SizeClass, dominant, size_classes,
 };
+use crate::reduction::Reduction;
 use crate::stats::{median, quantile, trimmed_mean};
 
 /// Settings with fewer calls than this say more about chance than about the setting, as long as
@@ -168,10 +169,16 @@ pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<
     let unit_ns = item_ns / class.cost.0;
     let item_cv =
         if class.item_sd.is_empty() { UNKNOWN_CV } else { median(&class.item_sd) / item_ns };
-    let reduce_ns = if class.reduce.is_empty() { 0.0 } else { median(&class.reduce) };
+    let Reduction { unit_ns: reduce_ns, growth: reduce_growth } = Reduction::of(classes);
     let cpu_share = (!class.cpu_shares.is_empty()).then(|| median(&class.cpu_shares));
-    let item =
-        LoopFacts { item_ns: unit_ns, item_cv, reduce_ns, cpu_share, ..LoopFacts::default() };
+    let item = LoopFacts {
+        item_ns: unit_ns,
+        item_cv,
+        reduce_ns,
+        reduce_growth,
+        cpu_share,
+        ..LoopFacts::default()
+    };
     let rows: Vec<Row> = classes.iter().flat_map(|class| rows(class, item, machine)).collect();
     let enough: Vec<Row> =
         rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();
@@ -203,8 +210,8 @@ const WORTH_COHERENCY: f64 = 1.4;
 fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> {
     // Other sizes may have other item times (caches, other data): what handing out costs is then
     // judged against their own.
-    let item_ns = class.item_ns().unwrap_or(class.at_cost(&item).item_ns);
-    let item = LoopFacts { item_ns, ..item };
+    let at_cost = class.at_cost(&item);
+    let item = LoopFacts { item_ns: class.item_ns().unwrap_or(at_cost.item_ns), ..at_cost };
     let fastest = class.settings.iter().map(|setting| trimmed_mean(&setting.wall));
     let fastest = fastest.fold(f64::INFINITY, f64::min);
     let parallel = class.settings.iter().filter(|setting| setting.workers > 1);

@@ -64,7 +64,8 @@ fn recorded(truth: LoopFacts, sizes: &[u64], workers: u32, noise: f64) -> Observ
                     wall_ns,
                     item_sd_ns: (setting == Setting::Serial)
                         .then_some(truth.item_ns * truth.item_cv),
-                    reduce_ns: (setting != Setting::Serial).then_some(truth.reduce_ns),
+                    reduce_ns: (setting != Setting::Serial)
+                        .then_some(truth.reduce_ns_of(items as f64)),
                     busy_ns: None,
                     usage: None,
                 }));
@@ -145,6 +146,24 @@ fn known_facts_are_found_again() {
             assert_near(facts.reduce_ns, reduce_ns, 0.01 * reduce_ns);
         }
     }
+}
+
+#[test]
+fn reductions_that_grow_with_the_call_are_found_in_calls_of_all_sizes() {
+    let truth = LoopFacts {
+        item_ns: 500.0,
+        item_cv: 0.2,
+        reduce_ns: 600.0,
+        reduce_growth: 0.7,
+        contention: 0.2,
+        ..LoopFacts::default()
+    };
+    let measured = measured(truth, &[200, 2_000, 20_000], 4, 0.0);
+    let facts = measured.section(MACHINE).loops["demo::f"].facts;
+    assert_near(facts.reduce_ns, truth.reduce_ns, 0.01 * truth.reduce_ns);
+    assert_near(facts.reduce_growth, truth.reduce_growth, 1e-3);
+    assert_near(facts.contention, truth.contention, 0.005);
+    assert!(facts.piece_ns < 1.0, "{facts:?}");
 }
 
 /// The facts that come out where blocks of items tell of so much variation.

@@ -226,6 +226,7 @@ mod tests {
             item_cv: 0.1,
             piece_ns: 0.0,
             reduce_ns: 20.0,
+            reduce_growth: 0.0,
             contention: 0.02,
             coherency: 0.0,
             imbalance: 0.0,

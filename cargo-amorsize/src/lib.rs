@@ -36,6 +36,7 @@ mod profile;
 mod progress;
 mod project;
 mod recording;
+mod reduction;
 mod row;
 mod run;
 mod scan;

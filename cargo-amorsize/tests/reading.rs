@@ -19,6 +19,7 @@ fn profile(name: &str, tokens: &str) -> String {
             item_cv: 0.2,
             piece_ns: 0.0,
             reduce_ns: 30.0,
+            reduce_growth: 0.0,
             contention: 0.05,
             coherency: 0.0,
             imbalance: 0.0,

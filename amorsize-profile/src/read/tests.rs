@@ -250,7 +250,7 @@ fn every_kind_of_damage_is_said_with_its_line() {
         (
             "cpu_share = 0.964",
             "cpu_share = 1.5",
-            "amorsize.toml:25: loop \"source_stats::count::tokens\": `cpu_share` is more than 1",
+            "amorsize.toml:26: loop \"source_stats::count::tokens\": `cpu_share` is more than 1",
         ),
         (
             "parallel_from = 12",
@@ -267,12 +267,12 @@ fn every_kind_of_damage_is_said_with_its_line() {
         (
             "= \"0123456789abcdef\"",
             "= 1",
-            "amorsize.toml:64: `untuned`: `source_stats::group` is a whole number, not a string",
+            "amorsize.toml:67: `untuned`: `source_stats::group` is a whole number, not a string",
         ),
         (
             "0123456789abcdef",
             "0123456789abcde",
-            "amorsize.toml:64: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
+            "amorsize.toml:67: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
              digits",
         ),
         ("180.5", "180.5\nuntuned = []", "amorsize.toml:7: `untuned` is an array, not a table"),

@@ -19,6 +19,7 @@ const EVEN: LoopFacts = LoopFacts {
     item_cv: 0.1,
     piece_ns: 0.0,
     reduce_ns: 20.0,
+    reduce_growth: 0.0,
     contention: 0.0,
     coherency: 0.0,
     imbalance: 0.0,
