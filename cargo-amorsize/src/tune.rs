@@ -250,7 +250,7 @@ impl Job<'_> {
             let measurement = self.measurement(&seen)?;
             // A plan that lost to other programs is not the plan's fault.
             changed = if trusted {
-                verdict::mend(section, &rows, &measurement, &kept)
+                verdict::mend(section, &mut rows, &measurement, &kept)
             } else {
                 Vec::new()
             };
@@ -260,8 +260,7 @@ impl Job<'_> {
                 let plans = counted(changed.len(), "plan");
                 term::status("Mending", &format!("{plans} that did not win"));
                 mended.extend(changed.iter().cloned());
-                let given_up = rows.iter().filter(|row| row.gains_nothing() || row.misses_gain());
-                lost.extend(given_up.filter(|row| changed.contains(&row.name)).cloned());
+                lost.extend(rows.iter().filter(|row| row.given_up).cloned());
             }
             let left = limit.saturating_sub(started.elapsed());
             if settled || round + 1 == VERIFICATIONS || left < SHORTEST_VERIFICATION {

@@ -40,6 +40,8 @@ pub(crate) struct Verified {
     pub(crate) is_dominant: bool,
     /// Which part of the loop's time, were all calls serial, goes to calls of this size.
     pub(crate) share: f64,
+    /// Calls of this size have another plan since, as this one lost, did not win, or missed a gain.
+    pub(crate) given_up: bool,
 }
 
 impl Verified {
@@ -71,6 +73,7 @@ impl Verified {
                 .collect(),
             is_dominant,
             share,
+            given_up: false,
         })
     }
 
@@ -138,6 +141,20 @@ impl Verified {
         let lost = self.parallel.iter().filter(|(_, ratio)| ratio.is_some_and(is_slower));
         let lost: Vec<Occasion> = lost.map(|&(hot, _)| self.occasion(hot)).collect();
         if lost.is_empty() { self.parallel_calls() } else { lost }
+    }
+
+    /// Whether these facts lead to another plan where this one lost, did not win, or missed a gain.
+    fn is_given_up_by(&self, facts: &LoopFacts, machine: &MachineFacts, limits: &Limits) -> bool {
+        let serial = |call| is_serial(call, facts, machine, limits);
+        if self.misses_gain() {
+            return !serial(self.serial_call());
+        }
+        self.gains_nothing() && self.lost_calls().into_iter().all(serial)
+    }
+
+    /// Which part of the loop's time the plan saves, were all calls serial otherwise.
+    fn saved(&self) -> f64 {
+        self.share * (1.0 - self.tuned / self.serial)
     }
 
     pub(crate) fn speedup(&self) -> Option<f64> {
@@ -214,13 +231,13 @@ fn distance(a: f64, b: f64) -> f64 {
 
 /// Gives up plans that lost to serial, in `section`, and those that did not win unless their entry is
 /// `kept` from before; and kept entries with serial plans that lost to stock rayon, if what was measured now would run
-/// in parallel. Returns the names of the loops concerned.
+/// in parallel. Notes in `rows` which those were, and returns the names of the loops concerned.
 ///
 /// The facts are fitted again with what the verification measured, which is in `measurement` too;
 /// where that does not change the plan, it is ruled out.
 pub(crate) fn mend(
     section: &mut Section,
-    rows: &[Verified],
+    rows: &mut [Verified],
     measurement: &Measurement,
     kept: impl Fn(&str, &LoopEntry) -> bool,
 ) -> Vec<String> {
@@ -231,34 +248,65 @@ pub(crate) fn mend(
             continue;
         };
         let of_loop: Vec<&Verified> = rows.iter().filter(|row| row.name == *name).collect();
-        let kept = kept(name, entry);
-        let has_lost = |row: &Verified| {
-            if kept { row.is_wrong_plan() } else { row.gains_nothing() }
-        };
-        let (lost, won): (Vec<&Verified>, Vec<&Verified>) =
-            of_loop.iter().copied().partition(|row| has_lost(row));
-        let missed: Vec<&Verified> =
-            won.iter().copied().filter(|row| kept && row.misses_gain()).collect();
-        if lost.is_empty() && missed.is_empty() {
-            continue;
-        }
-        let mut facts = facts_of(&measured.classes, &machine).unwrap_or(entry.facts);
-        let limits = measurement.limits(measured, &facts);
-        let serial = |call, facts: &LoopFacts| is_serial(call, facts, &machine, &limits);
-        if lost.is_empty() && missed.iter().all(|row| serial(row.serial_call(), &facts)) {
-            continue;
-        }
-        let lost: Vec<Occasion> = lost.iter().flat_map(|row| row.lost_calls()).collect();
-        let won: Vec<Occasion> = won.iter().flat_map(|row| row.parallel_calls()).collect();
-        if !lost.iter().all(|&call| serial(call, &facts)) {
-            facts = ruled_out(facts, &lost, &won, &machine, &limits);
-        }
-        if let Some(new) = measurement.entry(measured, facts, &machine) {
+        let refitted = facts_of(&measured.classes, &machine).unwrap_or(entry.facts);
+        let limits = measurement.limits(measured, &refitted);
+        let mended_facts = if kept(name, entry) { mended_if_lost } else { mended_unless_won };
+        let facts = mended_facts(&of_loop, refitted, &machine, &limits);
+        let new = facts.and_then(|facts| measurement.entry(measured, facts, &machine));
+        if let Some(new) = new {
             *entry = new;
             mended.push(name.clone());
+            for row in rows.iter_mut().filter(|row| row.name == *name) {
+                row.given_up |= row.is_given_up_by(&entry.facts, &machine, &limits);
+            }
         }
     }
     mended
+}
+
+/// The facts of a loop the old ones of which led to these `rows`; `None` if they may stay as they are. Those that were fitted
+/// anew are taken if they tell of a gain that was missed.
+fn mended_if_lost(
+    rows: &[&Verified],
+    refitted: LoopFacts,
+    machine: &MachineFacts,
+    limits: &Limits,
+) -> Option<LoopFacts> {
+    let (wrong, rest): (Vec<&Verified>, Vec<&Verified>) =
+        rows.iter().copied().partition(|row| row.is_wrong_plan());
+    let is_missed = |row: &&Verified| {
+        row.misses_gain() && !is_serial(row.serial_call(), &refitted, machine, limits)
+    };
+    let must_change = !wrong.is_empty() || rest.iter().any(is_missed);
+    must_change.then(|| ruled_out(refitted, &wrong, &rest, machine, limits))
+}
+
+/// The facts of a loop for which new ones led to these `rows`; `None` if those may be written. Plans that were not seen to
+/// win are given up as well as those that lost, unless others that won would go with them.
+fn mended_unless_won(
+    rows: &[&Verified],
+    refitted: LoopFacts,
+    machine: &MachineFacts,
+    limits: &Limits,
+) -> Option<LoopFacts> {
+    let (lost, won): (Vec<&Verified>, Vec<&Verified>) =
+        rows.iter().copied().partition(|row| row.gains_nothing());
+    if lost.is_empty() {
+        return None;
+    }
+    let all = ruled_out(refitted, &lost, &won, machine, limits);
+    let becomes_serial = |row: &&&Verified| {
+        row.parallel_calls().into_iter().any(|call| is_serial(call, &all, machine, limits))
+    };
+    let given_up: f64 = won.iter().filter(becomes_serial).map(|row| row.saved()).sum();
+    let (wrong, idle): (Vec<&Verified>, Vec<&Verified>) =
+        lost.into_iter().partition(|row| row.is_wrong_plan());
+    let spared: f64 = idle.iter().map(|row| -row.saved()).sum();
+    if given_up - spared < SAME - 1.0 {
+        return Some(all);
+    }
+    let rest: Vec<&Verified> = won.into_iter().chain(idle).collect();
+    (!wrong.is_empty()).then(|| ruled_out(refitted, &wrong, &rest, machine, limits))
 }
 
 /// Whether these facts choose the same again, within these limits, at one of the `rows` whose plans were given up.
@@ -269,12 +317,8 @@ pub(crate) fn would_lose(
     limits: &Limits,
     rows: &[Verified],
 ) -> bool {
-    rows.iter().filter(|row| row.name == name).any(|row| {
-        if row.misses_gain() {
-            return is_serial(row.serial_call(), facts, machine, limits);
-        }
-        row.lost_calls().into_iter().any(|call| !is_serial(call, facts, machine, limits))
-    })
+    let mut rows = rows.iter().filter(|row| row.name == name);
+    rows.any(|row| !row.is_given_up_by(facts, machine, limits))
 }
 
 /// Whether these facts choose a serial run for a call.
@@ -305,22 +349,28 @@ pub(crate) fn note_speedups(
 }
 
 /// Facts with which the calls that lost are serial. Of the two ways, dearer pieces and more
-/// contention, takes the one that leaves more of the calls that won as they are.
+/// contention, takes the one that leaves more of the other calls as they are.
 fn ruled_out(
     facts: LoopFacts,
-    lost: &[Occasion],
-    won: &[Occasion],
+    lost: &[&Verified],
+    others: &[&Verified],
     machine: &MachineFacts,
     limits: &Limits,
 ) -> LoopFacts {
+    let serial = |call, facts: &LoopFacts| is_serial(call, facts, machine, limits);
+    let lost: Vec<Occasion> = lost.iter().flat_map(|row| row.lost_calls()).collect();
+    let others: Vec<Occasion> = others.iter().flat_map(|row| row.parallel_calls()).collect();
+    let are_serial = |facts: &LoopFacts| lost.iter().all(|&call| serial(call, facts));
+    if are_serial(&facts) {
+        return facts;
+    }
     let ways = [made_serial_by_pieces, made_serial_by_contention];
     let candidates =
         ways.map(|way| lost.iter().fold(facts, |facts, &call| way(facts, call, machine, limits)));
-    let serial = |facts: &LoopFacts, call: &Occasion| is_serial(*call, facts, machine, limits);
     candidates
         .into_iter()
-        .filter(|facts| lost.iter().all(|call| serial(facts, call)))
-        .min_by_key(|facts| won.iter().filter(|call| serial(facts, call)).count())
+        .filter(are_serial)
+        .min_by_key(|facts| others.iter().filter(|&&call| serial(call, facts)).count())
         .unwrap_or(candidates[1])
 }
 
@@ -337,7 +387,7 @@ pub(crate) fn print(rows: &[Verified], section: &Section, mended: &[String], ver
         let facts = section.loops.get(&row.name).map(|entry| entry.facts.at_cost(row.cost.0));
         let item_ns = facts.map_or(f64::NAN, |facts| facts.item_ns);
         let mut notes = row.notes();
-        if row.gains_nothing() && mended.contains(&row.name) {
+        if row.given_up && row.gains_nothing() && mended.contains(&row.name) {
             notes.push("so at this size it will run serially".to_owned());
         }
         table.row(

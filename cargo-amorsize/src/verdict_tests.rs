@@ -93,10 +93,10 @@ fn fitted() -> (Observations, Section) {
 fn a_plan_that_wins_stays_and_its_measured_gain_is_noted() {
     let (seen, mut section) = fitted();
     let verification = calls(1_000, 100_000, 50_000, true);
-    let rows = compare(&verification, &section);
+    let mut rows = compare(&verification, &section);
     assert!(!rows[0].loses_to_serial() && !rows[0].loses_to_rayon());
     let all = measurement(&seen.with_verification(&verification));
-    assert!(mend(&mut section, &rows, &all, |_, _| false).is_empty());
+    assert!(mend(&mut section, &mut rows, &all, |_, _| false).is_empty());
     note_speedups(&mut section, &rows, |_, _| false);
     let speedup = section.loops["a::f"].plan.speedup;
     assert!((1.9..2.1).contains(&speedup), "{speedup}");
@@ -106,10 +106,10 @@ fn a_plan_that_wins_stays_and_its_measured_gain_is_noted() {
 fn a_plan_that_loses_to_serial_is_given_up() {
     let (seen, mut section) = fitted();
     let verification = calls(1_000, 100_000, 130_000, true);
-    let rows = compare(&verification, &section);
+    let mut rows = compare(&verification, &section);
     assert!(rows[0].loses_to_serial() && rows[0].is_dominant);
     let all = measurement(&seen.with_verification(&verification));
-    assert_eq!(mend(&mut section, &rows, &all, |_, _| true), ["a::f"]);
+    assert_eq!(mend(&mut section, &mut rows, &all, |_, _| true), ["a::f"]);
     note_speedups(&mut section, &rows, |_, _| false);
     let plan = section.loops["a::f"].plan;
     assert_eq!((plan.workers, plan.chunk, plan.speedup), (1, 1_000, 1.0));
@@ -120,9 +120,9 @@ fn facts_that_lost_would_lose_again_and_mended_ones_would_not() {
     let (seen, mut section) = fitted();
     let before = section.loops["a::f"].facts;
     let verification = calls(1_000, 100_000, 130_000, true);
-    let rows = compare(&verification, &section);
+    let mut rows = compare(&verification, &section);
     let all = measurement(&seen.with_verification(&verification));
-    mend(&mut section, &rows, &all, |_, _| true);
+    mend(&mut section, &mut rows, &all, |_, _| true);
     assert!(would_lose("a::f", &before, &MACHINE, &Limits::cores(2), &rows));
     assert!(!would_lose("a::f", &section.loops["a::f"].facts, &MACHINE, &Limits::cores(2), &rows));
     assert!(!would_lose("a::g", &before, &MACHINE, &Limits::cores(2), &rows));
@@ -132,10 +132,32 @@ fn facts_that_lost_would_lose_again_and_mended_ones_would_not() {
 fn a_new_plan_has_to_win_and_an_old_one_has_to_lose() {
     let (seen, section) = fitted();
     let verification = calls(1_000, 100_000, 100_000, true);
-    let rows = compare(&verification, &section);
+    let mut rows = compare(&verification, &section);
     let all = measurement(&seen.with_verification(&verification));
-    assert!(mend(&mut section.clone(), &rows, &all, |_, _| true).is_empty());
-    assert_eq!(mend(&mut section.clone(), &rows, &all, |_, _| false), ["a::f"]);
+    assert!(mend(&mut section.clone(), &mut rows, &all, |_, _| true).is_empty());
+    assert_eq!(mend(&mut section.clone(), &mut rows, &all, |_, _| false), ["a::f"]);
+}
+
+#[test]
+fn a_new_plan_that_does_not_win_stays_where_one_that_wins_would_go_with_it() {
+    let two_sizes = |parallel_ns, verified| {
+        let mut seen = calls(1_000, 400_000, parallel_ns, verified);
+        add_calls(&mut seen, 1, 500, 200_000, 110_000, verified);
+        seen
+    };
+    let seen = two_sizes(220_000, false);
+    let section = measurement(&seen).section(MACHINE);
+    let mended = |parallel_ns| {
+        let (mut section, verification) = (section.clone(), two_sizes(parallel_ns, true));
+        let mut rows = compare(&verification, &section);
+        let all = measurement(&seen.with_verification(&verification));
+        let names = mend(&mut section, &mut rows, &all, |_, _| false);
+        assert_eq!(names.is_empty(), section.loops["a::f"].plan.workers == 2);
+        [500, 1_000].map(|items| rows.iter().any(|row| row.items == items && row.given_up))
+    };
+    assert_eq!(mended(400_000), [false, false]);
+    // One that loses does not.
+    assert_eq!(mended(460_000), [false, true]);
 }
 
 #[test]
@@ -169,13 +191,13 @@ fn an_old_serial_plan_that_loses_to_rayon_is_measured_anew() {
         1_000,
         [(Setting::Serial, 100_000), (Setting::Rayon, 60_000), (tuned, 100_000)],
     );
-    let rows = compare(&verification, &old);
+    let mut rows = compare(&verification, &old);
     assert!(rows[0].misses_gain() && !rows[0].loses_to_serial());
     let all = measurement(&seen.with_verification(&verification));
     let before = old.loops["a::f"].facts;
     assert!(would_lose("a::f", &before, &MACHINE, &Limits::cores(2), &rows));
-    assert!(mend(&mut old.clone(), &rows, &all, |_, _| false).is_empty());
-    assert_eq!(mend(&mut old, &rows, &all, |_, _| true), ["a::f"]);
+    assert!(mend(&mut old.clone(), &mut rows, &all, |_, _| false).is_empty());
+    assert_eq!(mend(&mut old, &mut rows, &all, |_, _| true), ["a::f"]);
     let after = old.loops["a::f"].facts;
     assert!(!would_lose("a::f", &after, &MACHINE, &Limits::cores(2), &rows));
     assert_eq!(old.loops["a::f"].plan.workers, 2);
@@ -188,10 +210,10 @@ fn a_plan_that_loses_when_cold_stays_when_hot() {
     let mut section = measurement(&seen).section(MACHINE);
     let mut verification = calls(1_000, 30_000, 19_000, true);
     add_calls(&mut verification, 0, 1_000, 30_000, 60_000, true);
-    let rows = compare(&verification, &section);
+    let mut rows = compare(&verification, &section);
     assert!(rows[0].loses_to_serial());
     let all = measurement(&seen.with_verification(&verification));
-    assert_eq!(mend(&mut section, &rows, &all, |_, _| true), ["a::f"]);
+    assert_eq!(mend(&mut section, &mut rows, &all, |_, _| true), ["a::f"]);
     let facts = section.loops["a::f"].facts;
     let plan =
         |hot| amorsize_runtime::model::decide(1_000, &facts, &MACHINE, &Limits::cores(2), hot).plan;
