@@ -37,6 +37,9 @@ const UNEVEN: f64 = 0.02;
 /// Chunks per worker at most: past it the tail no longer shrinks measurably, but claims still cost.
 const MAX_CHUNKS_PER_WORKER: f64 = 64.0;
 
+/// Up to so many chunks for each worker, one less makes a difference.
+const FEW_CHUNKS: f64 = 4.0;
+
 /// Chunks of up to so many items are compared with those of one item less.
 const FEW_ITEMS: usize = 8;
 
@@ -475,15 +478,21 @@ pub fn best_chunk(
     let largest = (items / w).ceil();
     // At least one chunk per worker, at most MAX_CHUNKS_PER_WORKER; `as` saturates and maps NaN to 0.
     let chunk = by_evenness.min(by_variation).clamp(smallest.min(largest), largest);
-    // The same number of chunks, but of equal size and a multiple of the workers.
-    let per_worker = (items / (chunk * w)).ceil();
-    let chunk = chunk_of(n, (per_worker * w) as usize);
-    if !(2..=FEW_ITEMS).contains(&chunk) {
-        return chunk;
-    }
-    // Rounded up by so much that one item less may be better, with chunks left over.
+    // About as many chunks, but of equal size and a multiple of the workers.
+    let per_worker = items / (chunk * w);
+    let of = |per_worker: f64| chunk_of(n, (per_worker * w) as usize);
+    let chunk = of(per_worker.ceil());
     let time_ns = |chunk| parallel_terms(n, workers, chunk, item, machine, hot).total();
-    if time_ns(chunk - 1) < time_ns(chunk) { chunk - 1 } else { chunk }
+    let faster = |chunk, than| if time_ns(chunk) < time_ns(than) { chunk } else { than };
+    if (2..=FEW_ITEMS).contains(&chunk) {
+        // Rounded up by so much that one item less may be better, with chunks left over.
+        return faster(chunk - 1, chunk);
+    }
+    if (1.0..FEW_CHUNKS).contains(&per_worker) {
+        // One for each worker less may be better.
+        return faster(of(per_worker.floor()), chunk);
+    }
+    chunk
 }
 
 /// The size of so many chunks of `n` items, which are equal but for the last one.
