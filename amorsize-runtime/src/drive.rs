@@ -120,7 +120,7 @@ where
     C: Consumer<P::Item>,
 {
     let units = units(run.len, cost);
-    if target.serial().is_certain(units) {
+    if target.is_certain(units) {
         run_timed(target, run, lengths, units)
     } else if overlong {
         run_as_rayon(run)
@@ -308,7 +308,7 @@ impl Context {
             return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first }));
         };
         let machine = machine::facts_for(len as f64 * facts.item_ns);
-        let hot = pool::helpers_counted_hot(&machine);
+        let hot = self.target.helpers_counted_hot(self.units(len), &machine);
         let limits = self.target.limits_with(self.limits, len, &facts);
         let decision = remembered::decide(len, &facts, &machine, &limits, hot);
         // A long run learns soon whether the items are as cheap as they are said to be, unless putting

@@ -102,3 +102,24 @@ fn calls_run_alone_where_crews_have_been_slower_than_their_callers() {
     }
     assert!(matches!(way(), Way::Alone(Pacer { learns: true, .. })));
 }
+
+#[test]
+fn calls_that_run_alone_because_crews_are_slower_do_not_miss_hot_helpers() {
+    let target = profiled_at("slow crews of hot helpers", 150.0);
+    let machine = machine::facts();
+    // Another test may make helpers hot at any moment.
+    let hot = |len| (0..1_000).map(|_| target.helpers_counted_hot(len, &machine)).min();
+    assert_ne!(hot(100), Some(HOT));
+    let choose = || target.choose(100, false);
+    choose();
+    target.observe_alone(100, 1e4);
+    for _ in 0..200 {
+        match choose() {
+            Choice::Crew => target.observe_crew(100, 2e4),
+            _ => target.observe_alone(100, 1e4),
+        }
+    }
+    assert_eq!(choose(), Choice::Alone);
+    assert!(hot(100) > Some(0) && hot(100_000) != Some(HOT));
+    assert!(!target.is_certain(100));
+}

@@ -4,7 +4,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI8, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use amorsize_profile::LoopFacts;
+use amorsize_profile::{LoopFacts, MachineFacts};
 
 use crate::force::{self, Force, InvalidForce};
 use crate::machine;
@@ -163,6 +163,7 @@ impl SerialBelow {
     }
 
     /// Whether it runs serially without a decision.
+    #[cfg(feature = "record")]
     pub(crate) fn is_certain(&self, n: usize) -> bool {
         self.is_certain_with(n, || pool::helpers_counted_hot(&machine::facts()))
     }
@@ -436,6 +437,20 @@ impl Loop {
         self.observed.choose(n, is_short)
     }
 
+    /// How many helpers are hot as far as a call of `n` items is concerned: all of them where only what calls took decides
+    /// between a crew and its caller.
+    pub(crate) fn helpers_counted_hot(&self, n: usize, machine: &MachineFacts) -> usize {
+        match pool::helpers_counted_hot(machine) {
+            0 if self.observed.override_heat(n) => HOT,
+            hot => hot,
+        }
+    }
+
+    /// Whether a call of `n` items runs serially without a decision.
+    pub(crate) fn is_certain(&self, n: usize) -> bool {
+        self.serial.is_certain_with(n, || self.helpers_counted_hot(n, &machine::facts()))
+    }
+
     /// Learns from a serial call without a decision if it and the one before both took longer, or both took
     /// less, than known. One alone may have been interrupted.
     pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
@@ -655,7 +670,6 @@ pub fn warm_up() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use amorsize_profile::MachineFacts;
 
     use crate::profiled::select;
 

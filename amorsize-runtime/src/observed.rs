@@ -51,6 +51,11 @@ impl Observed {
         self.rivals[size(n)].choose(is_short)
     }
 
+    /// Whether calls of about `n` items run alone or in a crew however many helpers are hot.
+    pub(crate) fn override_heat(&self, n: usize) -> bool {
+        self.rivals[size(n)].override_heat()
+    }
+
     /// Mean item time and number of calls behind it, whatever their size.
     pub(crate) fn item_ns_of_all(&self) -> Option<(f64, f64)> {
         self.all.get()

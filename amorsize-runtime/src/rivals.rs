@@ -89,6 +89,13 @@ impl Rivals {
         self.crew.add_typical(item_ns);
     }
 
+    /// Whether the next call runs alone or in a crew however many helpers are hot: crews were slower, or it is time for a
+    /// trial.
+    pub(crate) fn override_heat(&self) -> bool {
+        self.alone_wins.load(Ordering::Relaxed)
+            || self.calls.load(Ordering::Relaxed) >= self.trial.load(Ordering::Relaxed)
+    }
+
     /// What becomes of the next call. It is counted.
     pub(crate) fn choose(&self, is_short: bool) -> Choice {
         let call = self.calls.load(Ordering::Relaxed);
@@ -111,6 +118,10 @@ impl Rivals {
             Some(_) => self.end_trial(call, is_short),
         }
         let alone_wins = self.alone_wins.load(Ordering::Relaxed);
+        if start.checked_sub(call) == Some(calls) {
+            // What made the one in use slow before may be over.
+            self.of(alone_wins).reset();
+        }
         self.schedule_trial(call, is_short, alone_wins);
         choice(alone_wins)
     }
@@ -263,6 +274,35 @@ mod tests {
         calls.crew_ns = 6.0;
         calls.make(2 * BETWEEN + TRIAL);
         assert_eq!(calls.make(500), 500);
+    }
+
+    #[test]
+    fn what_made_crews_slow_and_is_over_does_not_count_in_a_trial() {
+        let mut calls = Calls::new(true, 10.0, 9.0);
+        calls.make(500);
+        calls.crew_ns = 20.0;
+        calls.make(MEMORY);
+        calls.crew_ns = 9.0;
+        assert_eq!(500 - calls.make(500), TRIAL);
+    }
+
+    #[test]
+    fn hot_helpers_matter_only_while_crews_are_in_use_and_no_trial_is_due() {
+        let heat_matters = |calls: &Calls, of: u32| {
+            let matters = |_: &u32| {
+                let matters = !calls.rivals.override_heat();
+                calls.make_one();
+                matters
+            };
+            (0..of).filter(matters).count() as u32
+        };
+        let fast = Calls::new(true, 10.0, 9.0);
+        assert_eq!(heat_matters(&fast, 500), 500);
+        // With the call that follows a trial, a cold helper comes back.
+        assert_eq!(heat_matters(&fast, BETWEEN), BETWEEN - TRIAL - 1);
+        let slow = Calls::new(true, 10.0, 13.0);
+        slow.make(LOOKS + 16 + DOUBT + TRIAL + 1);
+        assert_eq!(heat_matters(&slow, 10 * BETWEEN), 0);
     }
 
     #[test]
