@@ -14,6 +14,9 @@ use crate::handover::{Desk, SharedDesk, Spawner, Ticket, Visit};
 use crate::loops::Loop;
 use crate::pool::{self, Busy, Pool};
 
+/// Offers of one thread from which on it makes no more: whoever comes takes the oldest, which are the largest.
+const PLENTY: usize = 4;
+
 /// Who waits looks so often whether its helper is back before it looks for offers again: about half a microsecond.
 const LOOKS: u32 = 16;
 
@@ -45,6 +48,8 @@ struct List {
     offers: VecDeque<Offer>,
     /// Offers so far.
     count: u64,
+    /// The workers for which the last offer was made.
+    workers: usize,
 }
 
 struct Offer {
@@ -104,12 +109,22 @@ impl Source {
 /// What a thread has on offer while it takes the left branch. Withdrawn when dropped.
 pub(crate) struct Offered<'d>(&'d SharedDesk);
 
-/// Adds a branch of so many units of work to the offers of this thread.
+/// Whether this thread has so much on offer, and nobody to summon for it, that it need not offer more.
+pub(crate) fn are_plenty() -> bool {
+    let are_plenty = |offers: &Arc<Offers>| {
+        let list = lock(&offers.0);
+        list.offers.len() >= PLENTY && list.workers > 1 && !Busy::is_one_missing(list.workers)
+    };
+    OFFERS.try_with(are_plenty).unwrap_or(false)
+}
+
+/// Adds a branch of so many units of work to the offers of this thread, for so many workers in all.
 pub(crate) fn offer<'d>(
     desk: &'d SharedDesk,
     summoned: &Summoned,
     target: &'static Loop,
     cost: usize,
+    workers: usize,
 ) -> Offered<'d> {
     // A thread that is ending offers nothing.
     let _ = OFFERS.try_with(|offers| {
@@ -117,6 +132,7 @@ pub(crate) fn offer<'d>(
         let (desk, summoned, number) = (SharedDesk::clone(desk), summoned.clone(), list.count);
         list.offers.push_back(Offer { number, desk, summoned, target, cost });
         list.count += 1;
+        list.workers = workers;
     });
     Offered(desk)
 }
@@ -282,7 +298,7 @@ mod tests {
         let mut left = Some(left);
         handover::at_desk(1, |desk| {
             handover::lend(desk, 1, &Waiting::default(), &right, &mut || {
-                let _offered = offer(desk, &summoned, target, 1);
+                let _offered = offer(desk, &summoned, target, 1, 2);
                 let after = Offers::of_this_thread().expect("this thread is not ending");
                 left.take().expect("the caller works once")(&before, &after);
             });
@@ -310,6 +326,27 @@ mod tests {
         let mut source = None;
         assert!(!offered(&LOOP, |all, _| source = Some(all.clone())));
         assert!(!elsewhere(&source.expect("the left branch has run")));
+    }
+
+    #[test]
+    fn offers_are_plenty_while_nobody_is_there_to_take_them() {
+        fn plenty_within(depth: usize) -> Vec<bool> {
+            let mut plenty = vec![are_plenty()];
+            if depth > 0 {
+                offered(&LOOP, |_, _| plenty.extend(plenty_within(depth - 1)));
+            }
+            plenty
+        }
+        let busy = Busy::helpers(100);
+        assert_eq!(plenty_within(PLENTY), [false, false, false, false, true]);
+        offered(&LOOP, |all, _| {
+            offered(&LOOP, |_, _| {
+                offered(&LOOP, |_, _| {
+                    offered(&LOOP, |_, _| assert!(are_plenty() && elsewhere(all) && !are_plenty()));
+                });
+            });
+        });
+        drop(busy);
     }
 
     #[test]

@@ -104,6 +104,11 @@ pub(crate) fn busy_helpers() -> usize {
     BUSY_HELPERS.load(Ordering::Relaxed).try_into().unwrap_or(0)
 }
 
+/// Whether so many busy helpers and their caller are fewer than `workers`.
+fn has_room(busy: isize, workers: usize) -> bool {
+    busy < workers as isize - 1
+}
+
 /// Counts as a busy helper, or as one less, until it is dropped.
 pub(crate) struct Busy(isize);
 
@@ -125,14 +130,18 @@ impl Busy {
         self.0 -= gone as isize;
     }
 
-    /// One more helper, if fewer than `workers` threads are busy. The caller is one of them.
+    /// Whether fewer than `workers` threads are busy. The caller is one of them.
+    pub(crate) fn is_one_missing(workers: usize) -> bool {
+        has_room(BUSY_HELPERS.load(Ordering::Relaxed), workers)
+    }
+
+    /// One more helper, if fewer than `workers` threads are busy.
     pub(crate) fn helper_within(workers: usize) -> Option<Self> {
-        let has_room = |busy| busy < workers as isize - 1;
         // Mostly there is none, and others need not hear about it.
-        if !has_room(BUSY_HELPERS.load(Ordering::Relaxed)) {
+        if !Busy::is_one_missing(workers) {
             return None;
         }
-        let start = |busy| has_room(busy).then_some(busy + 1);
+        let start = |busy| has_room(busy, workers).then_some(busy + 1);
         BUSY_HELPERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, start).ok()?;
         Some(Busy(1))
     }

@@ -10,6 +10,10 @@ use crate::model::{self, Limits};
 
 /// Samples of each setting after which a loop of this size runs under its best setting, unmeasured.
 const ENOUGH: usize = 40;
+/// Those of short calls take so long together, unless that would be too many: a few would all be taken at a moment at which
+/// the clock is slow, or a neighbour busy.
+const LONG_ENOUGH_NS: f64 = 10e6;
+const MOST: usize = 320;
 /// While a loop is verified, more of them: the claim is a ratio of two medians.
 const ENOUGH_TO_VERIFY: usize = 300;
 /// Chunks per worker that are compared.
@@ -230,6 +234,7 @@ impl Experiment {
         };
         let serial_ns = item_ns * items as f64;
         self.serial_ns = serial_ns;
+        self.enough = ((LONG_ENOUGH_NS / serial_ns) as usize).clamp(ENOUGH, MOST);
         self.settings = vec![Setting::Serial, Setting::Serial];
         if serial_ns < NEVER_PARALLEL_NS || limits.workers < 2 {
             return;
@@ -487,6 +492,12 @@ mod tests {
         let in_blocks = Assignment::SerialBlocks { metered: false };
         let blocks = (0..30).filter(|_| experiment.next(Phase::Crew) == in_blocks).count();
         assert_eq!(blocks, 10);
+    }
+
+    #[test]
+    fn of_short_calls_more_are_enough() {
+        let enough = |item_ns| explored(1_000, item_ns, 2).enough;
+        assert_eq!([1.0, 14.0, 100.0, 1_000.0, 1e9].map(enough), [MOST, MOST, 100, ENOUGH, ENOUGH]);
     }
 
     #[test]

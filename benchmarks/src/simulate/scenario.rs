@@ -105,7 +105,9 @@ pub(super) struct Loop {
     /// The last item takes so many times the first one's time; below 1 where they get cheaper.
     trend: f64,
     piece_ns: f64,
+    /// Of two results of a call of one item, and by which power of the items that grows.
     reduce_ns: f64,
+    reduce_growth: f64,
 }
 
 /// How items differ, apart from the trend.
@@ -139,7 +141,12 @@ impl Loop {
             let trend = 2.0 * (1.0 + (self.trend - 1.0) * position) / (1.0 + self.trend);
             self.item_ns * varied * trend
         });
-        Items::new(times.collect(), self.piece_ns, self.reduce_ns)
+        Items::new(times.collect(), self.piece_ns, self.reduce_ns_of(n))
+    }
+
+    /// What a reduction takes in a call of `n` items.
+    fn reduce_ns_of(&self, n: usize) -> f64 {
+        self.reduce_ns * (n as f64).powf(self.reduce_growth)
     }
 }
 
@@ -185,13 +192,11 @@ impl Scenario {
         let dear = |often: usize, low, high, random: &mut fastrand::Rng| {
             if random.usize(..10) < often { between(low, high, random) } else { 0.0 }
         };
-        let tuned = Loop {
-            item_ns,
-            variation,
-            trend,
-            piece_ns: dear(3, 20.0, 10_000.0, random),
-            reduce_ns: 30.0 + dear(4, 30.0, 100_000.0, random),
-        };
+        let piece_ns = dear(3, 20.0, 10_000.0, random);
+        let reduce_ns = 30.0 + dear(4, 30.0, 100_000.0, random);
+        let reduce_growth = growth(reduce_ns, seed);
+        let reduce_ns = reduce_ns / (n as f64).powf(reduce_growth);
+        let tuned = Loop { item_ns, variation, trend, piece_ns, reduce_ns, reduce_growth };
         let host = Host::random(workers, random);
         let size = |random: &mut fastrand::Rng| {
             let near = (n as f64 * between(0.2, 5.0, random)).clamp(2.0, MOST_ITEMS);
@@ -207,10 +212,18 @@ impl Scenario {
     }
 }
 
+/// The power by which such a reduction grows: half of the dear ones do. From numbers of its own, so that everything
+/// else about a seed is as it was when none grew.
+fn growth(reduce_ns: f64, seed: u64) -> f64 {
+    let random = &mut fastrand::Rng::with_seed(seed ^ u64::MAX >> 1);
+    let grows = reduce_ns > 1_000.0 && random.bool();
+    if grows { 0.2 + 0.8 * random.f64() } else { 0.0 }
+}
+
 impl Scenario {
     /// What sets it apart, in a few words.
     pub(super) fn kind(&self) -> String {
-        let Scenario { host, tuned, hot, .. } = self;
+        let Scenario { host, tuned, n, hot, .. } = self;
         let mut kind = vec![match tuned.variation {
             Variation::Independent(deviation) => format!("varied {deviation:.2}"),
             Variation::Blocks { deviation, items } => format!("blocks {deviation:.2}/{items}"),
@@ -229,7 +242,10 @@ impl Scenario {
         if tuned.piece_ns > 0.0 {
             kind.push(format!("piece {:.0}", tuned.piece_ns));
         }
-        if tuned.reduce_ns > 1_000.0 {
+        if tuned.reduce_growth > 0.0 {
+            let reduce_ns = tuned.reduce_ns_of(*n);
+            kind.push(format!("reduce {reduce_ns:.0}^{:.1}", tuned.reduce_growth));
+        } else if tuned.reduce_ns > 1_000.0 {
             kind.push(format!("reduce {:.0}", tuned.reduce_ns));
         }
         if *hot + 1 < host.workers {
@@ -309,7 +325,9 @@ mod tests {
                 Variation::Blocks { deviation: 0.5, items: 7 },
                 Variation::LongTail,
             ] {
-                let tuned = Loop { item_ns: 10.0, variation, trend, piece_ns: 0.0, reduce_ns: 0.0 };
+                let [piece_ns, reduce_ns, reduce_growth] = [0.0; 3];
+                let item_ns = 10.0;
+                let tuned = Loop { item_ns, variation, trend, piece_ns, reduce_ns, reduce_growth };
                 let items = tuned.items(200_000, random);
                 let mean = items.time_ns(0, items.len()) / items.len() as f64;
                 assert!((9.0..11.0).contains(&mean), "{trend} {variation:?}: {mean}");
