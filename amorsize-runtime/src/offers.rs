@@ -1,7 +1,8 @@
 //! What divide and conquer has on offer: right branches, while those who forked take the left ones.
 //!
 //! As long as all workers are busy nobody is told of an offer; at any later fork on the same thread that finds a worker
-//! missing, a helper is summoned for the oldest one, which is the largest. Who waits for the helper that has taken its right
+//! missing, a helper is summoned for the oldest one, which is the largest. A thread that has enough on offer makes no more
+//! until somebody has taken one. Who waits for the helper that has taken its right
 //! branch takes the oldest offer within that branch meanwhile (Wagner and Calder, "Leapfrogging: a portable technique for
 //! implementing efficient futures", 1993): nobody has to be woken for it. Only if there is none for a while, a thread of the pool
 //! runs whatever else the pool has.
@@ -14,7 +15,7 @@ use crate::handover::{Desk, SharedDesk, Spawner, Ticket, Visit};
 use crate::loops::Loop;
 use crate::pool::{self, Busy, Pool};
 
-/// Offers of one thread from which on it makes no more: whoever comes takes the oldest, which are the largest.
+/// So many offers of one thread are enough: whoever comes takes the oldest, and the next fork makes another one.
 const PLENTY: usize = 4;
 
 /// Who waits looks so often whether its helper is back before it looks for offers again: about half a microsecond.
@@ -111,9 +112,13 @@ pub(crate) struct Offered<'d>(&'d SharedDesk);
 
 /// Whether this thread has so much on offer, and nobody to summon for it, that it need not offer more.
 pub(crate) fn are_plenty() -> bool {
+    are_plenty_unless(Busy::is_one_missing)
+}
+
+fn are_plenty_unless(is_one_missing: impl Fn(usize) -> bool) -> bool {
     let are_plenty = |offers: &Arc<Offers>| {
         let list = lock(&offers.0);
-        list.offers.len() >= PLENTY && list.workers > 1 && !Busy::is_one_missing(list.workers)
+        list.offers.len() >= PLENTY && list.workers > 1 && !is_one_missing(list.workers)
     };
     OFFERS.try_with(are_plenty).unwrap_or(false)
 }
@@ -330,23 +335,25 @@ mod tests {
 
     #[test]
     fn offers_are_plenty_while_nobody_is_there_to_take_them() {
+        let are_plenty = || are_plenty_unless(|_| false);
         fn plenty_within(depth: usize) -> Vec<bool> {
-            let mut plenty = vec![are_plenty()];
+            let mut plenty = vec![are_plenty_unless(|_| false)];
             if depth > 0 {
                 offered(&LOOP, |_, _| plenty.extend(plenty_within(depth - 1)));
             }
             plenty
         }
-        let busy = Busy::helpers(100);
         assert_eq!(plenty_within(PLENTY), [false, false, false, false, true]);
         offered(&LOOP, |all, _| {
             offered(&LOOP, |_, _| {
                 offered(&LOOP, |_, _| {
-                    offered(&LOOP, |_, _| assert!(are_plenty() && elsewhere(all) && !are_plenty()));
+                    offered(&LOOP, |_, _| {
+                        assert!(are_plenty() && !are_plenty_unless(|workers| workers == 2));
+                        assert!(elsewhere(all) && !are_plenty());
+                    });
                 });
             });
         });
-        drop(busy);
     }
 
     #[test]

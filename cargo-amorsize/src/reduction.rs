@@ -56,7 +56,7 @@ fn growing(told: &[Told]) -> Option<Reduction> {
     let (units, ns) = (mean(&|e| e.units), mean(&|e| e.ns));
     let slope = mean(&|e| (e.units - units) * (e.ns - ns)) / mean(&|e| (e.units - units).powi(2));
     let smallest = told.iter().map(|each| each.units).fold(f64::INFINITY, f64::min);
-    let largest = told.iter().map(|each| each.units).fold(0.0, f64::max);
+    let largest = told.iter().map(|each| each.units).fold(f64::NEG_INFINITY, f64::max);
     // Not so for NaN, where there is one size alone.
     let grows = slope * (largest - smallest) >= WORTH_GROWTH.ln();
     let matters = ns + slope * (largest - units) >= WORTH_A_LAW_NS.ln();
