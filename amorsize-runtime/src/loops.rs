@@ -162,13 +162,7 @@ impl SerialBelow {
         n < self.untimed.load(Ordering::Relaxed)
     }
 
-    /// Whether it runs serially without a decision.
-    #[cfg(feature = "record")]
-    pub(crate) fn is_certain(&self, n: usize) -> bool {
-        self.is_certain_with(n, || pool::helpers_counted_hot(&machine::facts()))
-    }
-
-    /// The same where so many helpers are hot.
+    /// Whether it runs serially without a decision where so many helpers are hot.
     pub(crate) fn is_certain_with(&self, n: usize, hot: impl FnOnce() -> usize) -> bool {
         n < self.timed.load(Ordering::Relaxed)
             || (n < self.timed_when_cold.load(Ordering::Relaxed) && hot() == 0)

@@ -463,12 +463,13 @@ where
     P: Pieces,
     C: Consumer<P::Item>,
 {
-    let (planned, len) = (context.target.planned(), run.len);
-    let units = context.units(len);
+    let (target, len) = (context.target, run.len);
+    let (planned, units) = (target.planned(), context.units(len));
+    let hot = || target.helpers_counted_hot(units, &machine::facts());
     if planned.is_untimed(units) {
         fold_at_once(run.producer, run.consumer)
-    } else if planned.is_certain(units) {
-        run_timed(context.target, run, context.lengths, units)
+    } else if planned.is_certain_with(units, hot) {
+        run_timed(target, run, context.lengths, units)
     } else {
         context.go(run, context.beside_others().planned_way(len))
     }
