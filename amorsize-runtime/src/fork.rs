@@ -100,6 +100,7 @@ where
         });
         return results.expect("the pool has run it");
     }
+    // The next fork looks again: as soon as somebody has taken an offer, there are more.
     if force::current().is_none() && offers::are_plenty() {
         return (left(), right());
     }

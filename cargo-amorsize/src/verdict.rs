@@ -257,7 +257,7 @@ pub(crate) fn mend(
             *entry = new;
             mended.push(name.clone());
             for row in rows.iter_mut().filter(|row| row.name == *name) {
-                row.given_up |= row.is_given_up_by(&entry.facts, &machine, &limits);
+                row.given_up = row.is_given_up_by(&entry.facts, &machine, &limits);
             }
         }
     }
