@@ -1,8 +1,7 @@
 //! An allocator that counts, for each thread, the bytes in use: what tells a recording how much memory items take.
 //!
-//! This and the hand-over are the only modules with `unsafe` code, here because [`GlobalAlloc`] is an unsafe trait. All
-//! of it hands its arguments on to the allocator inside. Counting must not allocate, nor panic, nor need anything that
-//! a thread that ends has lost already.
+//! Has `unsafe` code, because [`GlobalAlloc`] is an unsafe trait. All of it hands its arguments on to the allocator
+//! inside. Counting must not allocate, nor panic, nor need anything that a thread that ends has lost already.
 
 #![allow(unsafe_code)]
 

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::iter::plumbing::Folder;
-use rayon::iter::{FromParallelIterator, IndexedParallelIterator};
+use rayon::iter::{FromParallelIterator, IndexedParallelIterator, ParallelIterator};
 
 use crate::stage::{Same, Stage, Staged};
 use crate::tuned::{Cost, Tuned};
+use crate::{collection, placed};
 
 /// An item that may be a failure: a `Result`, an `Option` or a `ControlFlow`.
 pub trait Fallible: Send {
@@ -98,13 +99,13 @@ impl<B: Send, T: Send, C> FromFallible<ControlFlow<B, T>> for ControlFlow<B, C> 
 }
 
 /// The failure that was found first.
-struct FirstFailure<E> {
+pub(crate) struct FirstFailure<E> {
     happened: AtomicBool,
     kept: Mutex<Option<E>>,
 }
 
 impl<E> FirstFailure<E> {
-    fn none() -> Self {
+    pub(crate) fn none() -> Self {
         FirstFailure { happened: AtomicBool::new(false), kept: Mutex::new(None) }
     }
 
@@ -117,7 +118,7 @@ impl<E> FirstFailure<E> {
     }
 
     #[inline]
-    fn happened(&self) -> bool {
+    pub(crate) fn happened(&self) -> bool {
         self.happened.load(Ordering::Relaxed)
     }
 
@@ -148,7 +149,7 @@ where
         It: Iterator<Item = T>,
         F: Folder<T::Success>,
     {
-        folder.consume_iter(InFront { items, failure: self.0 })
+        folder.consume_iter(InFront::of(items, self.0))
     }
 
     #[inline]
@@ -161,6 +162,13 @@ where
 pub(crate) struct InFront<'f, It, E> {
     items: It,
     failure: &'f FirstFailure<E>,
+}
+
+impl<'f, It, E> InFront<'f, It, E> {
+    #[inline]
+    pub(crate) fn of(items: It, failure: &'f FirstFailure<E>) -> Self {
+        InFront { items, failure }
+    }
 }
 
 impl<T, It, E> Iterator for InFront<'_, It, E>
@@ -215,7 +223,17 @@ where
     where
         R: FromFallible<I::Item, Collection: From<Vec<<I::Item as Fallible>::Success>>>,
     {
-        Staged::new(self, Same).try_collect_vec()
+        let failure = FirstFailure::none();
+        // More items than can be counted end by a failure, if at all.
+        let counted = if self.opt_len().is_some() {
+            collection::collect(self.target(), || placed::collect(self, &failure))
+        } else {
+            Err(self)
+        };
+        match counted {
+            Ok(vec) => R::from_result(failure.or(vec.into())),
+            Err(items) => Staged::new(items, Same).try_collect_vec(),
+        }
     }
 }
 

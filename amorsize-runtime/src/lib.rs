@@ -29,6 +29,7 @@ mod offers;
 mod operand;
 mod pacer;
 mod pieces;
+mod placed;
 mod plan;
 mod pool;
 mod profiled;

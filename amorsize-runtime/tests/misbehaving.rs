@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::vec;
 
 use amorsize_runtime::expansion::{Loop, Options};
-use amorsize_runtime::{Force, Tune, force};
+use amorsize_runtime::{Force, Tune, Tuned, force};
 use rayon::iter::plumbing::{
     Consumer, Folder, Producer, ProducerCallback, Reducer, UnindexedConsumer, bridge,
 };
@@ -238,6 +238,22 @@ impl<'c> Folder<Item<'c>> for Gather<'c> {
     }
 }
 
+/// How items are collected.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// With a folder for each piece.
+    Folders,
+    /// With folders that go on.
+    OpenFolders,
+    /// As successes, each in its place.
+    Places,
+}
+
+fn succeeding<'c>(items: Tuned<Items<'c>>) -> Vec<Item<'c>> {
+    let all: Result<Vec<Item<'c>>, ()> = items.map(Ok).try_collect_vec();
+    all.expect("none fails")
+}
+
 /// Runs `test` under plans of every kind, in a pool that is larger than most machines, without the
 /// messages of panics.
 fn under_every_plan(test: impl Fn() + Sync) {
@@ -261,17 +277,19 @@ fn calls_end_and_leak_nothing_whatever_misbehaves() {
     const N: usize = 40;
     under_every_plan(|| {
         for (bad, at) in PLACES.into_iter().flat_map(|bad| [0, 1, 2, 17].map(|at| (bad, at))) {
-            // With a folder for each piece, and with folders that go on.
-            for counted in [true, false] {
+            for way in [Way::Folders, Way::OpenFolders, Way::Places] {
                 let (reached, alive) = (AtomicUsize::new(0), AtomicUsize::new(0));
                 let course = Course { bad, at, reached, alive };
                 let items = (0..N).map(|value| Item::new(&course, value)).collect();
                 let call = || {
                     let items = Items { course: &course, items, lie: 0 }.tuned(&LOOP);
-                    let sink = Sink(&course);
-                    if counted { items.drive(sink) } else { items.drive_unindexed(sink) }
+                    match way {
+                        Way::Folders => items.drive(Sink(&course)),
+                        Way::OpenFolders => items.drive_unindexed(Sink(&course)),
+                        Way::Places => succeeding(items),
+                    }
                 };
-                let case = format!("{bad:?} {at} {counted}");
+                let case = format!("{bad:?} {at} {way:?}");
                 match catch_unwind(AssertUnwindSafe(call)) {
                     Ok(items) => {
                         assert!(course.reached.load(Ordering::Relaxed) <= at, "{case}");
@@ -295,6 +313,8 @@ fn calls_end_and_leak_nothing_whatever_misbehaves() {
             drop(values);
             // A collect into places of their own finds out.
             let collect = || items().collect_into_vec(&mut Vec::new());
+            assert!(catch_unwind(AssertUnwindSafe(collect)).is_err(), "{lie}");
+            let collect = || succeeding(items());
             assert!(catch_unwind(AssertUnwindSafe(collect)).is_err(), "{lie}");
             assert_eq!(course.alive.load(Ordering::Relaxed), 0, "{lie}");
         }

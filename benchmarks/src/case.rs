@@ -66,6 +66,8 @@ pub(crate) struct Comparison {
     /// Our time divided by that of the fastest, see [`against_fastest`]; profiled and never seen.
     pub(crate) regret: f64,
     pub(crate) unseen_regret: f64,
+    /// Our time divided by that of the same loop, measured once more: what `regret` is by chance alone.
+    pub(crate) noise: f64,
     /// Processor time of a profiled call divided by the time of a serial one.
     pub(crate) cpu_per_serial: Option<f64>,
     /// Cores that other processes used meanwhile.
@@ -220,6 +222,8 @@ impl<W: Workload> Case<W> {
         peers.extend(others::<W>().map(Peer::Other));
         let after_others = peers.len();
         peers.extend(sweep.best_plans(FINALISTS));
+        let compared = peers.len();
+        peers.push(Peer::Profiled(known));
         load::wait_for_quiet(PATIENCE);
         let before = Load::now();
         let rounds = rounds_within(budget, &peers, sweep.serial_ns());
@@ -227,6 +231,7 @@ impl<W: Workload> Case<W> {
         let cpu_ns = self.cpu_ns(&peers[PROFILED]);
         let other_load = load::others_since(before);
         let time = |peer: usize| Estimate::of(&samples[peer]);
+        let (once_more, samples) = (&samples[compared], &samples[..compared]);
         let medians: Vec<f64> = samples.iter().map(|samples| median(samples)).collect();
         let all: Vec<&[f64]> = samples.iter().map(Vec::as_slice).collect();
         let theirs: Vec<&[f64]> = [&all[..3], &all[first_other..after_others]].concat();
@@ -258,6 +263,7 @@ impl<W: Workload> Case<W> {
             best: best.setting(),
             regret: against_fastest(all[PROFILED], &all),
             unseen_regret: against_fastest(all[UNSEEN], &all),
+            noise: against_fastest(all[PROFILED], &[once_more]),
             cpu_per_serial: cpu_ns.map(|cpu_ns| cpu_ns / medians[0]),
             other_load,
             vs_rayon: Estimate::of_ratio(&samples[1], &samples[PROFILED]),

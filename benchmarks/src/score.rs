@@ -21,6 +21,8 @@ pub(crate) struct Score {
     regret_geomean: f64,
     regret_p95: f64,
     regret_max: f64,
+    noise_p95: f64,
+    noise_max: f64,
     never_seen_regret_geomean: f64,
     serial_overhead_ns: f64,
     hot_fork_join_ns: f64,
@@ -38,6 +40,7 @@ impl Score {
         let cases = || cases.iter().filter(|case| case.serial.median >= SHORTEST_NS);
         let vs_rayon = || cases().map(|case| case.vs_rayon.median);
         let regret = || cases().map(|case| case.regret);
+        let noise = || cases().map(|case| case.noise);
         let unseen = cases().map(|case| case.unseen_regret);
         let vs_serial = cases().map(|case| case.amorsize.median / case.serial.median);
         Score {
@@ -48,6 +51,8 @@ impl Score {
             regret_geomean: geometric_mean(regret()),
             regret_p95: quantile(regret().collect(), 0.95),
             regret_max: regret().fold(f64::NAN, f64::max),
+            noise_p95: quantile(noise().collect(), 0.95),
+            noise_max: noise().fold(f64::NAN, f64::max),
             never_seen_regret_geomean: geometric_mean(unseen),
             serial_overhead_ns: serial_overhead.median,
             hot_fork_join_ns: fork_join.hot.median,
@@ -90,6 +95,8 @@ impl fmt::Display for Score {
             ("regret_geomean", self.regret_geomean),
             ("regret_p95", self.regret_p95),
             ("regret_max", self.regret_max),
+            ("noise_p95", self.noise_p95),
+            ("noise_max", self.noise_max),
             ("never_seen_regret_geomean", self.never_seen_regret_geomean),
             ("serial_overhead_ns", self.serial_overhead_ns),
             ("hot_fork_join_ns", self.hot_fork_join_ns),
@@ -127,6 +134,7 @@ mod tests {
             best: String::new(),
             regret: amorsize / best_ns,
             unseen_regret: unseen / best_ns,
+            noise: 1.0,
             cpu_per_serial: Some(amorsize / serial),
             other_load: None,
             vs_rayon: exactly(rayon / amorsize),
