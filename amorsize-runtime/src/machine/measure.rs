@@ -1,6 +1,7 @@
 //! Measures what handing out work costs here, in one to two milliseconds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use amorsize_profile::MachineFacts;
@@ -29,8 +30,11 @@ const LATE: Duration = Duration::from_micros(100);
 const BUDGET: Duration = Duration::from_micros(700);
 /// After a pause of this length every helper is cold.
 const LONG_PAUSE: Duration = Duration::from_micros(400);
-/// Measurements of which [`measure_often`] takes medians.
+/// Measurements of which a bout takes medians.
 const OFTEN: usize = 15;
+/// Bouts of [`measure_often`], and the time from the end of one to the next: what disturbs one of them may well be over by then.
+const BOUTS: usize = 4;
+const BETWEEN_BOUTS: Duration = Duration::from_millis(50);
 /// Threads that were just made may share a core for some milliseconds, until the system sets them apart.
 /// It does so when it sees all of them run.
 const SETTLING: Duration = Duration::from_millis(30);
@@ -43,11 +47,20 @@ pub(crate) fn measure() -> MachineFacts {
     measure_once().unwrap_or_else(without_helpers)
 }
 
-/// The medians of several measurements: one is disturbed easily.
+/// What several measurements come to: medians, as one measurement is disturbed easily, in the bout with the fastest start of
+/// a hot helper, as threads that share a core may do so for a whole bout.
 pub fn measure_often() -> MachineFacts {
-    settle();
-    let measurements: Vec<MachineFacts> = (0..OFTEN).filter_map(|_| measure_once()).collect();
-    MachineFacts::median(&measurements).unwrap_or_else(without_helpers)
+    let bouts = (0..BOUTS).filter_map(|bout| {
+        if bout > 0 {
+            thread::sleep(BETWEEN_BOUTS);
+        }
+        settle();
+        let measurements: Vec<MachineFacts> = (0..OFTEN).filter_map(|_| measure_once()).collect();
+        MachineFacts::median(&measurements)
+    });
+    let start_ns = |facts: &MachineFacts| facts.wake_ns + 1.5 * facts.spawn_ns;
+    let fastest = bouts.min_by(|a, b| start_ns(a).total_cmp(&start_ns(b)));
+    fastest.unwrap_or_else(without_helpers)
 }
 
 /// Keeps the caller and all threads of the pool busy for a while.
