@@ -217,7 +217,12 @@ where
         Staged::new(self, Same).try_collect()
     }
 
-    /// As [`try_collect`](Self::try_collect) with a vector as the collection, or what can be made of one, and faster for that.
+    /// As [`try_collect`](Self::try_collect) with a vector as the collection, or what can be made of one, and faster for that:
+    /// each success is written to its place.
+    ///
+    /// # Panics
+    ///
+    /// If an iterator that somebody else has written has more items than its `len` says, or fewer. So does rayon's `collect`.
     #[inline]
     pub fn try_collect_vec<R>(self) -> R
     where
