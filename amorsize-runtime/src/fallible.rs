@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::iter::plumbing::Folder;
-use rayon::iter::{FromParallelIterator, IndexedParallelIterator, ParallelIterator};
+use rayon::iter::{FromParallelIterator, IndexedParallelIterator};
 
 use crate::stage::{Same, Stage, Staged};
 use crate::tuned::{Cost, Tuned};
@@ -229,13 +229,7 @@ where
         R: FromFallible<I::Item, Collection: From<Vec<<I::Item as Fallible>::Success>>>,
     {
         let failure = FirstFailure::none();
-        // More items than can be counted end by a failure, if at all.
-        let counted = if self.opt_len().is_some() {
-            collection::collect(self.target(), || placed::collect(self, &failure))
-        } else {
-            Err(self)
-        };
-        match counted {
+        match collection::collect(self.target(), || placed::collect(self, &failure)) {
             Ok(vec) => R::from_result(failure.or(vec.into())),
             Err(items) => Staged::new(items, Same).try_collect_vec(),
         }

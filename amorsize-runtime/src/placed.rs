@@ -26,8 +26,8 @@ use rayon::iter::plumbing::{Consumer, Folder, Reducer};
 
 use crate::fallible::{Fallible, FirstFailure, InFront};
 
-/// All successes, in the order of the items, or nothing after a failure. Gives the items back if there is no room for all of
-/// them: a failure may come long before the last one.
+/// All successes, in the order of the items, or nothing after a failure. Gives the items back if they cannot be counted or
+/// there is no room for all of them: a failure may come long before the last one.
 ///
 /// # Panics
 ///
@@ -40,10 +40,10 @@ where
     I: IndexedParallelIterator<Item: Fallible<Success = T>>,
     T: Send,
 {
-    let (mut vec, len) = (Vec::new(), items.len());
-    if vec.try_reserve_exact(len).is_err() {
+    let mut vec = Vec::new();
+    let Some(len) = items.opt_len().filter(|&len| vec.try_reserve_exact(len).is_ok()) else {
         return Err(items);
-    }
+    };
     let filled = items.drive(Placing { room: Room::of(&mut vec), places: 0..len, failure });
     if failure.happened() {
         return Ok(Vec::new());
@@ -212,6 +212,10 @@ mod tests {
 
         fn drive_unindexed<C: UnindexedConsumer<T>>(self, consumer: C) -> C::Result {
             self.drive(consumer)
+        }
+
+        fn opt_len(&self) -> Option<usize> {
+            Some(N)
         }
     }
 
