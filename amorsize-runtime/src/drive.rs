@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::thread::LocalKey;
 
-use amorsize_profile::LoopFacts;
+use amorsize_profile::{LoopFacts, MachineFacts};
 use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, bridge_producer_consumer};
 
 use crate::clock::{self, Instant};
@@ -163,6 +163,8 @@ where
     let start = Instant::now();
     let result = run.fold_within(lengths);
     let busy_ns = clock::ns(start.elapsed());
+    let is_sample = target.serial().is_untimed(units);
+    target.count_certain(units, if is_sample { SAMPLE_EVERY } else { 1 });
     if target.serial().is_missed(units) {
         pool::note_missed(busy_ns, &machine::facts());
     }
@@ -183,7 +185,9 @@ where
 {
     target.activate();
     // The first call of all has to get here; whatever the profile says is short needs no machine.
-    if target.serial().is_untimed(units(run.len, cost)) {
+    let units = units(run.len, cost);
+    if target.serial().is_untimed(units) {
+        target.count_certain(units, SAMPLE_EVERY);
         return run.fold_within(lengths);
     }
     if target.options().on_pool && rayon::current_thread_index().is_none() {
@@ -333,6 +337,9 @@ impl Context {
                 },
             };
         }
+        if let Some(way) = self.tried_way(len, &facts, &machine, &limits) {
+            return way;
+        }
         let mut pacer = if decision.serial_ns < CHECKPOINT_FROM_NS {
             Pacer::new(self, Pace::Timed)
         } else {
@@ -341,6 +348,28 @@ impl Context {
         let decide_when_hot = || remembered::decide(len, &facts, &machine, &limits, HOT);
         pacer.missed = hot == 0 && decide_when_hot().plan != Plan::Serial;
         Way::Alone(pacer)
+    }
+
+    /// A crew for a call that only losses keep from one, if it is time to try whether there are any.
+    fn tried_way(
+        self,
+        len: usize,
+        facts: &LoopFacts,
+        machine: &MachineFacts,
+        limits: &Limits,
+    ) -> Option<Way> {
+        let units = self.units(len);
+        if limits.workers < 2 {
+            return None;
+        }
+        let is_short = len as f64 * facts.item_ns < WORTH_A_LOOK_NS;
+        let at_best = self.target.facts_at_best(units, *facts, is_short)?;
+        if !self.target.tries_crew(units, is_short) {
+            return None;
+        }
+        let decision = remembered::decide(len, &at_best, machine, limits, HOT);
+        let (workers, chunk) = self.for_crew(len, decision.plan, &at_best)?;
+        Some(Way::Crew { workers, chunk })
     }
 
     /// Workers and chunk of a plan that the cores allow, unless the pool, other work on the machine or the memory
@@ -455,7 +484,7 @@ impl Context {
             shift.reductions as f64 * reduce_ns.unwrap_or(0.0)
         };
         let items_ns = (shift.busy_ns as f64 - reducing_ns).max(0.0);
-        self.observe(len, items_ns / self.target.slowdown(workers));
+        self.observe(len, items_ns / self.target.slowdown(self.units(len), workers));
     }
 
     /// Runs on the caller, for measurements.

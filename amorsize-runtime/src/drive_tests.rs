@@ -14,8 +14,11 @@ fn profiled(name: &'static str) -> &'static Loop {
 /// The same of an item that takes so long. A process has one machine, that of its first profile: all have this one, where
 /// hot helpers come after 4 µs and cold ones after 30.
 fn profiled_at(name: &'static str, item_ns: f64) -> &'static Loop {
+    profiled_as(name, LoopFacts { item_ns, ..LoopFacts::default() })
+}
+
+fn profiled_as(name: &'static str, item: LoopFacts) -> &'static Loop {
     let machine = MachineFacts::from_array([300.0, 4e3, 1e4, 2e4, 5e4, 60.0, 1e3]);
-    let item = LoopFacts { item_ns, ..LoopFacts::default() };
     let class = machine_class();
     let entry = Profiled { name, class, machine, item, parallel_from: 2, task_bytes: None };
     let entries = Box::leak(Box::new([entry]));
@@ -122,4 +125,47 @@ fn calls_that_run_alone_because_crews_are_slower_do_not_miss_hot_helpers() {
     assert_eq!(choose(), Choice::Alone);
     assert!(hot(100) > Some(0) && hot(100_000) != Some(HOT));
     assert!(!target.is_certain(100));
+}
+
+#[test]
+fn crews_are_tried_once_where_only_losses_keep_the_model_from_them() {
+    if machine::usable_cores() < 2 {
+        return;
+    }
+    // 40 µs of items, which take twice as long with two workers as with one if the profile is right.
+    let item = LoopFacts { item_ns: 50.0, contention: 1.0, ..LoopFacts::default() };
+    let tried = |target: &'static Loop, crew_ns: f64| {
+        let is_crew = |_: &u32| match Context::new(target, 800, Lengths::ANY, 1.0).planned_way(800)
+        {
+            Way::Crew { .. } => {
+                target.observe_crew(800, crew_ns);
+                true
+            }
+            _ => {
+                target.observe_alone(800, 4e4);
+                false
+            }
+        };
+        (0..1_100).filter(is_crew).count()
+    };
+    let contention = |target: &'static Loop, n| target.facts(n).map(|facts| facts.contention);
+
+    let slower = profiled_as("contention", item);
+    slower.observe_serial(800, 4e4);
+    let certain = || [20, 800, 1_200].map(|n| slower.is_certain(n));
+    slower.count_certain(800, 1_023);
+    assert_eq!(certain(), [true, true, false]);
+    // Crews would not help so few items, whatever they lose.
+    slower.count_certain(20, 4_096);
+    assert_eq!(certain(), [true, true, false]);
+    slower.count_certain(800, 1);
+    assert_eq!(certain(), [true, false, false]);
+    assert!((20..40).contains(&tried(slower, 5e4)));
+    assert_eq!(certain(), [true, true, false]);
+    assert_eq!(contention(slower, 800), Some(1.0));
+
+    let faster = profiled_as("no contention", item);
+    assert!(tried(faster, 3e4) >= 20);
+    // Nobody has looked at calls of other sizes.
+    assert_eq!([800, 80].map(|n| contention(faster, n)), [Some(0.0), Some(1.0)]);
 }

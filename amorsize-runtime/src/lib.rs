@@ -19,6 +19,7 @@ mod half;
 mod handover;
 mod linger;
 mod loops;
+mod losses;
 mod machine;
 mod mapped;
 mod marked;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use amorsize_profile::{LoopFacts, MachineFacts};
 
 use crate::force::{self, Force, InvalidForce};
+use crate::losses::Phase;
 use crate::machine;
 use crate::model::{self, Bound, Limits};
 use crate::observed::Observed;
@@ -306,7 +307,11 @@ impl Loop {
     /// What calls of `n` items cost here, as far as profile and observation tell; `None` if the loop
     /// was never seen.
     pub(crate) fn facts(&self, n: usize) -> Option<LoopFacts> {
-        self.blend(self.observed.item_ns(n))
+        let facts = self.blend(self.observed.item_ns(n))?;
+        Some(match self.observed.losses(n).phase() {
+            Phase::Refuted => model::without_losses(facts),
+            _ => facts,
+        })
     }
 
     /// What calls cost here, whatever their size.
@@ -337,9 +342,56 @@ impl Loop {
         LoopFacts { reduce_ns, contention, ..UNRECORDED }
     }
 
-    /// How many times as long items take with `workers` at work.
-    pub(crate) fn slowdown(&self, workers: usize) -> f64 {
-        let facts = self.profile().unwrap_or_else(|| self.unrecorded());
+    /// Counts so many calls of about `n` items that ran serially without a decision. From time to time it is looked whether
+    /// only losses keep them from a crew, and if so, whether there are any in this process.
+    pub(crate) fn count_certain(&self, n: usize, calls: u32) {
+        let losses = self.observed.losses(n);
+        if !losses.count(calls, true) {
+            return;
+        }
+        // No machine is asked for where nothing would be gained on any that the profile knows.
+        let known = self.facts.get().copied().flatten().map(|item| (item, machine::facts()));
+        let gains = |(item, machine): (LoopFacts, MachineFacts)| {
+            let (at_best, two) = (model::without_losses(item), Limits::cores(2));
+            model::decide(n, &at_best, &machine, &two, HOT).plan != model::Plan::Serial
+        };
+        let mut embedded = self.entries().map(|entry| (entry.item, entry.machine));
+        if known.map_or_else(|| embedded.any(gains), gains) {
+            self.observed.begin_trial(n);
+            self.apply_anew();
+        } else {
+            losses.count_anew();
+        }
+    }
+
+    /// The facts of a call of `n` items without the losses that a profile tells of, if it is time to look whether there are
+    /// any in this process.
+    pub(crate) fn facts_at_best(
+        &self,
+        n: usize,
+        facts: LoopFacts,
+        is_short: bool,
+    ) -> Option<LoopFacts> {
+        self.profile()?;
+        let losses = self.observed.losses(n);
+        if losses.count(1, is_short) {
+            self.observed.begin_trial(n);
+        }
+        losses.is_on_trial().then(|| model::without_losses(facts))
+    }
+
+    /// Whether a call of `n` items, which only losses keep from a crew, runs in one. It is counted.
+    pub(crate) fn tries_crew(&self, n: usize, is_short: bool) -> bool {
+        let tries = self.observed.tries_crew(n, is_short);
+        if !tries {
+            self.apply_anew();
+        }
+        tries
+    }
+
+    /// How many times as long items of a call of `n` take with `workers` at work.
+    pub(crate) fn slowdown(&self, n: usize, workers: usize) -> f64 {
+        let facts = self.facts(n).unwrap_or_else(|| self.unrecorded());
         model::slowdown(workers as f64, &facts)
     }
 
@@ -478,14 +530,34 @@ impl Loop {
         if (facts.item_ns - applied).abs() <= 0.1 * applied {
             return;
         }
+        self.apply_facts(&facts);
+    }
+
+    /// Recomputes the thresholds.
+    fn apply_anew(&self) {
+        if let Some(facts) = self.facts_of_all() {
+            self.apply_facts(&facts);
+        }
+    }
+
+    fn apply_facts(&self, facts: &LoopFacts) {
         self.applied_ns.store(facts.item_ns.to_bits(), Ordering::Relaxed);
         let (machine, limits) = (machine::facts(), self.limits_by_cores());
         let short = (CHECKPOINT_FROM_NS / facts.item_ns) as usize;
-        let serial_below =
-            |hot| model::break_even_within(short, &facts, &machine, &limits, hot).unwrap_or(short);
-        let timed = serial_below(HOT);
+        let serial_below = |facts: &LoopFacts, hot| {
+            model::break_even_within(short, facts, &machine, &limits, hot).unwrap_or(short)
+        };
+        let by_profile = serial_below(facts, HOT);
+        let (timed, when_cold) = match self.observed.doubted_from() {
+            None => (by_profile, serial_below(facts, 0)),
+            Some(from) => {
+                let at_best = serial_below(&model::without_losses(*facts), HOT);
+                let timed = at_best.max(from).min(by_profile);
+                (timed, timed)
+            }
+        };
         let untimed = timed.min((TIMED_FROM_NS / facts.item_ns) as usize);
-        self.set_serial_below([untimed, timed, serial_below(0)]);
+        self.set_serial_below([untimed, timed, when_cold]);
     }
 
     /// The limits on workers as far as they can be told without a pool.

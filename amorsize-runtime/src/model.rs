@@ -237,6 +237,18 @@ pub fn learned(profile: LoopFacts, item_ns: f64, calls: f64) -> LoopFacts {
     LoopFacts { item_ns, ..profile }
 }
 
+/// The facts of a loop whose crews lose nothing but what machine and reductions cost.
+pub(crate) fn without_losses(item: LoopFacts) -> LoopFacts {
+    LoopFacts {
+        item_cv: 0.0,
+        piece_ns: 0.0,
+        contention: 0.0,
+        coherency: 0.0,
+        imbalance: 0.0,
+        ..item
+    }
+}
+
 /// Predicts the time of `n` items under `plan` when `hot` helpers are hot.
 pub fn predict(
     n: usize,

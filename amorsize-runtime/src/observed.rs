@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::losses::{Losses, Phase};
 use crate::mean::Mean;
 use crate::rivals::{Choice, Rivals};
 
@@ -24,6 +25,8 @@ pub(crate) struct Observed {
     by_size: [Mean; SIZES],
     /// How long calls took that ran on their callers alone, and those of crews.
     rivals: [Rivals; SIZES],
+    /// Whether crews lose here what the profile says.
+    losses: [Losses; SIZES],
     /// Cost of one reduction in nanoseconds, as the bits of an `f64`.
     reduce_ns: AtomicU64,
     /// How many items the call had in which it was observed.
@@ -36,6 +39,7 @@ impl Observed {
             all: Mean::new(),
             by_size: [const { Mean::new() }; SIZES],
             rivals: [const { Rivals::new() }; SIZES],
+            losses: [const { Losses::new() }; SIZES],
             reduce_ns: AtomicU64::new(UNSEEN),
             reduced: AtomicUsize::new(1),
         }
@@ -54,6 +58,29 @@ impl Observed {
     /// Whether calls of about `n` items run alone or in a crew however many helpers are hot.
     pub(crate) fn override_heat(&self, n: usize) -> bool {
         self.rivals[size(n)].override_heat()
+    }
+
+    /// What is held of the losses of crews in calls of about `n` items.
+    pub(crate) fn losses(&self, n: usize) -> &Losses {
+        &self.losses[size(n)]
+    }
+
+    /// The smallest number of items of calls that only losses kept from crews and that are tried in crews now, or run in them
+    /// since.
+    pub(crate) fn doubted_from(&self) -> Option<usize> {
+        let is_doubted = |losses: &Losses| losses.is_on_trial() || losses.phase() == Phase::Refuted;
+        let size = self.losses.iter().position(is_doubted)?;
+        Some(1 << (2 * size))
+    }
+
+    /// From the next call of about `n` items on, crews are tried that only losses keep the model from.
+    pub(crate) fn begin_trial(&self, n: usize) {
+        self.losses[size(n)].begin_trial(&self.rivals[size(n)]);
+    }
+
+    /// Whether the next call of about `n` items runs in such a crew. It is counted.
+    pub(crate) fn tries_crew(&self, n: usize, is_short: bool) -> bool {
+        self.losses[size(n)].tries_crew(&self.rivals[size(n)], is_short)
     }
 
     /// Mean item time and number of calls behind it, whatever their size.
@@ -94,6 +121,7 @@ impl Observed {
     }
 }
 
+/// Which of the sizes `4^i ..` are those of a call of `n` items.
 fn size(n: usize) -> usize {
     (n.max(1).ilog2() as usize / 2).min(SIZES - 1)
 }

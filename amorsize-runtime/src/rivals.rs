@@ -13,24 +13,24 @@ use crate::mean::Mean;
 const LOOKS: u32 = 4;
 
 /// One call in so many is part of a trial at most, …
-const TRY_EVERY: u32 = 32;
+pub(crate) const TRY_EVERY: u32 = 32;
 /// … and trials are so seldom that they take no more than this share of the time, …
 const TRIAL_SHARE: f64 = 1.0 / 128.0;
 /// … but after so many calls where the one in use seems to have become the slower one.
 const DOUBT: u32 = 64;
 
 /// Calls in a row of what is not in use.
-struct Trial {
-    calls: u32,
+pub(crate) struct Trial {
+    pub(crate) calls: u32,
     /// The first ones do not count: a cold helper does not come to them, or their data is in the caches of others.
-    settling: u32,
+    pub(crate) settling: u32,
     /// Calls of a crew that tell what it takes. Some are no crew's: nobody comes to them.
-    enough: f64,
+    pub(crate) enough: f64,
 }
 
 impl Trial {
     /// Of long calls, fewer tell as much, and while they last somebody waits.
-    const fn of(is_short: bool) -> Self {
+    pub(crate) const fn of(is_short: bool) -> Self {
         if is_short {
             Trial { calls: 32, settling: 8, enough: 16.0 }
         } else {
@@ -157,12 +157,33 @@ impl Rivals {
         self.trial.store(call.saturating_add(after), Ordering::Relaxed);
     }
 
+    /// What crews took until now does not count any more.
+    pub(crate) fn forget_crews(&self) {
+        self.crew.reset();
+    }
+
+    /// Forgets what calls took until now.
+    pub(crate) fn forget(&self) {
+        self.alone.reset();
+        self.crew.reset();
+    }
+
+    /// Calls of crews that are remembered.
+    pub(crate) fn crews(&self) -> f64 {
+        self.crew.get().map_or(0.0, |(_, calls)| calls)
+    }
+
+    /// Calls of callers alone that are remembered.
+    pub(crate) fn callers(&self) -> f64 {
+        self.alone.get().map_or(0.0, |(_, calls)| calls)
+    }
+
     fn of(&self, alone: bool) -> &Mean {
         if alone { &self.alone } else { &self.crew }
     }
 
     /// What calls took alone and in crews; `None` before there were enough of both.
-    fn times(&self, is_short: bool) -> Option<(f64, f64)> {
+    pub(crate) fn times(&self, is_short: bool) -> Option<(f64, f64)> {
         let (alone_ns, _) = self.alone.get()?;
         let (crew_ns, calls) = self.crew.get()?;
         (calls >= Trial::of(is_short).enough).then_some((alone_ns, crew_ns))
