@@ -307,7 +307,7 @@ impl Context {
         if self.target.options().deterministic {
             return Way::Alone(Pacer::new(self, Pace::Chunks { decides: true }));
         }
-        let Some(facts) = self.facts(len) else {
+        let Some(facts) = self.facts(len).filter(|_| self.target.is_known()) else {
             let first = if self.lengths.whole { len.div_ceil(4) } else { 1 };
             return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first }));
         };
@@ -359,14 +359,12 @@ impl Context {
         limits: &Limits,
     ) -> Option<Way> {
         let units = self.units(len);
-        if limits.workers < 2 {
-            return None;
-        }
         let is_short = len as f64 * facts.item_ns < WORTH_A_LOOK_NS;
         let at_best = self.target.facts_at_best(units, *facts, is_short)?;
         if !self.target.tries_crew(units, is_short) {
             return None;
         }
+        // Where there are no helpers, nobody comes to a trial, and that is the end of it.
         let decision = remembered::decide(len, &at_best, machine, limits, HOT);
         let (workers, chunk) = self.for_crew(len, decision.plan, &at_best)?;
         Some(Way::Crew { workers, chunk })

@@ -314,6 +314,11 @@ impl Loop {
         })
     }
 
+    /// Whether what is known of the loop is good enough for thresholds, and for a crew without another look at its items.
+    pub(crate) fn is_known(&self) -> bool {
+        self.observed.is_telling() || self.profile().is_some()
+    }
+
     /// What calls cost here, whatever their size.
     fn facts_of_all(&self) -> Option<LoopFacts> {
         self.blend(self.observed.item_ns_of_all())
@@ -427,26 +432,23 @@ impl Loop {
             return;
         }
         if busy_ns < OBSERVABLE_NS {
-            match self.observed.item_ns_of_all() {
-                // Too short to tell the item time, but long enough to tell that no fork is worth it.
-                None if !self.planned.is_untimed(n) => {
-                    self.set_serial_below([n.saturating_add(1); 3])
-                }
-                None => {}
-                Some((item_ns, _)) => {
-                    // Or that items are cheaper than they seemed, as when a program has just started.
-                    if item_ns * n as f64 > SURPRISE * busy_ns {
-                        self.observed.add(n, busy_ns);
-                    }
-                    self.apply();
-                }
+            // Too short to tell the item time, but it tells when items are cheaper than they seemed, as when a program has
+            // just started.
+            let seemed = self.observed.item_ns_of_all().map(|(item_ns, _)| item_ns * n as f64);
+            if seemed.is_some_and(|seemed_ns| seemed_ns > SURPRISE * busy_ns) {
+                self.observed.add(n, busy_ns);
+            }
+            if seemed.is_some() && self.is_known() {
+                self.apply();
+            } else if !self.planned.is_untimed(n) {
+                // And that no fork is worth it.
+                self.set_serial_below([n.saturating_add(1); 3]);
             }
             return;
         }
         self.observed.add(n, busy_ns);
-        // The thresholds take a microsecond to compute, which a single short call is not worth.
-        let known = self.observed.item_ns_of_all().is_some_and(|(_, calls)| calls > 1.0);
-        if known || busy_ns > TIMED_FROM_NS {
+        // The thresholds take some microseconds to compute, which a few short calls are not worth.
+        if self.is_known() {
             self.apply();
         }
     }

@@ -10,6 +10,9 @@ use crate::rivals::{Choice, Rivals};
 /// Calls from this length on weigh in full.
 const FULL_WEIGHT_NS: f64 = 20_000.0;
 
+/// Calls that took less in all do not tell what items take: code and data were in no cache yet.
+const TELLING_NS: u64 = 20_000;
+
 /// Sizes are told apart by powers of four.
 const SIZES: usize = 16;
 
@@ -21,6 +24,8 @@ const UNSEEN: u64 = u64::MAX;
 pub(crate) struct Observed {
     /// Over calls of every size.
     all: Mean,
+    /// How long these took in all, until that is enough to tell something.
+    busy_ns: AtomicU64,
     /// Items of a call with many of them may be dearer, or cheaper, than those of a short one.
     by_size: [Mean; SIZES],
     /// How long calls took that ran on their callers alone, and those of crews.
@@ -37,6 +42,7 @@ impl Observed {
     pub(crate) const fn new() -> Self {
         Observed {
             all: Mean::new(),
+            busy_ns: AtomicU64::new(0),
             by_size: [const { Mean::new() }; SIZES],
             rivals: [const { Rivals::new() }; SIZES],
             losses: [const { Losses::new() }; SIZES],
@@ -88,11 +94,19 @@ impl Observed {
         self.all.get()
     }
 
+    /// Whether calls have taken so long by now that the mean item time can be relied on.
+    pub(crate) fn is_telling(&self) -> bool {
+        self.busy_ns.load(Ordering::Relaxed) >= TELLING_NS
+    }
+
     /// Adds a call of `n` items that took `busy_ns` in all.
     pub(crate) fn add(&self, n: usize, busy_ns: f64) {
         let item_ns = busy_ns / n as f64;
         // Overhead and cold caches make up a large part of short calls.
         let weight = (busy_ns / FULL_WEIGHT_NS).min(1.0);
+        if !self.is_telling() {
+            self.busy_ns.fetch_add(busy_ns as u64, Ordering::Relaxed);
+        }
         self.all.add(item_ns, weight);
         self.by_size[size(n)].add(item_ns, weight);
     }
@@ -148,6 +162,16 @@ mod tests {
         observed.add(1, 1_000.0);
         let (mean, calls) = observed.item_ns_of_all().expect("two calls");
         assert!((100.0..200.0).contains(&mean) && calls == 2.0, "{mean}");
+    }
+
+    #[test]
+    fn the_first_short_calls_tell_nothing() {
+        let observed = Observed::new();
+        observed.add(1, 1_200.0);
+        observed.add(10, 2_100.0);
+        assert!(!observed.is_telling());
+        observed.add(1_000, 17_000.0);
+        assert!(observed.is_telling());
     }
 
     #[test]
