@@ -388,7 +388,8 @@ impl Loop {
     /// Whether a call of `n` items, which only losses keep from a crew, runs in one. It is counted.
     pub(crate) fn tries_crew(&self, n: usize, is_short: bool) -> bool {
         let tries = self.observed.tries_crew(n, is_short);
-        if !tries {
+        if !tries && !self.observed.losses(n).is_on_trial() {
+            // The trial is over, and was in vain.
             self.apply_anew();
         }
         tries

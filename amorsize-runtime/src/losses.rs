@@ -6,12 +6,10 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
+use crate::model::WORTH_LEAVING_SERIAL;
 use crate::rivals::{Rivals, TRY_EVERY, Trial};
 
-/// A crew has to be faster than its caller by this factor, as the model asks of a parallel plan.
-const WORTH_A_CREW: f64 = 1.1;
-
-/// After so many times the calls that a trial needs, nobody comes to it.
+/// A trial that has not ended after so many times the calls of others is given up: nobody comes to it.
 const PATIENCE: u32 = 4;
 
 /// After a trial that crews have not won, the next one begins after so many times as many calls, …
@@ -71,7 +69,7 @@ impl Losses {
         self.enter(Phase::Assumed);
     }
 
-    /// Counts so many calls of a loop whose profile is believed; whether it is time to look.
+    /// Counts so many calls while the profile is believed; whether it is time to look.
     pub(crate) fn count(&self, calls: u32, is_short: bool) -> bool {
         if self.phase() != Phase::Assumed {
             return false;
@@ -113,7 +111,7 @@ impl Losses {
             Phase::Settling => {}
             Phase::Trying => {
                 if let Some((alone_ns, crew_ns)) = rivals.times(is_short) {
-                    let gains = crew_ns * WORTH_A_CREW <= alone_ns;
+                    let gains = crew_ns * WORTH_LEAVING_SERIAL <= alone_ns;
                     if gains {
                         self.enter(Phase::Refuted);
                     } else {

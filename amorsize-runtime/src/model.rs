@@ -29,7 +29,7 @@ const EQUAL_WITHIN: f64 = 1.02;
 
 /// A parallel plan has to be cheaper than a serial run by this factor: the time of a serial run is known
 /// well, that of a helper's start is not.
-const WORTH_LEAVING_SERIAL: f64 = 1.1;
+pub(crate) const WORTH_LEAVING_SERIAL: f64 = 1.1;
 
 /// The share of a chunk's time by which even equal chunks differ: interrupts, frequency, neighbours.
 const UNEVEN: f64 = 0.02;
