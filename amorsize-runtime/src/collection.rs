@@ -70,7 +70,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::loops::Options;
+    use crate::options::Options;
 
     static OUTER: Loop = Loop::new("outer", Options::NONE, &[]);
     static INNER: Loop = Loop::new("inner", Options::NONE, &[]);

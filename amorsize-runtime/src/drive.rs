@@ -10,15 +10,17 @@ use crate::clock::{self, Instant};
 use crate::collection;
 use crate::crew::{self, Account, Division};
 use crate::force::{self, Force};
-use crate::loops::{CHECKPOINT_FROM_NS, HOT, Loop, deterministic_chunk};
+use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
+use crate::options::deterministic_chunk;
 use crate::pacer::{Pace, Pacer, run_paced};
 use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
 use crate::remembered;
 use crate::rivals::Choice;
 use crate::run::{FoldedBy, Lengths, OpenBy, Run, fold_at_once};
+use crate::thresholds::{CHECKPOINT_FROM_NS, HOT};
 use crate::tuned::Cost;
 
 /// One call in this many that take the fast path is measured all the same.

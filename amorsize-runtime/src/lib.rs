@@ -17,6 +17,7 @@ mod fork;
 mod gather;
 mod half;
 mod handover;
+mod limits;
 mod linger;
 mod loops;
 mod losses;
@@ -28,6 +29,7 @@ pub mod model;
 mod observed;
 mod offers;
 mod operand;
+mod options;
 mod pacer;
 mod pieces;
 mod placed;
@@ -46,6 +48,7 @@ mod slot;
 #[cfg(all(test, not(loom)))]
 mod split_tests;
 mod stage;
+mod thresholds;
 mod tuned;
 mod workload;
 
@@ -54,13 +57,14 @@ pub use divide::{Divide, ParPieces, TunedPieces, pieces};
 pub use fallible::{Fallible, FromFallible};
 pub use force::{Force, InvalidForce};
 pub use fork::join;
-pub use loops::{Loop, LoopStatus, Options, force, invalid_force, loops, warm_up};
+pub use loops::{Loop, LoopStatus, force, invalid_force, loops, warm_up};
 pub use machine::survey::{self, machine_survey};
 pub use machine::{
     available_memory, class as machine_class, load as machine_load,
     measure_often as measure_machine, usable_cores,
 };
 pub use operand::{NoIndex, Unindexed};
+pub use options::Options;
 pub use plan::Plan;
 pub use pool::io_limits;
 pub use profiled::{Profiled, select};
@@ -71,10 +75,11 @@ pub use workload::{Workload, workers_on};
 /// What the expansion of `#[amorsize::tune]` uses. Not for use by hand: it may change in any release.
 #[doc(hidden)]
 pub mod expansion {
-    pub use crate::loops::{Loop, Options};
+    pub use crate::loops::Loop;
     pub use crate::machine::was_read as machine_was_read;
     pub use crate::marked::Unmarked;
     pub use crate::operand::{AnyOperand, NoOperand};
+    pub use crate::options::Options;
     pub use crate::profiled::{Profiled, select};
     pub use crate::sample::Sample;
     pub use crate::slot::{AnyKind, IntoSlot, NotImported, Untuned, nothing};

@@ -290,7 +290,7 @@ impl Spawner for Waiting {
 mod tests {
     use super::*;
     use crate::handover;
-    use crate::loops::Options;
+    use crate::options::Options;
 
     static LOOP: Loop = Loop::new("fork", Options::NONE, &[]);
     static ON_POOL: Loop = Loop::new("on_pool", Options { on_pool: true, ..Options::NONE }, &[]);

@@ -5,12 +5,12 @@ use rayon::iter::plumbing::{Consumer, Reducer};
 use crate::clock::{self, Instant};
 use crate::collection;
 use crate::drive::Context;
-use crate::loops::{CHECKPOINT_FROM_NS, SURPRISE};
 use crate::machine;
 use crate::model::{self, Plan};
 use crate::pieces::Pieces;
 use crate::pool;
 use crate::run::{Folded, FoldedBy, Open, OpenBy, Run, middle};
+use crate::thresholds::{CHECKPOINT_FROM_NS, SURPRISE};
 
 /// Serial blocks grow so that each takes this many times as long as all before it.
 const BLOCK_GROWTH: f64 = 2.0;
