@@ -1,7 +1,8 @@
 //! What is done with the parts of a collection once all items are done.
 //!
 //! Rayon appends the parts to each other, or looks for an error, after the call of the loop has returned. It belongs to the
-//! call all the same: a parallel one makes more parts. So what a call took is told only once its collection is complete.
+//! call all the same: a parallel one makes more parts. So what a call took is told only once its collection is complete, and
+//! as many workers as it had may put the parts together.
 
 use std::cell::Cell;
 
@@ -12,10 +13,18 @@ use crate::pool;
 type Tell = Box<dyn FnOnce(f64)>;
 
 thread_local! {
-    /// The loop that this thread collects from.
-    static COLLECTED: Cell<Option<&'static Loop>> = const { Cell::new(None) };
+    /// What this thread collects from.
+    static COLLECTED: Cell<Option<Collected>> = const { Cell::new(None) };
     /// When its call ended, what it took so far, and who is to be told.
     static ENDED: Cell<Option<(u64, f64, Tell)>> = const { Cell::new(None) };
+}
+
+/// A call that is collected from.
+#[derive(Clone, Copy)]
+struct Collected {
+    target: &'static Loop,
+    /// Of its crew, if it has had one.
+    workers: usize,
 }
 
 /// Collects the items of a call of `target`.
@@ -32,8 +41,7 @@ pub(crate) fn collect<C>(target: &'static Loop, collect: impl FnOnce() -> C) -> 
 
 /// Says that a call of `target` that has just ended took so long: now, or with what comes after it.
 pub(crate) fn tell(target: &'static Loop, wall_ns: f64, tell: impl FnOnce(f64) + 'static) {
-    let collected = COLLECTED.try_with(Cell::get).unwrap_or_default();
-    if collected.is_some_and(|collected| std::ptr::eq(collected, target)) {
+    if collected_from(target).is_some() {
         let ended: (_, _, Tell) = (pool::now_ns(), wall_ns, Box::new(tell));
         let _ = ENDED.try_with(|place| place.set(Some(ended)));
     } else {
@@ -41,16 +49,35 @@ pub(crate) fn tell(target: &'static Loop, wall_ns: f64, tell: impl FnOnce(f64) +
     }
 }
 
-/// Until this is dropped, this thread collects from a loop.
+/// Notes that a call of `target` has a crew of so many workers.
+pub(crate) fn note_crew(target: &'static Loop, workers: usize) {
+    if let Some(collected) = collected_from(target) {
+        let _ = COLLECTED.try_with(|place| place.set(Some(Collected { workers, ..collected })));
+    }
+}
+
+/// How many workers the call had that this thread collects from.
+pub(crate) fn workers() -> usize {
+    let collected = COLLECTED.try_with(Cell::get).unwrap_or_default();
+    collected.map_or(1, |collected| collected.workers)
+}
+
+fn collected_from(target: &'static Loop) -> Option<Collected> {
+    let collected = COLLECTED.try_with(Cell::get).unwrap_or_default();
+    collected.filter(|collected| std::ptr::eq(collected.target, target))
+}
+
+/// Until this is dropped, this thread collects from a call.
 struct Collecting {
-    /// The loop that it collects from after that, one of whose items this is.
-    outer: Option<&'static Loop>,
+    /// What it collects from after that, one of whose items this is.
+    outer: Option<Collected>,
 }
 
 impl Collecting {
     #[inline]
     fn begin(target: &'static Loop) -> Self {
-        let outer = COLLECTED.try_with(|collected| collected.replace(Some(target)));
+        let outer = COLLECTED
+            .try_with(|collected| collected.replace(Some(Collected { target, workers: 1 })));
         Collecting { outer: outer.unwrap_or_default() }
     }
 }

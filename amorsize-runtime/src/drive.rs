@@ -436,6 +436,7 @@ impl Context {
         P: Pieces,
         C: Consumer<P::Item>,
     {
+        collection::note_crew(self.target, workers);
         let len = run.len;
         let io = self.target.options().io;
         let work_ns = self.facts(len).map(|facts| len as f64 * facts.item_ns);

@@ -2,12 +2,28 @@
 //!
 //! Rayon makes lists of vectors and copies all of them into one, in a serial run too; its folders move from variable to variable with each
 //! item, and extend a vector by the standard iterator's `next`. Here a run that one folder went through is a vector as it
-//! is, and the standard iterator of each chunk pushes into it.
+//! is, and the standard iterator of each chunk pushes into it. Where the vectors of a crew are large, as many workers put them
+//! together: most of the time goes into pages of memory that are used for the first time.
 
 use std::marker::PhantomData;
 
-use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
-use rayon::iter::{ParallelExtend, ParallelIterator};
+use rayon::iter::plumbing::{
+    Consumer, Folder, Producer, ProducerCallback, Reducer, UnindexedConsumer,
+};
+use rayon::iter::{
+    IndexedParallelIterator, IntoParallelIterator, ParallelExtend, ParallelIterator,
+};
+
+use crate::collection;
+use crate::crew::{self, Division};
+use crate::machine;
+use crate::model::Limits;
+use crate::pieces::AtOnce;
+use crate::pool::Pool;
+use crate::run::Run;
+
+/// What a worker copies at least, in bytes: it takes many times what it takes a hot helper to come.
+const SHARE_BYTES: usize = 128 << 10;
 
 /// All items, in their order.
 #[inline]
@@ -64,16 +80,24 @@ struct Parts<T> {
 impl<T: Send> Parts<T> {
     fn into_vec(self) -> Vec<T> {
         let Parts { first: mut all, others } = self;
-        all.reserve_exact(others.iter().map(Vec::len).sum());
-        for mut part in others {
-            all.append(&mut part);
+        if others.is_empty() {
+            return all;
+        }
+        let others = Joined::of(others);
+        all.reserve_exact(others.len);
+        if others.workers > 1 {
+            all.par_extend(others);
+        } else {
+            others.parts.into_iter().for_each(|mut part| all.append(&mut part));
         }
         all
     }
 
     fn into_collection<C: Default + ParallelExtend<T>>(self) -> C {
+        let mut parts = self.others;
+        parts.insert(0, self.first);
         let mut collection = C::default();
-        collection.par_extend(OnCaller(self.into_vec()));
+        collection.par_extend(Joined::of(parts));
         collection
     }
 }
@@ -209,19 +233,104 @@ impl<T, P: PlaceFor<T>> Folder<T> for InPlace<P> {
     }
 }
 
-/// Items that whoever consumes them is led through on its own thread: they are only copied.
-struct OnCaller<T>(Vec<T>);
+/// The items of vectors, one after the other. A consumer is led through those of each vector at once, by as many workers as
+/// pay.
+struct Joined<T> {
+    parts: Vec<Vec<T>>,
+    /// How many items there are.
+    len: usize,
+    workers: usize,
+}
 
-impl<T: Send> ParallelIterator for OnCaller<T> {
-    type Item = T;
-
-    fn drive_unindexed<C: UnindexedConsumer<T>>(self, consumer: C) -> C::Result {
-        consumer.into_folder().consume_iter(self.0).complete()
+impl<T> Joined<T> {
+    /// For whoever collects from a call on this thread.
+    fn of(parts: Vec<Vec<T>>) -> Self {
+        let len = parts.iter().map(Vec::len).sum();
+        let enough = (len * size_of::<T>() / SHARE_BYTES).min(collection::workers());
+        let workers =
+            if enough < 2 { 1 } else { machine::limit_by_pool(Limits::cores(enough)).workers };
+        Joined { parts, len, workers }
     }
 }
 
-#[cfg(test)]
+impl<T: Send> ParallelIterator for Joined<T> {
+    type Item = T;
+
+    fn drive_unindexed<C: UnindexedConsumer<T>>(self, consumer: C) -> C::Result {
+        let Joined { mut parts, workers, .. } = self;
+        if workers == 1 {
+            let folder = consumer.into_folder();
+            return parts.into_iter().fold(folder, Folder::consume_iter).complete();
+        }
+        let Some(last) = parts.pop() else { return consumer.into_folder().complete() };
+        let (mut runs, mut reducers) = (Vec::with_capacity(parts.len() + 1), Vec::new());
+        let mut rest = consumer;
+        for part in parts {
+            let (consumer, after, reducer) = rest.split_at(part.len());
+            runs.push((part, consumer));
+            reducers.push(reducer);
+            rest = after;
+        }
+        runs.push((last, rest));
+        let fold = |(part, consumer): (Vec<T>, C)| -> C::Result {
+            consumer.into_folder().consume_iter(part).complete()
+        };
+        let results: Vec<C::Result> =
+            OnCrew { items: runs.into_par_iter(), workers }.map(fold).collect();
+        let mut results = results.into_iter();
+        let first = results.next().expect("there is a last part");
+        reducers
+            .into_iter()
+            .zip(results)
+            .fold(first, |left, (reducer, right)| reducer.reduce(left, right))
+    }
+
+    fn opt_len(&self) -> Option<usize> {
+        Some(self.len)
+    }
+}
+
+/// Items that a crew of so many workers is led through, one by one.
+struct OnCrew<I> {
+    items: I,
+    workers: usize,
+}
+
+impl<I: IndexedParallelIterator> ParallelIterator for OnCrew<I> {
+    type Item = I::Item;
+
+    fn drive_unindexed<C: UnindexedConsumer<I::Item>>(self, consumer: C) -> C::Result {
+        let (len, division) = (self.items.len(), Division::of(self.workers, 1));
+        self.items.with_producer(Divided { consumer, len, division })
+    }
+
+    fn opt_len(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+/// Carries a consumer into `with_producer`.
+struct Divided<C> {
+    consumer: C,
+    len: usize,
+    division: Division,
+}
+
+impl<T, C: Consumer<T>> ProducerCallback<T> for Divided<C> {
+    type Output = C::Result;
+
+    fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
+        let Divided { consumer, len, division } = self;
+        let run = Run { producer: AtOnce(producer), consumer, len };
+        crew::fold(None, run, division, &Pool::Rayon).0.close()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
     use super::*;
 
     fn part(items: &[u8]) -> Parts<u8> {
@@ -239,6 +348,32 @@ mod tests {
                 assert_eq!(put_together(items.map(part)).into_vec(), [1, 2, 3, 4, 5]);
             }
         }
+    }
+
+    #[test]
+    fn a_crew_joins_parts_in_their_order_and_each_item_moves_once() {
+        let alive = Arc::new(());
+        let item = |i: usize| (i, alive.clone());
+        for lens in [&[][..], &[3], &[0, 2, 0, 1, 4], &[0, 0, 0], &[1; 100]] {
+            let len = lens.iter().sum();
+            let mut items = 0..len;
+            let mut part = |&len: &usize| items.by_ref().take(len).map(item).collect();
+            let parts: Vec<Vec<_>> = lens.iter().map(&mut part).collect();
+            let mut all = vec![item(usize::MAX)];
+            all.par_extend(Joined { parts, len, workers: 3 });
+            assert_eq!(Arc::strong_count(&alive), all.len() + 1);
+            assert!(all.iter().skip(1).map(|(i, _)| *i).eq(0..len), "{lens:?}");
+        }
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[test]
+    fn parts_become_collections_that_grow_item_by_item() {
+        let parts = || Gather::new().reduce(part(&[3, 1]), part(&[2, 3]));
+        assert_eq!(parts().into_collection::<BTreeSet<u8>>(), BTreeSet::from([1, 2, 3]));
+        let mut set = BTreeSet::new();
+        set.par_extend(Joined { parts: vec![vec![3, 1], vec![2, 3]], len: 4, workers: 2 });
+        assert_eq!(set, BTreeSet::from([1, 2, 3]));
     }
 
     #[test]
