@@ -20,7 +20,7 @@ use crate::machine;
 use crate::model::Limits;
 use crate::pieces::AtOnce;
 use crate::pool::Pool;
-use crate::run::Run;
+use crate::run::{Lengths, Run};
 
 /// What a worker copies at least, in bytes: it takes many times what it takes a hot helper to come.
 const SHARE_BYTES: usize = 128 << 10;
@@ -245,7 +245,7 @@ struct Joined<T> {
 impl<T> Joined<T> {
     /// For whoever collects from a call on this thread.
     fn of(parts: Vec<Vec<T>>) -> Self {
-        let len = parts.iter().map(Vec::len).sum();
+        let len = parts.iter().map(Vec::len).sum::<usize>();
         let enough = (len * size_of::<T>() / SHARE_BYTES).min(collection::workers());
         let workers =
             if enough < 2 { 1 } else { machine::limit_by_pool(Limits::cores(enough)).workers };
@@ -300,8 +300,9 @@ impl<I: IndexedParallelIterator> ParallelIterator for OnCrew<I> {
     type Item = I::Item;
 
     fn drive_unindexed<C: UnindexedConsumer<I::Item>>(self, consumer: C) -> C::Result {
-        let (len, division) = (self.items.len(), Division::of(self.workers, 1));
-        self.items.with_producer(Divided { consumer, len, division })
+        let OnCrew { items, workers } = self;
+        let len = items.len();
+        items.with_producer(Divided { consumer, len, workers })
     }
 
     fn opt_len(&self) -> Option<usize> {
@@ -313,15 +314,17 @@ impl<I: IndexedParallelIterator> ParallelIterator for OnCrew<I> {
 struct Divided<C> {
     consumer: C,
     len: usize,
-    division: Division,
+    workers: usize,
 }
 
 impl<T, C: Consumer<T>> ProducerCallback<T> for Divided<C> {
     type Output = C::Result;
 
     fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Result {
-        let Divided { consumer, len, division } = self;
-        let run = Run { producer: AtOnce(producer), consumer, len };
+        let Divided { consumer, len, workers } = self;
+        let producer = AtOnce(producer);
+        let division = Division { lengths: Lengths::of(&producer), ..Division::of(workers, 1) };
+        let run = Run { producer, consumer, len };
         crew::fold(None, run, division, &Pool::Rayon).0.close()
     }
 }
