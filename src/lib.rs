@@ -132,16 +132,16 @@
 //! | option | meaning |
 //! |---|---|
 //! | `max_workers = 4` | at most so many threads work on one call, the caller included |
-//! | `chunk = 64` | the number of items a worker takes at a time, instead of the measured choice |
-//! | `chunk_time = "500us"` | the time of one chunk, from which its size follows |
+//! | `chunk = 64` | the number of items a worker takes at a time, instead of the measured choice; excludes `chunk_time` and `deterministic` |
+//! | `chunk_time = "500us"` | the time of one chunk, from which its size follows; excludes `deterministic` |
 //! | `cost = xs[0].len()` | how many units of work one item of this call is: any expression of the function's arguments with a number as its value, evaluated once, when the function is called. What is measured is then the time of a unit, so that calls with cheap and with dear items are decided from one entry. A value that is not positive counts as 1 |
 //! | `memory = "500MB"` | the memory that one item takes at its peak while it is processed: a parallel call has no more workers than such items fit into 80 % of what is available when it starts, and at least one. It wins over what `tune` has measured, see [`TrackingAllocator`] |
 //! | `memory_fraction = 0.5` | the share of the available memory for that, instead of 80 % |
 //! | `respect_load` | fewer workers while the machine is busy with other work: from 70 % pressure on the processors or 75 % on the memory on, in proportion to what is left, and at least the caller |
 //! | `deterministic` | where pieces begin and end, and so the order of reductions, depends on the number of items alone, in serial runs too: floating-point sums are equal bit by bit on every machine and under every plan but `AMORSIZE=rayon`. A call is cut into 64 pieces |
 //! | `on_pool` | items run on threads of the pool only, as with stock rayon; a call from outside the pool then costs what entering it costs, even if it is short |
-//! | `io` | items wait (for files, for the network) more than they compute: they run on a pool of their own with 8 threads for each core, at least 32 |
-//! | `kernel` | the function is one item of a loop elsewhere, see above |
+//! | `io` | items wait (for files, for the network) more than they compute: they run on a pool of their own with 8 threads for each core, at least 32; excludes `on_pool` |
+//! | `kernel` | the function is one item of a loop elsewhere, see above; excludes `skip` and `cost` |
 //! | `skip = 2`, `skip = [1, 3]` | leaves these loops of the function alone, counted from 1 in the order of the source |
 //! | `name = "…"` | the loop's name; by default `crate::module::function`, with `#2`, `#3` … for the second and third loop of a function |
 //! | `crate = path` | where this crate is, if it was renamed: `#[amorsize_renamed::tune(crate = ::amorsize_renamed)]` |
@@ -172,6 +172,9 @@
 //!   `rayon::current_thread_index() == None`.
 //! - `fold` and `map_init` start as many folds as the plan has pieces, which may be one.
 //!
+//! Two things do not compile under the attribute: a place that names rayon's iterator type (`let it: rayon::slice::Iter<_> = …`), and
+//! `a.chain(b)` where `a` is a variable that holds a tuned iterator and rayon cannot index `b`. The option `skip` leaves such a loop alone.
+//!
 //! # Variables
 //!
 //! | variable | meaning |
@@ -179,7 +182,7 @@
 //! | `AMORSIZE=serial` | every tuned loop runs on its caller |
 //! | `AMORSIZE=rayon` | every tuned loop runs as stock rayon would run it |
 //! | `AMORSIZE=workers=N,chunk=M` | every tuned loop runs on `N` workers with chunks of `M` items, and a [`join`] forks where both branches have `M` units of work; `chunk` may be left out |
-//! | `AMORSIZE_MAX_WORKERS=N` | an upper limit for all loops |
+//! | `AMORSIZE_MAX_WORKERS=N` | an upper limit for all loops; `AMORSIZE=rayon` and `AMORSIZE=workers=…` say more |
 //! | `AMORSIZE_MEMORY=8GiB` | the available memory for loops whose memory per task is declared or measured, instead of what the system tells |
 //! | `RAYON_NUM_THREADS=N` | as in rayon; counts as the number of usable cores |
 //! | `AMORSIZE_RECORD=DIR` | record into this folder; only in builds with the feature `record` |

@@ -68,6 +68,7 @@ fn an_upper_limit_of_one_worker_is_serial() {
     let variables = [("AMORSIZE_MAX_WORKERS", "1")];
     if in_a_process_with("an_upper_limit_of_one_worker_is_serial", &variables) {
         assert_eq!(threads(500), HashSet::from([thread::current().id()]));
+        assert_eq!(waiting_threads(500), HashSet::from([thread::current().id()]));
     }
 }
 

@@ -102,6 +102,9 @@ impl Options {
         if self.deterministic.is_some() && self.chunk_time.is_some() {
             return both("deterministic", "chunk_time");
         }
+        if self.deterministic.is_some() && self.chunk.is_some() {
+            return both("deterministic", "chunk");
+        }
         if self.io.is_some() && self.on_pool.is_some() {
             return both("io", "on_pool");
         }
@@ -238,9 +241,13 @@ fn set<T>(
 }
 
 fn at_least_one(input: ParseStream<'_>) -> Result<usize> {
-    let number: LitInt = input.parse()?;
-    match number.base10_parse()? {
-        0 => Err(Error::new(number.span(), "expected a number of at least 1")),
+    let number: Lit = input.parse()?;
+    let value = match &number {
+        Lit::Int(number) => number.base10_parse()?,
+        _ => 0,
+    };
+    match value {
+        0 => Err(Error::new(number.span(), "expected a whole number of at least 1, as in `4`")),
         n => Ok(n),
     }
 }

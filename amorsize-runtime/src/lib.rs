@@ -1,7 +1,8 @@
 //! The runtime of Amorsize: loops, plans, the cost model, the executor.
 //!
-//! Programs depend on the facade `amorsize`, not on this crate; its items are documented here and
-//! re-exported there. `ARCHITECTURE.md` in the repository says how the modules fit together.
+//! Programs depend on the facade `amorsize`, which re-exports what loops need. `machine_survey`, what is known of the machine, is
+//! for programs too, and used from here. The rest is public for the benchmarks and `cargo amorsize`, and no interface.
+//! `ARCHITECTURE.md` in the repository says how the modules fit together.
 
 mod allocator;
 mod board;

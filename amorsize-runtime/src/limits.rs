@@ -22,7 +22,7 @@ impl Loop {
     /// The same for items with this CPU share.
     pub(crate) fn limits_at(&self, cpu_share: Option<f64>) -> Limits {
         if self.options().io {
-            return pool::io_limits(self.options().max_workers);
+            return machine::limit_by_environment(pool::io_limits(self.options().max_workers));
         }
         machine::limits_by_cores(cpu_share, self.options().max_workers)
     }

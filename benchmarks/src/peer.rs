@@ -81,7 +81,7 @@ impl Peer {
             Peer::RayonMinLen(min) => format!("min {min}"),
             Peer::Other(executor) => name(executor).to_owned(),
             Peer::Unseen { .. } => "unseen".to_owned(),
-            Peer::Profiled(_) => "profiled".to_owned(),
+            Peer::Profiled(_) => "amorsize".to_owned(),
             Peer::Plan { workers, chunk: Some(chunk), .. } => format!("{workers}×{chunk}"),
             Peer::Plan { workers, .. } => format!("{workers} workers"),
         }

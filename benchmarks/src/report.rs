@@ -45,7 +45,7 @@ pub(crate) fn markdown(file: &Path, results: &Results) -> io::Result<()> {
 }
 
 const HOW_TO_READ: &str = "Made by `cargo run --release -p benchmarks -- --markdown \
-    RESULTS.md`; the `README.md` of the benchmarks says what is compared and how. Times are medians over \
+    benchmarks/RESULTS.md`; the `README.md` of the benchmarks says what is compared and how. Times are medians over \
     interleaved rounds in one process, and hold for the machine named below alone.";
 
 /// The cases that are notably slower than the best of all peers and plans, worst first.
@@ -55,9 +55,12 @@ fn losses(cases: &[Comparison]) -> String {
     if lost.is_empty() {
         return format!("Nowhere by more than a factor of {NOTABLE}.\n");
     }
-    let mut text =
-        "| case | ours | plan | the best | its time | factor | because |\n|---|---|---|---|---|---|---|\n"
-            .to_owned();
+    let mut text = format!(
+        "Cases that take more than {NOTABLE} times what the fastest of all peers, and of all plans of a sweep of our own, takes. \
+         Some others lose to rayon alone: see `vs_rayon` below.\n\n"
+    );
+    text +=
+        "| case | ours | plan | the best | its time | factor | because |\n|---|---|---|---|---|---|---|\n";
     for case in lost {
         writeln!(
             text,

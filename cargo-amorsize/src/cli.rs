@@ -136,7 +136,7 @@ pub(crate) struct Explain {
     pub(crate) cost: Option<f64>,
 
     /// Memory that a worker's task takes at its peak, such as 500MB; bounds the workers. By
-    /// default what the option `memory` of the attribute says.
+    /// default what the attribute's option `memory` says, else what `tune` measured.
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "The call")]
     pub(crate) memory: Option<u64>,
 

@@ -64,8 +64,11 @@ pub(crate) enum Error {
     #[error("there is no profile at {}", path.display())]
     NoProfile { path: PathBuf, package: String },
 
-    #[error("no loop `{wanted}` in {}", path.display())]
-    NoSuchLoop { wanted: String, path: PathBuf, near: Option<String> },
+    #[error("the profile {} has no loops yet", path.display())]
+    NothingMeasured { path: PathBuf, package: String },
+
+    #[error("no loop `{wanted}` in {place}")]
+    NoSuchLoop { wanted: String, place: String, near: Option<String> },
 
     #[error("`{wanted}` could be any of: {}", candidates.join(", "))]
     AmbiguousLoop { wanted: String, candidates: Vec<String> },
@@ -76,7 +79,7 @@ pub(crate) enum Error {
     #[error("failed to write {}: {message}", path.display())]
     Write { path: PathBuf, message: String, hint: String },
 
-    #[error("interrupted; the profile is unchanged")]
+    #[error("interrupted; a profile that was not written yet is unchanged")]
     Interrupted,
 }
 
@@ -88,7 +91,7 @@ impl Error {
         Error::Write {
             path: path.to_owned(),
             message: inner.map_or_else(|| source.to_string(), ToString::to_string),
-            hint: "nothing was changed; make the folder writable and try again".to_owned(),
+            hint: "make sure that its folder is writable and has room, and try again".to_owned(),
         }
     }
 
@@ -105,6 +108,7 @@ impl Error {
             | Error::NameCollision { .. }
             | Error::Source { .. }
             | Error::NoProfile { .. }
+            | Error::NothingMeasured { .. }
             | Error::NoSuchLoop { .. }
             | Error::AmbiguousLoop { .. } => exit_codes::SETUP_ERROR,
             Error::Build { .. } => exit_codes::BUILD_FAILED,
@@ -180,7 +184,7 @@ impl Error {
                  cargo amorsize tune -p {package}",
                 quoted(&path.to_string_lossy())
             ),
-            Error::NoProfile { package, .. } => {
+            Error::NoProfile { package, .. } | Error::NothingMeasured { package, .. } => {
                 format!("measure it: cargo amorsize tune -p {package}")
             }
             Error::NoSuchLoop { near, .. } => match near {

@@ -24,7 +24,7 @@ pub const BUILD_FAILED: u8 = 101;
 /// `cargo metadata` failed: most often this is not a cargo project.
 pub const CARGO_METADATA_FAILED: u8 = 102;
 
-/// A bench or test failed, panicked or hung while it was recorded.
+/// A bench or test failed, panicked or hung while it was recorded or verified.
 pub const RUN_FAILED: u8 = 103;
 
 /// The profile is damaged: truncated, badly merged or edited by hand.
@@ -36,5 +36,5 @@ pub const WRITE_FAILED: u8 = 105;
 /// The machine was too busy for numbers worth keeping; `--force` keeps them anyway.
 pub const TOO_NOISY: u8 = 106;
 
-/// Interrupted by Ctrl-C or a termination signal; the profile is unchanged.
+/// Interrupted by Ctrl-C or a termination signal; a profile that was not written yet is unchanged.
 pub const INTERRUPTED: u8 = 130;

@@ -40,7 +40,7 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     let Some(entry) = section.loops.get(&name) else {
         return Err(Error::NoSuchLoop {
             wanted: format!("{name}` measured on `{class}"),
-            path: profile_path(package),
+            place: place_of(package),
             near: None,
         });
     };
@@ -142,9 +142,8 @@ fn system(options: &Explain, class: &str, costs: MachineFacts, attribute: &Attri
         pool_threads,
         cpu_load: load(survey.cpu_load),
         memory_load: load(survey.memory_load),
-        // The variable says nothing of another machine, and does not bound loops whose items wait.
-        most_workers: asked
-            .or_else(|| here.max_workers.filter(|_| cores.is_none() && !attribute.io)),
+        // The variable says nothing of another machine.
+        most_workers: asked.or_else(|| here.max_workers.filter(|_| cores.is_none())),
         processors: cores.clone().unwrap_or_else(|| on_this(here.usable_processors)),
         cores: cores.unwrap_or_else(|| on_this(here.usable)),
         available_bytes: flag(options.available_memory, "--available-memory")
@@ -177,7 +176,7 @@ fn no_section(package: &Package, profile: &amorsize_profile::Profile, options: &
     match &options.machine {
         Some(class) => Error::NoSuchLoop {
             wanted: format!("{}` measured on `{class}", options.name),
-            path: profile_path(package),
+            place: place_of(package),
             near: nearest(class, profile.machines.keys().map(String::as_str))
                 .map(|class| format!("{} --machine {class}", options.name)),
         },
@@ -185,13 +184,19 @@ fn no_section(package: &Package, profile: &amorsize_profile::Profile, options: &
     }
 }
 
+fn place_of(package: &Package) -> String {
+    profile_path(package).display().to_string()
+}
+
 /// Finds the one loop whose name is `wanted` or ends in it, over all packages that are meant.
 fn find<'a>(project: &'a Project, wanted: &str) -> Result<(&'a Package, String)> {
     let mut known: Vec<(&Package, String)> = Vec::new();
+    let mut places = Vec::new();
     let mut without = None;
     for package in project.packages() {
         match profile::load(package)? {
             Some(profile) => {
+                places.push(place_of(package));
                 let sections = profile.machines.values();
                 for name in sections.flat_map(|s| s.loops.keys().chain(s.untuned.keys())) {
                     if !known.iter().any(|(_, other)| other == name) {
@@ -212,14 +217,18 @@ fn find<'a>(project: &'a Project, wanted: &str) -> Result<(&'a Package, String)>
             .find(|(_, known)| known == name)
             .cloned()
             .unwrap_or_else(|| unreachable!("candidates are among the known names"))),
-        [] => match (known.first(), without) {
-            (None, Some(package)) => Err(Error::NoProfile {
+        [] => match (known.is_empty(), without, project.packages().next()) {
+            (true, Some(package), _) => Err(Error::NoProfile {
+                path: profile_path(package),
+                package: package.name.to_string(),
+            }),
+            (true, None, Some(package)) => Err(Error::NothingMeasured {
                 path: profile_path(package),
                 package: package.name.to_string(),
             }),
             _ => Err(Error::NoSuchLoop {
                 wanted: wanted.to_owned(),
-                path: known.first().map(|(package, _)| profile_path(package)).unwrap_or_default(),
+                place: places.join(", "),
                 near: near(wanted, &names),
             }),
         },

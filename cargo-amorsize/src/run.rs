@@ -45,6 +45,15 @@ impl Mode {
             Mode::Memory { .. } => "Measuring",
         }
     }
+
+    /// What is done to a program meanwhile.
+    fn in_progress(&self) -> &'static str {
+        match self {
+            Mode::Explore => "it was recorded",
+            Mode::Verify(_) => "its plans were verified",
+            Mode::Memory { .. } => "its memory was measured",
+        }
+    }
 }
 
 /// One run of one program.
@@ -112,7 +121,7 @@ impl Run<'_> {
             End::Exited(status) if !status.success() => Err(Error::Run {
                 package: self.package.name.to_string(),
                 target: self.executable.title.clone(),
-                how: format!("failed ({status}) while it was recorded"),
+                how: format!("failed ({status}) while {}", self.mode.in_progress()),
                 log: last_lines(&log),
                 command: self.executable.command.clone(),
             }),

@@ -200,7 +200,7 @@ impl Job<'_> {
             self.write(&profile, &class, section, pace)?
         };
         for name in untuned.keys() {
-            term::status("Untuned", &format!("{name}: no plan (a join, or not indexable)"));
+            term::status("Untuned", &format!("{name}: needs no plan (a join, or not indexable)"));
         }
         let unreached = self.name_unreached(seen);
         Ok(Tuned {

@@ -180,7 +180,9 @@ impl Verified {
             note(self.to_rayon, "stock rayon");
         }
         if self.to_serial.is_none() {
-            notes.push("too few calls to compare".to_owned());
+            notes.push(
+                "too few calls to compare: call it more often, or raise --time-limit".to_owned(),
+            );
         }
         notes
     }
@@ -408,7 +410,8 @@ pub(crate) fn print(rows: &[Verified], section: &Section, mended: &[String], ver
     table.print();
     if hidden > 0 {
         let sizes = counted(hidden, "other size");
-        term::warning(&format!("{sizes} of these loops lost too, where little time goes: see -v"));
+        term::warning(&format!("{sizes} of these loops lost too, where little time goes"));
+        term::note("to see them: cargo amorsize tune --dry-run -v");
     }
 }
 

@@ -5,6 +5,11 @@ fn two_chunks(xs: &[u32]) -> u32 {
     xs.par_iter().sum()
 }
 
+#[amorsize::tune(deterministic, chunk = 4)]
+fn cut_in_two_ways(xs: &[u32]) -> u32 {
+    xs.par_iter().sum()
+}
+
 #[amorsize::tune(chunk_time = "5 parsecs")]
 fn no_time(xs: &[u32]) -> u32 {
     xs.par_iter().sum()
@@ -59,6 +64,6 @@ static NAMED_TWICE: amorsize::Loop = amorsize::tuned_loop!("one", name = "two");
 
 fn main() {
     let xs = [1];
-    two_chunks(&xs) + no_time(&xs) + no_value(&xs) + from_one(&xs) + only_two(&xs);
+    two_chunks(&xs) + cut_in_two_ways(&xs) + no_time(&xs) + no_value(&xs) + from_one(&xs) + only_two(&xs);
     all_skipped(&xs) + no_cost(&xs) + costs_belong_to_loops(1) + no_type_in_names(&xs) + no_loops_to_skip(1) + outside(&xs);
 }

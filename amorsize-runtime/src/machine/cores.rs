@@ -15,14 +15,22 @@ use crate::workload::workers_on;
 /// The limits for a call, as far as they can be told without a pool, of items with this CPU share.
 pub(crate) fn limits_by_cores(cpu_share: Option<f64>, max_workers: Option<usize>) -> Limits {
     let cores = facts();
-    let mut limits = Limits::cores(workers_on(cores.count, cores.processors, cpu_share));
-    if let Some(most) = cores.asked.filter(|&most| most < limits.workers) {
-        (limits.workers, limits.bound) = (most, Bound::Environment);
-    }
+    let cores = Limits::cores(workers_on(cores.count, cores.processors, cpu_share));
+    let mut limits = limit_by_environment(cores);
     if let Some(most) = max_workers.filter(|&most| most < limits.workers) {
         (limits.workers, limits.bound) = (most.max(1), Bound::MaxWorkers);
     }
     limits
+}
+
+/// Adds the limit that `AMORSIZE_MAX_WORKERS` sets.
+pub(crate) fn limit_by_environment(limits: Limits) -> Limits {
+    match facts().asked {
+        Some(most) if most < limits.workers => {
+            Limits { workers: most, bound: Bound::Environment, ..limits }
+        }
+        _ => limits,
+    }
 }
 
 /// Adds the limit of the pool: the caller's own if it is a pool thread, else the global one, which

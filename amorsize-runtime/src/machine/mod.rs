@@ -27,7 +27,7 @@ pub use class::class;
 pub use cores::usable_cores;
 #[cfg(feature = "record")]
 pub(crate) use cores::usable_processors;
-pub(crate) use cores::{limit_by_pool, limits_by_cores};
+pub(crate) use cores::{limit_by_environment, limit_by_pool, limits_by_cores};
 pub use host::was_read;
 pub(crate) use load::limit_by_load;
 pub use load::load;
