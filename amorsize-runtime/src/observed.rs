@@ -10,8 +10,8 @@ use crate::rivals::{Choice, Rivals};
 /// Calls from this length on weigh in full.
 const FULL_WEIGHT_NS: f64 = 20_000.0;
 
-/// Calls that took less in all do not tell what items take: code and data were in no cache yet.
-const TELLING_NS: u64 = 20_000;
+/// What begins does not tell what items take before so long: code and data are in no cache yet, and pages may have no memory.
+pub(crate) const COLD_FOR_NS: f64 = 20_000.0;
 
 /// Sizes are told apart by powers of four.
 const SIZES: usize = 16;
@@ -24,7 +24,7 @@ const UNSEEN: u64 = u64::MAX;
 pub(crate) struct Observed {
     /// Over calls of every size.
     all: Mean,
-    /// How long these took in all, until that is enough to tell something.
+    /// How long these took in all, until that is [`COLD_FOR_NS`].
     busy_ns: AtomicU64,
     /// Items of a call with many of them may be dearer, or cheaper, than those of a short one.
     by_size: [Mean; SIZES],
@@ -96,7 +96,7 @@ impl Observed {
 
     /// Whether calls have taken so long by now that the mean item time can be relied on.
     pub(crate) fn is_telling(&self) -> bool {
-        self.busy_ns.load(Ordering::Relaxed) >= TELLING_NS
+        self.busy_ns.load(Ordering::Relaxed) as f64 >= COLD_FOR_NS
     }
 
     /// Adds a call of `n` items that took `busy_ns` in all.

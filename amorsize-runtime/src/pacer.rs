@@ -7,6 +7,7 @@ use crate::collection;
 use crate::drive::Context;
 use crate::machine;
 use crate::model::{self, Plan};
+use crate::observed::COLD_FOR_NS;
 use crate::pieces::Pieces;
 use crate::pool;
 use crate::run::{Folded, FoldedBy, Open, OpenBy, Run, middle};
@@ -19,11 +20,9 @@ const BLOCK_GROWTH: f64 = 2.0;
 /// is expected to take less than this.
 const UNGUARDED_NS: f64 = 10_000.0;
 
-/// A block that takes less tells little: the clock itself makes up too much of it.
+/// A block that takes less tells little: the clock itself makes up too much of it. The first one of a call has to take longer,
+/// [`COLD_FOR_NS`].
 const TELLING_NS: f64 = 1_500.0;
-/// Neither does the first block of a call unless it takes so long: its code and data are in no cache yet, and its pages may have
-/// no memory.
-const TELLING_AT_FIRST_NS: f64 = 20_000.0;
 /// What the next block is to take after one that told little.
 const NEXT_TRY_NS: f64 = 2.0 * TELLING_NS;
 /// What an item is taken for that takes no time by the clock.
@@ -159,7 +158,7 @@ impl Pacer {
             let item_ns = block_ns / (self.done - before) as f64;
             // A coarse clock may not have moved, which says little.
             let item_ns = if item_ns > 0.0 { item_ns } else { UNMEASURABLE_NS };
-            let telling_ns = if before == 0 { TELLING_AT_FIRST_NS } else { TELLING_NS };
+            let telling_ns = if before == 0 { COLD_FOR_NS } else { TELLING_NS };
             if item_ns <= known_item_ns * SURPRISE {
                 len
             } else if block_ns < telling_ns {
