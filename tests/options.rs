@@ -14,9 +14,10 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const WORKERS: [Option<Force>; 6] = [
+const WORKERS: [Option<Force>; 7] = [
     None,
     Some(Force::Serial),
+    Some(Force::Workers { workers: 1, chunk: None }),
     Some(Force::Workers { workers: 2, chunk: None }),
     Some(Force::Workers { workers: 3, chunk: Some(7) }),
     Some(Force::Workers { workers: 8, chunk: Some(1) }),

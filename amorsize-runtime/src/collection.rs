@@ -2,7 +2,8 @@
 //!
 //! Rayon appends the parts to each other, or looks for an error, after the call of the loop has returned. It belongs to the
 //! call all the same: a parallel one makes more parts. So what a call took is told only once its collection is complete, and
-//! as many workers as it had may put the parts together.
+//! as many workers as it had may put the parts together. Of a loop with the option `on_pool`, called from outside the pool, neither holds: its
+//! call is another thread's.
 
 use std::cell::Cell;
 

@@ -125,7 +125,7 @@ where
     }
     let parts = division.shares.min(helpers + 1);
     // Two shares are the halves of a tree, as everywhere else.
-    let border = |share: usize| (pieces * share).div_ceil(parts) * division.chunk;
+    let border = |share| first_piece_of(share, parts, pieces) * division.chunk;
     let (mine, shares, reducers) = cut(run, parts, border);
     let mut work = Some((before, mine, reducers));
     handover::at_desk(helpers, |desk| {
@@ -146,6 +146,12 @@ where
         let shift = caller.shift_of(end_ns - start_ns);
         (folded, Account { shift, helpers: desk.came(), start_ns, end_ns })
     })
+}
+
+/// Where a share begins, of so many that are as equal as pieces allow.
+fn first_piece_of(share: usize, shares: usize, pieces: usize) -> usize {
+    // `pieces · share / shares`, rounded up, where that product may be too large.
+    pieces / shares * share + (pieces % shares * share).div_ceil(shares)
 }
 
 /// What [`cut`] makes of a run: the first share, the others, from the rear on, and the reducers before them.

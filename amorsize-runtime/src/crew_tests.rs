@@ -290,3 +290,16 @@ fn of_helpers_who_do_not_come_only_one_is_summoned_again() {
     });
     assert_eq!(pool.0.into_inner().unwrap().len(), 6);
 }
+
+#[test]
+fn shares_are_as_equal_as_pieces_allow_however_many_there_are() {
+    for (shares, pieces, borders) in [
+        (2, 7, vec![0, 4, 7]),
+        (3, 7, vec![0, 3, 5, 7]),
+        (4, 4, vec![0, 1, 2, 3, 4]),
+        (3, usize::MAX, vec![0, usize::MAX / 3, usize::MAX / 3 * 2, usize::MAX]),
+    ] {
+        let found = (0..=shares).map(|share| first_piece_of(share, shares, pieces));
+        assert!(found.eq(borders), "{shares} shares of {pieces}");
+    }
+}

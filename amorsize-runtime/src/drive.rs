@@ -23,8 +23,8 @@ use crate::run::{FoldedBy, Lengths, OpenBy, Run, fold_at_once};
 use crate::thresholds::{CHECKPOINT_FROM_NS, HOT};
 use crate::tuned::Cost;
 
-/// One call in this many that take the fast path is measured all the same.
-const SAMPLE_EVERY: u32 = 256;
+/// One call in this many that take the fast path is measured all the same, on average.
+pub(crate) const SAMPLE_EVERY: u32 = 256;
 
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;
@@ -39,7 +39,7 @@ const REDUCTIONS_SHARE: f64 = 0.01;
 
 /// What reductions may take in any case.
 const NEXT_TO_NO_TIME_NS: f64 = 1_000.0;
-/// One parallel call in this many times its reductions, once they are known.
+/// One parallel call in this many, on average, times its reductions once they are known.
 const TIME_EVERY: u32 = 16;
 
 /// Calls that take less than this on their own are short: one that runs alone to see what that takes is not noticed.
@@ -60,10 +60,10 @@ pub(crate) struct Call<C, K> {
     pub(crate) open_ended: bool,
 }
 
-/// How many units of work `len` items of this cost are.
+/// How many units of work `len` items of this cost are: none only where there are no items.
 #[inline]
 fn units(len: usize, cost: f64) -> usize {
-    if cost == 1.0 { len } else { (len as f64 * cost) as usize }
+    if cost == 1.0 { len } else { ((len as f64 * cost) as usize).max(len.min(1)) }
 }
 
 impl<T, C: Consumer<T>, K: Cost> ProducerCallback<T> for Call<C, K> {
@@ -131,23 +131,47 @@ where
     }
 }
 
+/// Whether the next call that takes the fast path, of whatever loop, is measured.
 #[inline]
-fn sample_is_due() -> bool {
+pub(crate) fn sample_is_due() -> bool {
     thread_local! {
-        static CALLS: Cell<u32> = const { Cell::new(0) };
+        static LEFT: Cell<u32> = const { Cell::new(SAMPLE_EVERY) };
     }
-    is_due(&CALLS, SAMPLE_EVERY)
+    is_due(&LEFT, SAMPLE_EVERY)
 }
 
-/// Whether as many were counted as there should be between two. A thread that is ending has no counter any more, and
-/// nothing left to learn.
+/// Whether as many were counted as were left until the next one that is due. A thread that is ending has no counter any
+/// more, and nothing left to learn.
 #[inline]
-fn is_due(counter: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
-    let count = counter.try_with(|count| {
-        count.set(count.get().wrapping_add(1));
-        count.get()
+fn is_due(left: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
+    let is_due = left.try_with(|left| {
+        left.set(left.get().wrapping_sub(1));
+        if left.get() != 0 {
+            return false;
+        }
+        left.set(until_next(every));
+        true
     });
-    count.is_ok_and(|count| count % every == 0)
+    is_due.unwrap_or(false)
+}
+
+/// At random from 1 on, `every` on average: calls of several loops may come in an order that repeats itself, and none of them
+/// is to be passed over for ever.
+#[cold]
+fn until_next(every: u32) -> u32 {
+    thread_local! {
+        static STATE: Cell<u32> = const { Cell::new(1) };
+    }
+    // Marsaglia's xorshift; a thread that is ending has none, and takes the average.
+    let random = STATE.try_with(|state| {
+        let mut x = state.get();
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        state.set(x);
+        x
+    });
+    random.map_or(every, |random| 1 + random % (2 * every - 1))
 }
 
 /// Runs so many units of work on the caller and learns from it if it took longer than known.
@@ -293,6 +317,9 @@ impl Context {
             Force::Workers { workers, chunk } => {
                 let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
                 let workers = self.target.limit_by_pool(limits).workers;
+                if workers < 2 {
+                    return Way::Alone(Pacer::serial(self));
+                }
                 let chunk = chunk.unwrap_or_else(|| match self.facts(len) {
                     Some(facts) => {
                         model::best_chunk(len, workers, &facts, &machine::facts(), workers)
@@ -436,9 +463,12 @@ impl Context {
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        collection::note_crew(self.target, workers);
         let len = run.len;
         let io = self.target.options().io;
+        // To put parts together is computing, whatever the items do.
+        if !io {
+            collection::note_crew(self.target, workers);
+        }
         let work_ns = self.facts(len).map(|facts| len as f64 * facts.item_ns);
         let reduce_ns = self.target.known_reduce_ns(self.units(len));
         let division = Division {
@@ -514,9 +544,9 @@ fn folder_items(len: usize, workers: usize, work_ns: Option<f64>, reduce_ns: Opt
 /// Whether a call times its reductions: as long as nobody knows what they take, and then from time to time.
 fn times_reductions(reduce_ns: Option<f64>) -> bool {
     thread_local! {
-        static CALLS: Cell<u32> = const { Cell::new(0) };
+        static LEFT: Cell<u32> = const { Cell::new(TIME_EVERY) };
     }
-    cfg!(feature = "record") || reduce_ns.is_none() || is_due(&CALLS, TIME_EVERY)
+    cfg!(feature = "record") || reduce_ns.is_none() || is_due(&LEFT, TIME_EVERY)
 }
 
 /// Runs as rayon would without us. Not inlined, so that it does not keep what calls it from being.

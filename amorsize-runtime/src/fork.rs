@@ -1,7 +1,7 @@
 //! Divide and conquer: two branches that say how many units of work they are.
 //!
 //! What is measured of such a loop is the time of a unit, from branches that did not fork. A fork below the
-//! cut-off that follows from it is two plain calls. Above it, the caller takes the left branch and keeps the
+//! cut-off that follows from it is two plain calls, which are timed now and then. Above it, the caller takes the left branch and keeps the
 //! right one on offer (`offers.rs`). Who has taken the left branch takes the right one too, unless somebody else has.
 
 use std::cell::Cell;
@@ -9,12 +9,13 @@ use std::cell::Cell;
 use amorsize_profile::{LoopFacts, MachineFacts};
 
 use crate::clock::{self, Instant};
+use crate::drive;
 use crate::force::{self, Force};
 use crate::handover;
 use crate::linger;
 use crate::loops::Loop;
 use crate::machine;
-use crate::model::{self, Limits, Plan};
+use crate::model::{self, Limits};
 use crate::offers::{self, Branch, Offers, Summoned, Waiting};
 use crate::pool::{self, Busy};
 
@@ -59,7 +60,7 @@ impl Loop {
     {
         let target = self.for_items::<A>();
         let costs = Costs { left: cost_left, right: cost_right };
-        if target.serial().is_untimed(costs.worth()) {
+        if target.serial().is_untimed(costs.worth()) && !drive::sample_is_due() {
             return (left(), right());
         }
         run(target, costs, left, right)
@@ -133,8 +134,10 @@ fn way(target: &'static Loop, costs: Costs) -> Way {
         }
     }
     let worth = costs.worth();
-    // Where nothing is known yet, the branches tell. Nobody is summoned before that.
-    let Some(facts) = target.facts(worth) else { return Way::Fork { workers: 1 } };
+    // Where too little is known yet, the branches tell. Nobody is summoned before that.
+    let Some(facts) = target.facts(worth).filter(|_| target.is_known()) else {
+        return Way::Fork { workers: 1 };
+    };
     let serial_ns = facts.item_ns * worth as f64;
     // While recording, thresholds are not where calls look for them.
     let below = target.planned();
@@ -149,13 +152,10 @@ fn way(target: &'static Loop, costs: Costs) -> Way {
     // The costs say how even the branches are, and results are the caller's to combine.
     let branches = LoopFacts { item_ns: serial_ns / 2.0, item_cv: 0.0, reduce_ns: 0.0, ..facts };
     let machine = machine::facts_for(serial_ns);
-    let pair = Limits { workers: limits.workers.min(2), ..limits };
-    match model::decide(2, &branches, &machine, &pair, hot_helpers(&machine)).plan {
-        Plan::Serial => Way::Serial,
-        Plan::Parallel { .. } => {
-            fork_within(target.limit_by_load(machine::limit_by_pool(limits)).workers)
-        }
+    if limits.workers < 2 || !model::fork_pays(&branches, &machine, hot_helpers(&machine)) {
+        return Way::Serial;
     }
+    fork_within(target.limit_by_load(machine::limit_by_pool(limits)).workers)
 }
 
 /// How many helpers would come at once: whoever has a branch looks for the next one when that is done.

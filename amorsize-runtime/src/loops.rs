@@ -17,11 +17,14 @@ use crate::pool;
 use crate::profiled::{Profiled, UNRECORDED, is_for_items, measured_task_bytes, on_this_machine};
 use crate::rivals::Choice;
 use crate::thresholds::{
-    HOT, SURPRISE, SerialBelow, Thresholds, embedded_serial_below, serial_below,
+    CHECKPOINT_FROM_NS, HOT, SURPRISE, SerialBelow, Thresholds, embedded_serial_below, serial_below,
 };
 
 /// Calls shorter than this say little about their items: looking at the clock takes up to a tenth.
 const OBSERVABLE_NS: f64 = 500.0;
+
+/// Forks with shorter branches never pay, and cost about as much as these branches do.
+const WORTH_AN_OFFER_NS: f64 = 1_000.0;
 
 /// Branches of so many times as many units are expected to take no more than so many times as long.
 const MOST_ALIKE: f64 = 8.0;
@@ -174,7 +177,7 @@ impl Loop {
     /// What calls of `n` items cost here, as far as profile and observation tell; `None` if the loop
     /// was never seen.
     pub(crate) fn facts(&self, n: usize) -> Option<LoopFacts> {
-        let facts = self.blend(self.observed.item_ns(n))?;
+        let facts = self.blend(n, self.observed.item_ns(n))?;
         Some(match self.observed.losses(n).phase() {
             Phase::Refuted => model::without_losses(facts),
             _ => facts,
@@ -186,14 +189,16 @@ impl Loop {
         self.observed.is_telling() || self.profile().is_some()
     }
 
-    /// What calls cost here, whatever their size.
+    /// What calls cost here that are short enough for thresholds, whatever their size.
     fn facts_of_all(&self) -> Option<LoopFacts> {
-        self.blend(self.observed.item_ns_of_all())
+        let observed = self.observed.item_ns_of_all();
+        let n = observed.map_or(0, |(item_ns, _)| (CHECKPOINT_FROM_NS / item_ns) as usize);
+        self.blend(n, observed)
     }
 
-    fn blend(&self, observed: Option<(f64, f64)>) -> Option<LoopFacts> {
+    fn blend(&self, n: usize, observed: Option<(f64, f64)>) -> Option<LoopFacts> {
         let Some(facts) = self.profile() else {
-            return observed.map(|(item_ns, _)| LoopFacts { item_ns, ..self.unrecorded() });
+            return observed.map(|(item_ns, _)| LoopFacts { item_ns, ..self.unrecorded(n) });
         };
         Some(match observed {
             None => facts,
@@ -206,9 +211,9 @@ impl Loop {
         *self.facts.get_or_init(|| on_this_machine(self.entries()))
     }
 
-    /// What is assumed of the loop where there is no profile.
-    fn unrecorded(&self) -> LoopFacts {
-        let reduce_ns = self.observed.reduction().map_or(UNRECORDED.reduce_ns, |(ns, _)| ns);
+    /// What is assumed of calls of `n` items where there is no profile.
+    fn unrecorded(&self, n: usize) -> LoopFacts {
+        let reduce_ns = self.observed.reduce_ns(n).unwrap_or(UNRECORDED.reduce_ns);
         // Items that wait do not keep others from waiting.
         let contention = if self.options.io { 0.0 } else { UNRECORDED.contention };
         LoopFacts { reduce_ns, contention, ..UNRECORDED }
@@ -264,7 +269,7 @@ impl Loop {
 
     /// How many times as long items of a call of `n` take with `workers` at work.
     pub(crate) fn slowdown(&self, n: usize, workers: usize) -> f64 {
-        let facts = self.facts(n).unwrap_or_else(|| self.unrecorded());
+        let facts = self.facts(n).unwrap_or_else(|| self.unrecorded(n));
         model::slowdown(workers as f64, &facts)
     }
 
@@ -275,10 +280,12 @@ impl Loop {
 
     /// What a reduction costs in a call of `n` items, as last observed, else as profiled.
     pub(crate) fn known_reduce_ns(&self, n: usize) -> Option<f64> {
-        let (facts, n) = (self.profile().unwrap_or_default(), n as f64);
+        let Some(facts) = self.profile() else { return self.observed.reduce_ns(n) };
         let reduce_ns = match self.observed.reduction() {
-            Some((reduce_ns, of)) => LoopFacts { reduce_ns, ..facts }.reduce_ns_of(n / of as f64),
-            None => facts.reduce_ns_of(n),
+            Some((reduce_ns, of)) => {
+                LoopFacts { reduce_ns, ..facts }.reduce_ns_of(n as f64 / of as f64)
+            }
+            None => facts.reduce_ns_of(n as f64),
         };
         // A profile says zero where no reduction was measured.
         (reduce_ns > 0.0).then_some(reduce_ns)
@@ -289,9 +296,9 @@ impl Loop {
         self.observed.set_reduction(n, reduce_ns);
     }
 
-    /// What is known of the loop, with an item time that was just measured.
-    pub(crate) fn facts_with(&self, item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, ..self.profile().unwrap_or_else(|| self.unrecorded()) }
+    /// What is known of calls of `n` items, with an item time that was just measured.
+    pub(crate) fn facts_with(&self, n: usize, item_ns: f64) -> LoopFacts {
+        LoopFacts { item_ns, ..self.profile().unwrap_or_else(|| self.unrecorded(n)) }
     }
 
     /// Learns from a call of `n` items whose items took `busy_ns` in all, on however many workers.
@@ -306,7 +313,7 @@ impl Loop {
             if seemed.is_some_and(|seemed_ns| seemed_ns > SURPRISE * busy_ns) {
                 self.observed.add(n, busy_ns);
             }
-            if seemed.is_some() && self.is_known() {
+            if self.is_known() {
                 self.apply();
             } else if !self.planned().is_untimed(n) {
                 // And that no fork is worth it.
@@ -321,17 +328,16 @@ impl Loop {
         }
     }
 
-    /// Learns from a branch of `n` units that did not fork; whether this was the first that told something. Short ones tell of
-    /// longer ones before that, as each that is looked at costs about as much as the shortest take.
+    /// Learns from a branch of `n` units that did not fork; whether with this one enough is known of the loop. As long as nothing
+    /// is, short ones tell of longer ones: to offer a branch and to look at the clock costs about as much as the shortest take.
     pub(crate) fn observe_branch(&self, n: usize, busy_ns: f64) -> bool {
-        let is_known = || self.observed.item_ns_of_all().is_some();
-        if is_known() {
-            self.observe(n, busy_ns);
-            return false;
-        }
-        let alike = (OBSERVABLE_NS / busy_ns).clamp(1.0, MOST_ALIKE);
+        let was_known = self.is_known();
+        let alike = match self.observed.item_ns_of_all() {
+            Some(_) => 1.0,
+            None => (WORTH_AN_OFFER_NS / busy_ns).clamp(1.0, MOST_ALIKE),
+        };
         self.observe((n as f64 * alike) as usize, busy_ns);
-        is_known()
+        !was_known && self.is_known()
     }
 
     /// Learns from a call of `n` items that took its caller so long, alone.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub(crate) const MEMORY: u32 = 32;
 
 /// One call may be interrupted: it counts as at most so many times the mean.
-const AT_MOST: f64 = 2.0;
+pub(crate) const AT_MOST: f64 = 2.0;
 
 /// A mean of the last values, more or less.
 #[derive(Debug)]

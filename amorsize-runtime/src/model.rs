@@ -49,6 +49,9 @@ const PROFILE_WEIGHT: f64 = 8.0;
 /// An observed item time this many times off the profile, either way, is not blended with it.
 const IMPLAUSIBLE: f64 = 4.0;
 
+/// Unless it is smaller and of fewer calls: these may have found what they looked for among their first items.
+const FEW_CALLS: f64 = 3.0;
+
 /// How one call is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -232,7 +235,8 @@ pub fn learned(profile: LoopFacts, item_ns: f64, calls: f64) -> LoopFacts {
     }
     let ratio = item_ns / profile.item_ns;
     let plausible = (1.0 / IMPLAUSIBLE..=IMPLAUSIBLE).contains(&ratio);
-    let weight = if plausible { PROFILE_WEIGHT } else { 0.0 };
+    let may_have_left = ratio < 1.0 && calls < FEW_CALLS;
+    let weight = if plausible || may_have_left { PROFILE_WEIGHT } else { 0.0 };
     let item_ns = (weight * profile.item_ns + calls * item_ns) / (weight + calls);
     LoopFacts { item_ns, ..profile }
 }
@@ -446,6 +450,15 @@ pub fn decide(
         };
     }
     best
+}
+
+/// Whether two such items gain from a second worker, as [`decide`] would say if there were two.
+pub(crate) fn fork_pays(branch: &LoopFacts, machine: &MachineFacts, hot: usize) -> bool {
+    let serial_ns = 2.0 * branch.item_ns;
+    let parallel_ns = || parallel_terms(2, 2, 1, branch, machine, hot).total();
+    serial_ns > first_helper_ns(machine, hot)
+        && serial_ns.is_finite()
+        && parallel_ns() * WORTH_LEAVING_SERIAL < serial_ns
 }
 
 /// When the first helper can start.

@@ -556,6 +556,27 @@ fn what_a_process_sees_outweighs_the_profile_as_it_accumulates() {
     let item_ns = |seen, calls| learned(LoopFacts { item_ns: 100.0, ..PLAIN }, seen, calls).item_ns;
     assert_eq!([1.0, 8.0, 24.0].map(|calls| item_ns(200.0, calls)), [1000.0 / 9.0, 150.0, 175.0]);
     // Items that are quite different ones are not the profile's.
-    assert_eq!([item_ns(500.0, 1.0), item_ns(20.0, 1.0)], [500.0, 20.0]);
+    assert_eq!([item_ns(500.0, 1.0), item_ns(20.0, 3.0)], [500.0, 20.0]);
+    // Unless it is one call that may have ended before it saw most of them.
+    assert_eq!(item_ns(1.0, 1.0), 801.0 / 9.0);
     assert_eq!(item_ns(500.0, 0.0), 100.0);
+}
+
+#[test]
+fn a_fork_pays_where_two_items_would_be_shared_by_two_workers() {
+    let mut forks = 0;
+    for (step, contention, hot) in
+        (0..600).flat_map(|step| [(step, 0.0, 0), (step, 0.0, 1), (step, 0.6, 0), (step, 1.2, 1)])
+    {
+        let item_ns = 10_f64.powf(f64::from(step) / 100.0);
+        let branch = LoopFacts { item_ns, contention, ..LoopFacts::default() };
+        let decision = decide(2, &branch, &MACHINE, &Limits::cores(2), hot);
+        let pays = fork_pays(&branch, &MACHINE, hot);
+        assert_eq!(pays, decision.plan != Plan::Serial, "{branch:?}, {hot} hot");
+        forks += usize::from(pays);
+    }
+    assert!((100..2_300).contains(&forks), "{forks}");
+    for item_ns in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+        assert!(!fork_pays(&LoopFacts { item_ns, ..LoopFacts::default() }, &MACHINE, HOT));
+    }
 }

@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::losses::{Losses, Phase};
-use crate::mean::Mean;
+use crate::mean::{AT_MOST, Mean};
+use crate::profiled::UNRECORDED;
 use crate::rivals::{Choice, Rivals};
 
 /// Calls from this length on weigh in full.
@@ -128,8 +129,21 @@ impl Observed {
         (bits != UNSEEN).then(|| (f64::from_bits(bits), n))
     }
 
-    /// Keeps what a reduction cost in a call of `n` items.
+    /// What a reduction costs in a call of `n` items where nothing else is known: fewer items than those of the call that was
+    /// looked at make smaller results, if they grow with the items at all.
+    pub(crate) fn reduce_ns(&self, n: usize) -> Option<f64> {
+        let (reduce_ns, of) = self.reduction()?;
+        let in_proportion = reduce_ns * (n as f64 / of as f64).min(1.0);
+        Some(in_proportion.max(reduce_ns.min(UNRECORDED.reduce_ns)))
+    }
+
+    /// Keeps what a reduction cost in a call of `n` items. It may have been interrupted.
     pub(crate) fn set_reduction(&self, n: usize, reduce_ns: f64) {
+        let seen = self.reduction().filter(|(before_ns, _)| *before_ns > 0.0);
+        let most = seen.map_or(f64::INFINITY, |(before_ns, of)| {
+            AT_MOST * before_ns * (n as f64 / of as f64).max(1.0)
+        });
+        let reduce_ns = reduce_ns.min(most);
         self.reduced.store(n.max(1), Ordering::Relaxed);
         self.reduce_ns.store(reduce_ns.to_bits(), Ordering::Relaxed);
     }
@@ -162,6 +176,21 @@ mod tests {
         observed.add(1, 1_000.0);
         let (mean, calls) = observed.item_ns_of_all().expect("two calls");
         assert!((100.0..200.0).contains(&mean) && calls == 2.0, "{mean}");
+    }
+
+    #[test]
+    fn a_reduction_of_a_large_call_says_less_of_smaller_ones_and_one_may_be_interrupted() {
+        let observed = Observed::new();
+        assert_eq!(observed.reduce_ns(10), None);
+        observed.set_reduction(1_000_000, 3e6);
+        assert_eq!(observed.reduce_ns(10_000_000), Some(3e6));
+        assert_eq!(observed.reduce_ns(1_000), Some(3e3));
+        assert_eq!(observed.reduce_ns(0), Some(UNRECORDED.reduce_ns));
+        observed.set_reduction(1_000_000, 4e9);
+        assert_eq!(observed.reduce_ns(1_000_000), Some(6e6));
+        // Smaller results than those of an unknown loop have no more to say of themselves.
+        observed.set_reduction(1_000, 1.0);
+        assert_eq!(observed.reduce_ns(1), Some(1.0));
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl Pacer {
     /// A crew for `len` items of this cost, if it pays.
     fn hand_over(&mut self, len: usize, item_ns: f64) -> Option<Step> {
         let Context { target, limits, .. } = self.context;
-        let facts = target.facts_with(item_ns);
+        let facts = target.facts_with(self.context.units(len), item_ns);
         let machine = machine::facts_for(item_ns * len as f64);
         let hot = pool::helpers_counted_hot(&machine);
         let limits = target.limits_with(limits, len, &facts);

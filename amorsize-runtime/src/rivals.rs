@@ -140,8 +140,14 @@ impl Rivals {
 
     /// Says when the next trial is to be, unless that is said already and there is no new doubt.
     fn schedule_trial(&self, call: u32, is_short: bool, alone_wins: bool) {
-        let Some((alone_ns, crew_ns)) = self.times(is_short) else { return };
         let trial = self.trial.load(Ordering::Relaxed);
+        let Some((alone_ns, crew_ns)) = self.times(is_short) else {
+            // Another thread has forgotten what crews took: only a trial tells it again.
+            if trial == NEVER && alone_wins {
+                self.set_trial(call, TRY_EVERY * Trial::of(is_short).calls);
+            }
+            return;
+        };
         let is_doubtful = alone_wins != (crew_ns > alone_ns);
         // Another thread may just have begun one.
         if is_doubtful && trial.saturating_sub(call) > DOUBT {
@@ -352,6 +358,15 @@ mod tests {
         };
         let alone = (0..10_000).filter(|_| alone()).count();
         assert!((9_500..10_000).contains(&alone), "{alone}");
+    }
+
+    #[test]
+    fn crews_are_tried_again_although_it_was_forgotten_what_they_took() {
+        let calls = Calls::new(true, 10.0, 9.0);
+        calls.rivals.alone_wins.store(true, Ordering::Relaxed);
+        calls.rivals.forget();
+        calls.make(LOOKS + BETWEEN + TRIAL + 1);
+        assert_eq!(calls.make(100), 100);
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub(crate) struct Thresholds {
     pub(crate) planned: SerialBelow,
     /// The item time for which this was computed, as the bits of an `f64`; zero before.
     applied_ns: AtomicU64,
-    /// What the last serial call that was timed took, compared with what was known: 1 if it was dearer, −1
-    /// if it was cheaper, 0 if neither.
+    /// What the last serial calls that were timed took, compared with what was known: above 0 if they were dearer, below if they
+    /// were cheaper, nearer to 0 with each that was neither.
     surprise: AtomicI8,
 }
 
@@ -65,16 +65,18 @@ impl Thresholds {
         self.applied_ns.store(item_ns.unwrap_or_default().to_bits(), Ordering::Relaxed);
     }
 
-    /// Whether a serial call and the one before both took longer, or both took less, than known. One alone may have
-    /// been interrupted.
+    /// Whether a serial call and the one before, or the one before that, both took longer, or both took less, than known. One
+    /// alone may have been interrupted; and calls from two places, of two kinds, may take turns.
     pub(crate) fn are_surprised(&self, busy_ns: f64, known_ns: f64) -> bool {
+        const ONE: i8 = 2;
         let dearer = busy_ns > SURPRISE * known_ns;
-        let surprise = i8::from(dearer) - i8::from(busy_ns * SURPRISE < known_ns);
+        let surprise = ONE * (i8::from(dearer) - i8::from(busy_ns * SURPRISE < known_ns));
         let before = self.surprise.load(Ordering::Relaxed);
-        if surprise != before {
-            self.surprise.store(surprise, Ordering::Relaxed);
+        let after = if surprise == 0 { before - before.signum() } else { surprise };
+        if after != before {
+            self.surprise.store(after, Ordering::Relaxed);
         }
-        surprise != 0 && surprise == before
+        surprise != 0 && surprise.signum() == before.signum()
     }
 }
 
@@ -157,4 +159,28 @@ pub(crate) fn serial_below(
 pub(crate) fn embedded_serial_below(entries: impl Iterator<Item = &'static Profiled>) -> usize {
     let short = |entry: &Profiled| (TIMED_FROM_NS / entry.item.item_ns) as usize;
     entries.map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of these calls, known to take 1 ns, surprise.
+    fn surprises<const N: usize>(busy_ns: [f64; N]) -> [bool; N] {
+        let thresholds = Thresholds::new();
+        busy_ns.map(|busy_ns| thresholds.are_surprised(busy_ns, 1.0))
+    }
+
+    #[test]
+    fn the_second_of_two_calls_that_both_are_dearer_or_both_cheaper_surprises() {
+        assert_eq!(surprises([9.0, 9.0, 9.0]), [false, true, true]);
+        assert_eq!(surprises([0.1, 0.1]), [false, true]);
+        assert_eq!(surprises([9.0, 0.1, 9.0]), [false; 3]);
+    }
+
+    #[test]
+    fn calls_of_another_kind_in_between_do_not_hide_it_and_interruptions_are_forgotten() {
+        assert_eq!(surprises([9.0, 1.0, 9.0]), [false, false, true]);
+        assert_eq!(surprises([9.0, 1.0, 1.0, 9.0]), [false; 4]);
+    }
 }

@@ -59,8 +59,7 @@ fn losses(cases: &[Comparison]) -> String {
         "Cases that take more than {NOTABLE} times what the fastest of all peers, and of all plans of a sweep of our own, takes. \
          Some others lose to rayon alone: see `vs_rayon` below.\n\n"
     );
-    text +=
-        "| case | ours | plan | the best | its time | factor | because |\n|---|---|---|---|---|---|---|\n";
+    text += "| case | ours | plan | the best | its time | factor | because |\n|---|---|---|---|---|---|---|\n";
     for case in lost {
         writeln!(
             text,

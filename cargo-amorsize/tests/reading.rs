@@ -336,8 +336,7 @@ fn a_typo_in_a_loop_s_name_is_met_with_the_right_one() {
 
 #[test]
 fn a_profile_without_loops_says_that_they_are_to_be_measured() {
-    let fixture =
-        Fixture::new(&[("Cargo.toml", &manifest("demo", "")), ("src/lib.rs", LIBRARY)]);
+    let fixture = Fixture::new(&[("Cargo.toml", &manifest("demo", "")), ("src/lib.rs", LIBRARY)]);
     fixture.run("init").expect_code(exit_codes::OK);
     fixture.run("explain squares").expect_error(
         exit_codes::SETUP_ERROR,

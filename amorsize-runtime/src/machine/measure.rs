@@ -63,18 +63,19 @@ pub fn measure_often() -> MachineFacts {
     fastest.unwrap_or_else(without_helpers)
 }
 
-/// Keeps the caller and all threads of the pool busy for a while.
+/// Keeps the caller, and all threads of the pool that have nothing else to do, busy for a while.
 fn settle() {
+    if pool::threads() < 2 {
+        return;
+    }
     let begin = Instant::now();
-    let spin = || {
+    let spin = move || {
         while begin.elapsed() < SETTLING {
             std::hint::spin_loop();
         }
     };
-    rayon::in_place_scope(|scope| {
-        scope.spawn_broadcast(|_, _| spin());
-        spin();
-    });
+    rayon::spawn_broadcast(move |_| spin());
+    spin();
 }
 
 /// `None` if helpers do not come: a pool that is busy with other work tells nothing about how fast it
@@ -130,7 +131,7 @@ fn beyond_items(workers: usize) -> Option<f64> {
             let start = Instant::now();
             let run =
                 Run { producer: AtOnce(Nothing(workers)), consumer: Busy(ITEM), len: workers };
-            crew::fold(None, run, Division::of(workers, 1), &Pool::Rayon);
+            crew::fold(None, run, Division::of(workers, 1), &Undisturbed);
             (start.elapsed().as_nanos() as f64 - ITEM.as_nanos() as f64).max(0.0)
         })
         .filter(|&beyond| beyond < HOT_WITHIN.as_nanos() as f64)
@@ -168,8 +169,8 @@ fn start_one() -> Option<Start> {
     };
     let mut spawned_at = 0.0;
     handover::at_desk(1, |desk| {
-        handover::lend(desk, 1, &Pool::Rayon, &helper, &mut || {
-            Desk::summon(desk, 1, &Pool::Rayon);
+        handover::lend(desk, 1, &Undisturbed, &helper, &mut || {
+            Desk::summon(desk, 1, &Undisturbed);
             spawned_at = origin.elapsed().as_nanos() as f64;
             let waits = |patience| {
                 while started_at.load(Ordering::Acquire) == 0 && origin.elapsed() < patience {
@@ -178,7 +179,7 @@ fn start_one() -> Option<Start> {
                 started_at.load(Ordering::Acquire) == 0
             };
             if waits(LATE) {
-                Desk::summon_one(desk, &Pool::Rayon);
+                Desk::summon_one(desk, &Undisturbed);
                 waits(PATIENCE);
             }
         });
@@ -224,6 +225,20 @@ fn reference() -> f64 {
 fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples.get(samples.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// The present pool, for a caller that does nothing else while it waits: what it would do may be a call that asks for what is
+/// being measured, and waits for it for ever.
+struct Undisturbed;
+
+impl Spawner for Undisturbed {
+    fn spawn(&self, ticket: Ticket) {
+        Pool::Rayon.spawn(ticket);
+    }
+
+    fn run_other_work(&self) -> bool {
+        false
+    }
 }
 
 /// A pool whose threads never come.
@@ -303,6 +318,9 @@ impl Reducer<()> for Busy {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicBool;
+
     use amorsize_profile::LoopFacts;
 
     use super::*;
@@ -323,6 +341,35 @@ mod tests {
         let spawn_ns = spawn_of(two, sixteen, 15.0);
         assert!((spawn_ns - 115.0).abs() < 1.0, "{spawn_ns}");
         assert!((two - 1.5 * spawn_ns - 1_900.0).abs() < 1.0, "{two}");
+    }
+
+    #[test]
+    fn who_measures_does_nothing_else_meanwhile() {
+        // With more threads than cores, it has to wait for helpers.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(16).build().expect("a pool");
+        let (measuring, measured) = (Mutex::new(None), AtomicBool::new(false));
+        let disturbed = AtomicBool::new(false);
+        let note = || {
+            if *measuring.lock().expect("nobody panics") == Some(thread::current().id()) {
+                disturbed.store(true, Ordering::Relaxed);
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !measured.load(Ordering::Relaxed) {
+                    pool.scope(|scope| (0..100).for_each(|_| scope.spawn(|_| note())));
+                }
+            });
+            pool.install(|| {
+                *measuring.lock().expect("nobody panics") = Some(thread::current().id());
+                for _ in 0..100 {
+                    measure_once();
+                }
+                *measuring.lock().expect("nobody panics") = None;
+            });
+            measured.store(true, Ordering::Relaxed);
+        });
+        assert!(!disturbed.into_inner());
     }
 
     #[test]
