@@ -24,7 +24,7 @@ use crate::thresholds::{CHECKPOINT_FROM_NS, HOT};
 use crate::tuned::Cost;
 
 /// One call in this many that take the fast path is measured all the same, on average.
-pub(crate) const SAMPLE_EVERY: u32 = 256;
+const SAMPLE_EVERY: u32 = 256;
 
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;

@@ -1,8 +1,9 @@
 //! Divide and conquer: two branches that say how many units of work they are.
 //!
 //! What is measured of such a loop is the time of a unit, from branches that did not fork. A fork below the
-//! cut-off that follows from it is two plain calls, which are timed now and then. Above it, the caller takes the left branch and keeps the
-//! right one on offer (`offers.rs`). Who has taken the left branch takes the right one too, unless somebody else has.
+//! cut-off that follows from it is two plain calls, which are timed now and then. Above it, the caller takes the left
+//! branch and keeps the right one on offer (`offers.rs`). Who has taken the left branch takes the right one too, unless
+//! somebody else has.
 
 use std::cell::Cell;
 

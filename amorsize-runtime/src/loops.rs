@@ -373,8 +373,7 @@ impl Loop {
         self.serial().is_certain_with(n, || self.helpers_counted_hot(n, &machine::facts()))
     }
 
-    /// Learns from a serial call without a decision if it and the one before both took longer, or both took
-    /// less, than known. One alone may have been interrupted.
+    /// Learns from a serial call without a decision if it is not the only one that took longer, or less, than known.
     pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
         // What the profile says of a loop has thresholds from the first call on that was worth a look at the clock.
         if self.thresholds.item_ns().is_none() {
