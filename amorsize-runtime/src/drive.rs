@@ -121,6 +121,7 @@ where
     P: Pieces,
     C: Consumer<P::Item>,
 {
+    schedule_sample();
     let units = units(run.len, cost);
     if target.is_certain(units) {
         run_timed(target, run, lengths, units)
@@ -131,39 +132,50 @@ where
     }
 }
 
-/// Whether the next call that takes the fast path, of whatever loop, is measured.
+thread_local! {
+    /// Counts calls on the fast path, of whatever loop.
+    static CALLS: Cell<u32> = const { Cell::new(SAMPLE_EVERY) };
+}
+
+/// Whether this call, which would take the fast path, is measured. If so, [`schedule_sample`] has to follow: done here, it
+/// would cost all others two registers.
 #[inline]
 pub(crate) fn sample_is_due() -> bool {
-    thread_local! {
-        static LEFT: Cell<u32> = const { Cell::new(SAMPLE_EVERY) };
-    }
-    is_due(&LEFT, SAMPLE_EVERY)
+    is_due(&CALLS, SAMPLE_EVERY)
 }
 
-/// Whether as many were counted as were left until the next one that is due. A thread that is ending has no counter any
-/// more, and nothing left to learn.
+/// Says which call is measured next, if this one is.
+pub(crate) fn schedule_sample() {
+    schedule(&CALLS, SAMPLE_EVERY);
+}
+
+/// Counts, up to a multiple of `2·every`, which is due. A thread that is ending has no counter any more, and nothing left to
+/// learn. (To count down to zero is one instruction, but no faster.)
 #[inline]
-fn is_due(left: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
-    let is_due = left.try_with(|left| {
-        left.set(left.get().wrapping_sub(1));
-        if left.get() != 0 {
-            return false;
-        }
-        left.set(until_next(every));
-        true
+fn is_due(counter: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
+    let count = counter.try_with(|count| {
+        count.set(count.get().wrapping_add(1));
+        count.get()
     });
-    is_due.unwrap_or(false)
+    count.is_ok_and(|count| count % (2 * every) == 0)
 }
 
-/// At random from 1 on, `every` on average: calls of several loops may come in an order that repeats itself, and none of them
-/// is to be passed over for ever.
-#[cold]
-fn until_next(every: u32) -> u32 {
+/// If one is due, lets the counter go on from anywhere before the next one: calls of several loops may come in an order that
+/// repeats itself, and none of them is to be passed over for ever.
+fn schedule(counter: &'static LocalKey<Cell<u32>>, every: u32) {
+    let _ = counter.try_with(|count| {
+        if count.get() % (2 * every) == 0 {
+            count.set(random() % (2 * every));
+        }
+    });
+}
+
+/// Marsaglia's xorshift.
+fn random() -> u32 {
     thread_local! {
         static STATE: Cell<u32> = const { Cell::new(1) };
     }
-    // Marsaglia's xorshift; a thread that is ending has none, and takes the average.
-    let random = STATE.try_with(|state| {
+    let next = STATE.try_with(|state| {
         let mut x = state.get();
         x ^= x << 13;
         x ^= x >> 17;
@@ -171,7 +183,7 @@ fn until_next(every: u32) -> u32 {
         state.set(x);
         x
     });
-    random.map_or(every, |random| 1 + random % (2 * every - 1))
+    next.unwrap_or(1)
 }
 
 /// Runs so many units of work on the caller and learns from it if it took longer than known.
@@ -544,9 +556,14 @@ fn folder_items(len: usize, workers: usize, work_ns: Option<f64>, reduce_ns: Opt
 /// Whether a call times its reductions: as long as nobody knows what they take, and then from time to time.
 fn times_reductions(reduce_ns: Option<f64>) -> bool {
     thread_local! {
-        static LEFT: Cell<u32> = const { Cell::new(TIME_EVERY) };
+        static CALLS: Cell<u32> = const { Cell::new(TIME_EVERY) };
     }
-    cfg!(feature = "record") || reduce_ns.is_none() || is_due(&LEFT, TIME_EVERY)
+    if cfg!(feature = "record") || reduce_ns.is_none() {
+        return true;
+    }
+    let is_due = is_due(&CALLS, TIME_EVERY);
+    schedule(&CALLS, TIME_EVERY);
+    is_due
 }
 
 /// Runs as rayon would without us. Not inlined, so that it does not keep what calls it from being.

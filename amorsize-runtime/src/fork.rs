@@ -91,6 +91,7 @@ where
     RA: Send,
     RB: Send,
 {
+    drive::schedule_sample();
     target.activate();
     #[cfg(feature = "record")]
     crate::record::note_untuned(target);
