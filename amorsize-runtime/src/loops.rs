@@ -356,7 +356,8 @@ impl Loop {
 
     /// What becomes of a call of about `n` items that the model has a crew for: what calls took has the last word.
     pub(crate) fn choose(&self, n: usize, is_short: bool) -> Choice {
-        self.observed.choose(n, is_short)
+        let recorded_ns = self.profile().map_or(f64::INFINITY, |facts| facts.item_ns);
+        self.observed.choose(n, is_short, recorded_ns)
     }
 
     /// How many helpers are hot as far as a call of `n` items is concerned: all of them where only what calls took decides

@@ -6,8 +6,10 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use crate::model::WORTH_LEAVING_SERIAL;
 use crate::rivals::{Rivals, TRY_EVERY, Trial};
+
+/// Crews win a trial if their callers take so many times as long alone: so few calls tell no more than that.
+const WON_BY: f64 = 1.1;
 
 /// A trial that has not ended after so many times the calls of others is given up: nobody comes to it.
 const PATIENCE: u32 = 4;
@@ -111,7 +113,7 @@ impl Losses {
             Phase::Settling => {}
             Phase::Trying => {
                 if let Some((alone_ns, crew_ns)) = rivals.times(is_short) {
-                    let gains = crew_ns * WORTH_LEAVING_SERIAL <= alone_ns;
+                    let gains = crew_ns * WON_BY <= alone_ns;
                     if gains {
                         self.enter(Phase::Refuted);
                     } else {

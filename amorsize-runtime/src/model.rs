@@ -27,9 +27,13 @@ use amorsize_profile::{LoopFacts, MachineFacts};
 /// Plans within this factor of the cheapest count as equal: the one with fewer workers is taken.
 const EQUAL_WITHIN: f64 = 1.02;
 
-/// A parallel plan has to be cheaper than a serial run by this factor: the time of a serial run is known
-/// well, that of a helper's start is not.
-pub(crate) const WORTH_LEAVING_SERIAL: f64 = 1.1;
+/// A parallel plan has to be cheaper than a serial run by this factor, however long that is: what sharing costs differs
+/// from process to process.
+const WORTH_LEAVING_SERIAL: f64 = 1.03;
+
+/// By so much more where a serial run takes no longer than the start of a cold helper: the time of a serial run is known well,
+/// that of a helper's start is not.
+const DOUBT_OF_A_START: f64 = 0.07;
 
 /// The share of a chunk's time by which even equal chunks differ: interrupts, frequency, neighbours.
 const UNEVEN: f64 = 0.02;
@@ -428,7 +432,10 @@ pub fn decide(
     let mut before = 1;
     for step in worker_steps(limits.workers) {
         // Asking for a real gain prefers fewer workers.
-        let margin = if best.plan == Plan::Serial { WORTH_LEAVING_SERIAL } else { EQUAL_WITHIN };
+        let margin = match best.plan {
+            Plan::Serial => worth_leaving_serial(best.serial_ns, machine),
+            Plan::Parallel { .. } => EQUAL_WITHIN,
+        };
         let least_ns = best.terms.total();
         let gain = |workers| candidate(workers).filter(|(_, t)| t.total() * margin < least_ns);
         let gained = match gain(step) {
@@ -458,7 +465,13 @@ pub(crate) fn fork_pays(branch: &LoopFacts, machine: &MachineFacts, hot: usize) 
     let parallel_ns = || parallel_terms(2, 2, 1, branch, machine, hot).total();
     serial_ns > first_helper_ns(machine, hot)
         && serial_ns.is_finite()
-        && parallel_ns() * WORTH_LEAVING_SERIAL < serial_ns
+        && parallel_ns() * worth_leaving_serial(serial_ns, machine) < serial_ns
+}
+
+/// How many times as long as a parallel plan a serial run has to take, to be left for it.
+fn worth_leaving_serial(serial_ns: f64, machine: &MachineFacts) -> f64 {
+    let starts = (machine.cold_spawn_ns + machine.cold_wake_ns) / serial_ns;
+    WORTH_LEAVING_SERIAL + DOUBT_OF_A_START * starts.clamp(0.0, 1.0)
 }
 
 /// When the first helper can start.

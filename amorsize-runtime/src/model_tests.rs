@@ -316,9 +316,22 @@ fn of_two_counts_within_two_percent_the_smaller_one_is_taken() {
 }
 
 #[test]
-fn two_workers_have_to_gain_a_tenth_over_a_serial_run() {
-    // 1.80 / 2 = 0.900 of it, and 1.84 / 2 = 0.920.
-    assert_eq!([0.80, 0.84].map(|contention| workers_of_a_long_call(2, contention, 0.0)), [2, 1]);
+fn two_workers_have_to_gain_three_percent_over_a_long_serial_run() {
+    // 1.92 / 2 = 0.960 of it, and 1.96 / 2 = 0.980.
+    assert_eq!([0.92, 0.96].map(|contention| workers_of_a_long_call(2, contention, 0.0)), [2, 1]);
+}
+
+#[test]
+fn two_workers_have_to_gain_a_tenth_over_a_serial_run_as_short_as_the_start_of_a_helper() {
+    // Helpers that start at once, but would not if they were cold, which takes as long as the items.
+    let machine = MachineFacts { spawn_ns: 0.0, wake_ns: 0.0, claim_ns: 0.0, ..MACHINE };
+    let n = ((machine.cold_spawn_ns + machine.cold_wake_ns) / PLAIN.item_ns) as usize;
+    let gains = |contention| {
+        let item = LoopFacts { contention, ..PLAIN };
+        decide(n, &item, &machine, &Limits::cores(2), HOT).plan != Plan::Serial
+    };
+    // 1.72 / 2 = 0.860 of it and 0.017 for chunks that differ, and 1.84 / 2 = 0.920.
+    assert_eq!([0.72, 0.84].map(gains), [true, false]);
 }
 
 #[test]

@@ -57,9 +57,9 @@ impl Observed {
         self.by_size[size(n)].get().or_else(|| self.item_ns_of_all())
     }
 
-    /// What becomes of a call of about `n` items that the model has a crew for. It is counted.
-    pub(crate) fn choose(&self, n: usize, is_short: bool) -> Choice {
-        self.rivals[size(n)].choose(is_short)
+    /// What becomes of a call of about `n` items that the model has a crew for. It is counted. See [`Rivals::choose`].
+    pub(crate) fn choose(&self, n: usize, is_short: bool, recorded_ns: f64) -> Choice {
+        self.rivals[size(n)].choose(is_short, recorded_ns)
     }
 
     /// Whether calls of about `n` items run alone or in a crew however many helpers are hot.

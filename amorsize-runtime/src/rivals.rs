@@ -96,8 +96,9 @@ impl Rivals {
             || self.calls.load(Ordering::Relaxed) >= self.trial.load(Ordering::Relaxed)
     }
 
-    /// What becomes of the next call. It is counted.
-    pub(crate) fn choose(&self, is_short: bool) -> Choice {
+    /// What becomes of the next call. It is counted. A profile says that items take so long alone; infinitely long if there
+    /// is none.
+    pub(crate) fn choose(&self, is_short: bool, recorded_ns: f64) -> Choice {
         let call = self.calls.load(Ordering::Relaxed);
         // From time to time, after some hours, it starts again, which costs a few looks.
         self.calls.store(call.wrapping_add(1), Ordering::Relaxed);
@@ -122,7 +123,7 @@ impl Rivals {
             // What made the one in use slow before may be over.
             self.of(alone_wins).reset();
         }
-        self.schedule_trial(call, is_short, alone_wins);
+        self.schedule_trial(call, is_short, alone_wins, recorded_ns);
         choice(alone_wins)
     }
 
@@ -139,12 +140,16 @@ impl Rivals {
     }
 
     /// Says when the next trial is to be, unless that is said already and there is no new doubt.
-    fn schedule_trial(&self, call: u32, is_short: bool, alone_wins: bool) {
+    fn schedule_trial(&self, call: u32, is_short: bool, alone_wins: bool, recorded_ns: f64) {
         let trial = self.trial.load(Ordering::Relaxed);
         let Some((alone_ns, crew_ns)) = self.times(is_short) else {
             // Another thread has forgotten what crews took: only a trial tells it again.
             if trial == NEVER && alone_wins {
                 self.set_trial(call, TRY_EVERY * Trial::of(is_short).calls);
+            }
+            // No long call ran alone yet, and crews take longer than one took in the recording.
+            if trial == NEVER && self.crew_ns(is_short).is_some_and(|ns| ns > recorded_ns) {
+                self.set_trial(call, DOUBT);
             }
             return;
         };
@@ -191,8 +196,13 @@ impl Rivals {
     /// What calls took alone and in crews; `None` before there were enough of both.
     pub(crate) fn times(&self, is_short: bool) -> Option<(f64, f64)> {
         let (alone_ns, _) = self.alone.get()?;
+        Some((alone_ns, self.crew_ns(is_short)?))
+    }
+
+    /// What calls took in crews; `None` before there were enough.
+    fn crew_ns(&self, is_short: bool) -> Option<f64> {
         let (crew_ns, calls) = self.crew.get()?;
-        (calls >= Trial::of(is_short).enough).then_some((alone_ns, crew_ns))
+        (calls >= Trial::of(is_short).enough).then_some(crew_ns)
     }
 }
 
@@ -220,11 +230,12 @@ mod tests {
         is_short: bool,
         alone_ns: f64,
         crew_ns: f64,
+        recorded_ns: f64,
     }
 
     impl Calls {
         fn new(is_short: bool, alone_ns: f64, crew_ns: f64) -> Self {
-            Calls { rivals: Rivals::new(), is_short, alone_ns, crew_ns }
+            Calls { rivals: Rivals::new(), is_short, alone_ns, crew_ns, recorded_ns: f64::INFINITY }
         }
 
         /// Makes so many calls; how many of them were crews'.
@@ -233,7 +244,7 @@ mod tests {
         }
 
         fn make_one(&self) -> Choice {
-            let choice = self.rivals.choose(self.is_short);
+            let choice = self.rivals.choose(self.is_short, self.recorded_ns);
             match choice {
                 Choice::Crew => self.rivals.add_crew(self.crew_ns),
                 Choice::Look { is_kept: false } => {}
@@ -254,6 +265,19 @@ mod tests {
     #[test]
     fn long_calls_that_gain_never_run_alone() {
         assert_eq!(Calls::new(false, 10.0, 6.0).make(10_000), 10_000);
+    }
+
+    #[test]
+    fn long_calls_that_never_ran_alone_do_for_a_trial_where_crews_take_longer_than_was_recorded() {
+        let trial = Trial::of(false).calls;
+        let slow = Calls { recorded_ns: 8.0, ..Calls::new(false, 9.0, 10.0) };
+        let before = DOUBT + Trial::of(false).enough as u32;
+        assert_eq!(slow.make(before), before);
+        // Crews lose.
+        assert_eq!(slow.make(DOUBT), 0);
+        // Items have become dearer, and crews win: that is all.
+        let dearer = Calls { recorded_ns: 8.0, ..Calls::new(false, 18.0, 10.0) };
+        assert_eq!(dearer.make(10_000), 10_000 - trial);
     }
 
     #[test]
@@ -350,7 +374,7 @@ mod tests {
         let calls = Calls::new(true, 10.0, 13.0);
         calls.make(LOOKS + 16 + DOUBT + TRIAL + 1);
         let alone = || {
-            let choice = calls.rivals.choose(true);
+            let choice = calls.rivals.choose(true, f64::INFINITY);
             if choice == Choice::Alone {
                 calls.rivals.add_alone(10.0);
             }

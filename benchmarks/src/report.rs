@@ -92,7 +92,7 @@ fn because(case: &Comparison) -> &'static str {
 
 const CAUSES: &str = "
 What the numbers point to: *overhead*: a call costs some nanoseconds beyond the plain iterator. *Serial plan*: \
-    the model sees no gain of a tenth, with helpers as hot as they are. *No help*: the plan is parallel, and the call took \
+    the model sees too little gain, with helpers as hot as they are. *No help*: the plan is parallel, and the call took \
     about as long as a serial one: its helper started late, or on the caller's own core (`-- pauses` shows how often \
     that is). *Other plan*: a plan of our own sweep is faster. *Executor*: a peer does the same in less time.
 ";
