@@ -50,7 +50,7 @@ impl Parse for Annotated {
         // The body is the last pair of braces: others belong to constant generic arguments.
         let rest: TokenStream = input.parse()?;
         let mut rest: Vec<TokenTree> = rest.into_iter().collect();
-        match rest.pop() {
+        match rest.pop().map(unwrapped) {
             Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
                 head.append_all(&rest);
                 let returned = returned(&rest).to_vec();
@@ -61,6 +61,20 @@ impl Parse for Annotated {
                 "`#[tune]` needs a function with a body: annotate the implementation of the method",
             )),
         }
+    }
+}
+
+/// A block that a macro was given, `$body:block`, comes in a group without delimiters.
+fn unwrapped(token: TokenTree) -> TokenTree {
+    match &token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+            let mut inside = group.stream().into_iter();
+            match (inside.next(), inside.next()) {
+                (Some(only), None) => unwrapped(only),
+                _ => token,
+            }
+        }
+        _ => token,
     }
 }
 
@@ -119,5 +133,17 @@ mod tests {
         assert_eq!(returned("fn f(a: A) {}"), "");
         // Left to the compiler, whose message says what is wrong.
         assert_eq!(returned("fn f> (a: A) -> B {}"), "");
+    }
+
+    #[test]
+    fn a_body_may_be_a_block_that_a_macro_was_given() {
+        let block: TokenStream = "{ 1 }".parse().expect("tokens");
+        let given = Group::new(Delimiter::None, block);
+        let function: Annotated =
+            syn::parse2(quote::quote!(fn f() -> u32 #given)).expect("a function");
+        assert_eq!(function.body.stream().to_string(), "1");
+        let expression: TokenStream = "{ 1 } + 1".parse().expect("tokens");
+        let given = Group::new(Delimiter::None, expression);
+        assert!(syn::parse2::<Annotated>(quote::quote!(fn f() -> u32 #given)).is_err());
     }
 }

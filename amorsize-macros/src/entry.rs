@@ -62,6 +62,27 @@ const COMBINING_CALLS: &[&str] = &[
 /// Those of them that any parallel iterator may have and whose argument may be anything that becomes one.
 const OPERAND_CALLS: &[&str] = &["chain", "interleave", "interleave_shortest", "zip", "zip_eq"];
 
+/// Methods that end a parallel iterator: what follows one is no iterator any more, or a serial one.
+const ENDING_CALLS: &[&str] = &[
+    "all",
+    "any",
+    "collect",
+    "count",
+    "find_any",
+    "find_first",
+    "find_last",
+    "max",
+    "max_by",
+    "max_by_key",
+    "min",
+    "min_by",
+    "min_by_key",
+    "product",
+    "reduce",
+    "reduce_with",
+    "sum",
+];
+
 /// The macro by which a user marks an entry call that is not seen: `tuned!(expression)`.
 const MARK: &str = "tuned";
 
@@ -250,21 +271,21 @@ fn operand(arguments: TokenStream, at: Span) -> TokenStream {
     quote_spanned!(span=> #argument.__slot().__kind().__operand().__given())
 }
 
-/// Whether the expression that ends these tokens contains an entry call. Of what does not, such as
-/// `xs.iter().zip`, nobody knows.
+/// Whether what the method at the end of these tokens is called on contains an entry call, and nothing that ends the iterator.
+/// Of what does not, such as `xs.iter().zip`, nobody knows.
 fn is_parallel(before: &[TokenTree]) -> bool {
+    let is = |token: &TokenTree, names: &[&str]| matches!(token, TokenTree::Ident(name) if names.iter().any(|known| name == known));
     before
         .iter()
         .rev()
+        .skip(1)
         .take_while(|token| match token {
             TokenTree::Punct(punct) => !matches!(punct.as_char(), ';' | ',' | '='),
             TokenTree::Group(group) => group.delimiter() != Delimiter::Brace,
             _ => true,
         })
-        .any(|token| {
-            matches!(token, TokenTree::Ident(name) if ENTRY_CALLS.iter().any(|call| name == call))
-                || matches!(token, TokenTree::Ident(name) if name == MARK)
-        })
+        .find(|token| is(token, ENTRY_CALLS) || is(token, &[MARK]) || is(token, ENDING_CALLS))
+        .is_some_and(|token| !is(token, ENDING_CALLS))
 }
 
 /// Whether the tokens end with `mod name`.
@@ -429,6 +450,22 @@ pub(crate) mod tests {
             assert!(!tuned(source).0.contains("__operand"), "{source}");
         }
         assert_eq!(tuned("f(a.par_iter().sum(), once(1).chain(b.par_iter()))").1, 2);
+        // No iterators are compared here.
+        assert_eq!(tuned("a.par_iter().max().cmp(&b.par_iter().max())").1, 2);
+        assert_eq!(tuned("a.par_iter().min().into_par_iter().eq(b.par_iter())").1, 2);
+    }
+
+    #[test]
+    fn arrows_in_front_of_parentheses_are_no_generic_arguments() {
+        for source in [
+            "let f: &dyn Fn(f64) -> (f64, f64) = &g; xs.par_iter()",
+            "let c = a < b; let g = |x: u32| -> (u32, u32) { (x, x) }; xs.par_iter()",
+            "let c = 1 << k; let g = || -> (u32, u32) { (1, 2) }; xs.par_iter()",
+            "fn f<F: Fn(u8) -> (u8, u8)>(f: F) {} xs.par_iter().collect::<Vec<fn() -> (u8,)>>()",
+            "a > (b) ; xs.par_iter()",
+        ] {
+            assert_eq!(tuned(source).1, 1, "{source}");
+        }
     }
 
     #[test]

@@ -48,9 +48,10 @@ fn kernel(function: &Annotated, options: &Options) -> TokenStream {
     let Named { name, entries } = Named::new(function, options, &embedded, 0);
     let made = new_loop(options, Some(&embedded.tracking), &name, &entries);
     let (inner_attributes, statements) = split_inner_attributes(function.body.stream());
+    let sample = Ident::new("_sample", Span::mixed_site());
     let tuned = function.with_body(quote! {
         #inner_attributes
-        let _sample = #expansion::Sample::start(#name);
+        let #sample = #expansion::Sample::start(#name);
         #statements
     });
     let Annotated { conditions, visibility, name: function_name, .. } = function;

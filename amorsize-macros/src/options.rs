@@ -262,6 +262,13 @@ fn loop_name(input: ParseStream<'_>) -> Result<LitStr> {
             "a loop's name must not contain `<`: the type of its items may follow it there";
         return Err(Error::new(name.span(), message));
     }
+    let value = name.value();
+    let numbered = value.trim_end_matches(|c: char| c.is_ascii_digit());
+    if numbered.len() < value.len() && numbered.ends_with('#') {
+        let message =
+            "a loop's name must not end with `#` and a number: the function's second loop is `#2`";
+        return Err(Error::new(name.span(), message));
+    }
     Ok(name)
 }
 

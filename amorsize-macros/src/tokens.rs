@@ -9,12 +9,15 @@ pub(crate) fn is_punct(token: &TokenTree, c: char) -> bool {
 
 /// Drops a trailing `::<…>`.
 pub(crate) fn without_turbofish(tokens: &[TokenTree]) -> &[TokenTree] {
-    if !tokens.last().is_some_and(|token| is_punct(token, '>')) {
+    let is_bracket = |position: usize| {
+        is_punct(&tokens[position], '>') && !(position > 0 && is_punct(&tokens[position - 1], '-'))
+    };
+    if tokens.is_empty() || !is_bracket(tokens.len() - 1) {
         return tokens;
     }
     let mut depth = 0_usize;
     for (position, token) in tokens.iter().enumerate().rev() {
-        if is_punct(token, '>') && !(position > 0 && is_punct(&tokens[position - 1], '-')) {
+        if is_bracket(position) {
             depth += 1;
         } else if is_punct(token, '<') {
             depth -= 1;

@@ -86,9 +86,7 @@ fn refuse_conflicts(text: &str) -> Result<(), ReadError> {
     });
     match marker {
         None => Ok(()),
-        Some(index) => {
-            Err(ReadError::damaged(Some(index + 1), "the file holds an unresolved merge conflict"))
-        }
+        Some(index) => Err(ReadError::conflict(index + 1)),
     }
 }
 

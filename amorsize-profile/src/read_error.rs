@@ -31,6 +31,8 @@ enum Problem {
     UnknownFormat(String),
     /// The file is not what was once written.
     Damaged(String),
+    /// A merge was left unfinished.
+    Conflict,
 }
 
 impl ReadError {
@@ -44,6 +46,17 @@ impl ReadError {
 
     pub(crate) fn damaged(line: Option<usize>, message: impl Into<String>) -> Self {
         Self::new(line, Problem::Damaged(message.into()))
+    }
+
+    pub(crate) fn conflict(line: usize) -> Self {
+        Self::new(Some(line), Problem::Conflict)
+    }
+
+    /// Whether the file holds the markers of a merge that was left unfinished. Sections of two machine classes may then both
+    /// stay.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.problem, Problem::Conflict)
     }
 
     fn new(line: Option<usize>, problem: Problem) -> Self {
@@ -79,6 +92,10 @@ impl ReadError {
                 "use a version of amorsize that knows this format, \
                  or delete the file and re-run `cargo amorsize tune`"
             }
+            Problem::Conflict => {
+                "delete the lines with markers: sections of two machine classes may both stay, \
+                 of two versions of one keep either"
+            }
             Problem::Damaged(_) => {
                 "restore the file from version control, \
                  or delete it and re-run `cargo amorsize tune`"
@@ -98,6 +115,9 @@ impl fmt::Display for ReadError {
             Problem::Io(error) => write!(formatter, " failed to read the file: {error}"),
             Problem::UnknownFormat(message) | Problem::Damaged(message) => {
                 write!(formatter, " {message}")
+            }
+            Problem::Conflict => {
+                formatter.write_str(" the file holds an unresolved merge conflict")
             }
         }
     }

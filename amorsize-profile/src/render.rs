@@ -66,6 +66,7 @@ impl Profile {
                     &mut entry.facts.contention,
                     &mut entry.facts.coherency,
                     &mut entry.facts.imbalance,
+                    &mut entry.plan.cost,
                     &mut entry.plan.speedup,
                 ] {
                     *number = rounded(*number);

@@ -46,6 +46,8 @@ pub(crate) struct Executable {
     pub(crate) source: PathBuf,
     /// What build scripts and cargo add to its environment.
     pub(crate) environment: BTreeMap<OsString, OsString>,
+    /// Where build scripts put dynamic libraries.
+    pub(crate) libraries: Vec<PathBuf>,
 }
 
 /// Builds and returns the programs of `package`, in the order in which cargo names them.
@@ -116,6 +118,7 @@ fn executables(
 ) -> Vec<Executable> {
     let mut programs: Vec<Artifact> = Vec::new();
     let mut environment = BTreeMap::new();
+    let mut libraries = Vec::new();
     for message in messages {
         match message {
             Message::CompilerArtifact(artifact) if artifact.package_id == package.id => {
@@ -135,8 +138,11 @@ fn executables(
                     programs.push(artifact);
                 }
             }
-            Message::BuildScriptExecuted(script) if script.package_id == package.id => {
-                environment.extend(of_build_script(script));
+            Message::BuildScriptExecuted(script) => {
+                libraries.extend(libraries_of(&script));
+                if script.package_id == package.id {
+                    environment.extend(of_build_script(script));
+                }
             }
             _ => {}
         }
@@ -166,9 +172,19 @@ fn executables(
                 is_bench,
                 source: target.src_path.into_std_path_buf(),
                 environment: environment.clone(),
+                libraries: libraries.clone(),
             })
         })
         .collect()
+}
+
+/// The folders that a build script has the linker search and that it may have put libraries into: those within its own.
+fn libraries_of(script: &BuildScript) -> Vec<PathBuf> {
+    let paths = script.linked_paths.iter().map(|path| {
+        let path = path.as_str();
+        PathBuf::from(path.split_once('=').map_or(path, |(_kind, path)| path))
+    });
+    paths.filter(|path| path.starts_with(script.out_dir.as_std_path())).collect()
 }
 
 fn of_build_script(script: BuildScript) -> Vec<(OsString, OsString)> {

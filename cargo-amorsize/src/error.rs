@@ -61,6 +61,9 @@ pub(crate) enum Error {
     #[error("the profile {} is damaged: {message}", path.display())]
     Damaged { path: PathBuf, message: String, package: String },
 
+    #[error("the profile {} is damaged: {message}", path.display())]
+    Conflict { path: PathBuf, message: String, package: String },
+
     #[error("there is no profile at {}", path.display())]
     NoProfile { path: PathBuf, package: String },
 
@@ -68,7 +71,8 @@ pub(crate) enum Error {
     NothingMeasured { path: PathBuf, package: String },
 
     #[error("no loop `{wanted}` in {place}")]
-    NoSuchLoop { wanted: String, place: String, near: Option<String> },
+    /// `near` are the arguments of an `explain` that would work.
+    NoSuchLoop { wanted: String, place: String, near: Option<Vec<String>> },
 
     #[error("`{wanted}` could be any of: {}", candidates.join(", "))]
     AmbiguousLoop { wanted: String, candidates: Vec<String> },
@@ -117,7 +121,7 @@ impl Error {
             | Error::Hung { .. }
             | Error::Records { .. } => exit_codes::RUN_FAILED,
             Error::TooNoisy { .. } => exit_codes::TOO_NOISY,
-            Error::Damaged { .. } => exit_codes::PROFILE_DAMAGED,
+            Error::Damaged { .. } | Error::Conflict { .. } => exit_codes::PROFILE_DAMAGED,
             Error::Stale { .. } => exit_codes::PROFILE_STALE,
             Error::Write { .. } => exit_codes::WRITE_FAILED,
             Error::Interrupted => exit_codes::INTERRUPTED,
@@ -138,7 +142,8 @@ impl Error {
                 match nearest(bench, known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `--bench {near}`?"),
                     None if known.is_empty() => {
-                        "it has no bench target at all; use `--tests`".to_owned()
+                        "it has no bench target whose features are on; use `--features` or `--tests`"
+                            .to_owned()
                     }
                     None => format!("its bench targets are: {}", known.join(", ")),
                 }
@@ -179,6 +184,10 @@ impl Error {
                 "try again when it is idle, or keep what was measured: \
                  cargo amorsize tune -p {package} --force"
             ),
+            Error::Conflict { package, .. } => format!(
+                "delete the lines with markers: sections of two machine classes may both stay, of two versions of \
+                 one keep either; then: cargo amorsize check -p {package}"
+            ),
             Error::Damaged { path, package, .. } => format!(
                 "restore it with `git checkout -- {0}`, or delete it and measure again: \
                  cargo amorsize tune -p {package}",
@@ -188,11 +197,14 @@ impl Error {
                 format!("measure it: cargo amorsize tune -p {package}")
             }
             Error::NoSuchLoop { near, .. } => match near {
-                Some(near) => format!("did you mean `{near}`? cargo amorsize explain {near}"),
+                Some(near) => {
+                    let command = near.iter().map(|word| quoted(word)).collect::<Vec<_>>();
+                    format!("did you mean this? cargo amorsize explain {}", command.join(" "))
+                }
                 None => "see which loops there are: cargo amorsize list".to_owned(),
             },
             Error::AmbiguousLoop { candidates, .. } => {
-                let first = candidates.first().map_or("", String::as_str);
+                let first = quoted(candidates.first().map_or("", String::as_str));
                 format!("give more of the name: cargo amorsize explain {first}")
             }
             Error::Stale { next, .. } => next.clone(),

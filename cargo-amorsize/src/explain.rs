@@ -178,7 +178,7 @@ fn no_section(package: &Package, profile: &amorsize_profile::Profile, options: &
             wanted: format!("{}` measured on `{class}", options.name),
             place: place_of(package),
             near: nearest(class, profile.machines.keys().map(String::as_str))
-                .map(|class| format!("{} --machine {class}", options.name)),
+                .map(|class| vec![options.name.clone(), "--machine".to_owned(), class.to_owned()]),
         },
         None => Error::NoProfile { path: profile_path(package), package: package.name.to_string() },
     }
@@ -229,7 +229,7 @@ fn find<'a>(project: &'a Project, wanted: &str) -> Result<(&'a Package, String)>
             _ => Err(Error::NoSuchLoop {
                 wanted: wanted.to_owned(),
                 place: places.join(", "),
-                near: near(wanted, &names),
+                near: near(wanted, &names).map(|name| vec![name]),
             }),
         },
         _ => Err(Error::AmbiguousLoop {

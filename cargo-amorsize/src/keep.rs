@@ -39,7 +39,7 @@ const PEAK_RSS_NOISE: f64 = 0.2;
 pub(crate) fn merged(
     old: Option<&Section>,
     measurement: &Measurement,
-    exists: impl Fn(&str) -> bool,
+    exists: impl Fn(&str, &LoopEntry) -> bool,
     trusted: bool,
 ) -> Section {
     let measured_facts = measurement.machine.facts;
@@ -59,11 +59,27 @@ pub(crate) fn merged(
     let mut section = if machine_holds { on_old_machine } else { fresh };
     restore(&mut section, old, measurement, trusted, |_, _| false);
     for (name, entry) in &old.loops {
-        if !section.loops.contains_key(name) && exists(name) {
+        if !section.loops.contains_key(name) && exists(name, entry) {
             section.loops.insert(name.clone(), entry.clone());
         }
     }
     section
+}
+
+/// Adds to `section` the loops that came into the file since the `old` one was read from it: somebody else has measured them
+/// meanwhile.
+pub(crate) fn add_meanwhile(
+    section: &mut Section,
+    old: Option<&Section>,
+    current: Option<&Section>,
+) {
+    let was_there = |name: &str| old.is_some_and(|old| old.loops.contains_key(name));
+    let others = current.into_iter().flat_map(|current| &current.loops);
+    for (name, entry) in others.filter(|(name, _)| !was_there(name)) {
+        if !section.untuned.contains_key(name) {
+            section.loops.entry(name.clone()).or_insert_with(|| entry.clone());
+        }
+    }
 }
 
 /// Notes in `section` which loops cannot be tuned: those `seen`, with the token hashes of their
@@ -266,17 +282,17 @@ mod tests {
 
     #[test]
     fn a_second_measurement_within_the_noise_changes_nothing() {
-        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_, _| true, true);
         let machine = MachineFacts { wake_ns: 5_500.0, claim_ns: 80.0, ..MACHINE };
         for item_ns in [80.0, 97.0, 104.0, 130.0] {
-            let again = merged(Some(&old), &measurement(item_ns, machine, "a"), |_| true, true);
+            let again = merged(Some(&old), &measurement(item_ns, machine, "a"), |_, _| true, true);
             assert_eq!(again, old, "{item_ns}");
         }
     }
 
     #[test]
     fn the_pace_says_how_much_longer_items_take_than_the_file_says() {
-        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_, _| true, true);
         assert_eq!(pace(&old, &measurement(130.0, MACHINE, "a")), 1.3);
         let nothing = Section { facts: MACHINE, loops: BTreeMap::new(), untuned: BTreeMap::new() };
         assert_eq!(pace(&nothing, &measurement(130.0, MACHINE, "a")), 1.0);
@@ -284,28 +300,28 @@ mod tests {
 
     #[test]
     fn a_change_that_alters_a_decision_is_taken() {
-        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
-        let new = merged(Some(&old), &measurement(1.0, MACHINE, "a"), |_| true, true);
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_, _| true, true);
+        let new = merged(Some(&old), &measurement(1.0, MACHINE, "a"), |_, _| true, true);
         assert_eq!(new.loops["demo::f"].plan.workers, 1);
         assert_eq!(new.facts, old.facts);
     }
 
     #[test]
     fn a_measurement_that_cannot_be_trusted_only_adds_what_is_missing_or_stale() {
-        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_, _| true, true);
         let loaded = MachineFacts { wake_ns: 200_000.0, ..MACHINE };
-        let new = merged(Some(&old), &measurement(1.0, loaded, "a"), |_| true, false);
+        let new = merged(Some(&old), &measurement(1.0, loaded, "a"), |_, _| true, false);
         assert_eq!(new, old);
-        let new = merged(Some(&old), &measurement(1.0, loaded, "b"), |_| true, false);
+        let new = merged(Some(&old), &measurement(1.0, loaded, "b"), |_, _| true, false);
         assert_eq!(new.loops["demo::f"].tokens, "b".repeat(16));
         assert_eq!(new.facts, old.facts);
     }
 
     #[test]
     fn an_edited_function_is_measured_anew_and_the_machine_stays() {
-        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_, _| true, true);
         let machine = MachineFacts { wake_ns: 4_400.0, ..MACHINE };
-        let new = merged(Some(&old), &measurement(104.0, machine, "b"), |_| true, true);
+        let new = merged(Some(&old), &measurement(104.0, machine, "b"), |_, _| true, true);
         assert_eq!(new.loops["demo::f"].tokens, "b".repeat(16));
         assert_eq!(new.facts, old.facts);
     }
@@ -319,8 +335,8 @@ mod tests {
             measurement
         };
         let after = |old, new, tokens| {
-            let old = merged(None, &with(old, "a"), |_| true, true);
-            merged(Some(&old), &with(new, tokens), |_| true, true).loops["demo::f"].memory
+            let old = merged(None, &with(old, "a"), |_, _| true, true);
+            merged(Some(&old), &with(new, tokens), |_, _| true, true).loops["demo::f"].memory
         };
         let exact = |bytes| memory(bytes, MemorySource::Allocator);
         let slope = |bytes| memory(bytes, MemorySource::PeakRss);
@@ -348,11 +364,11 @@ mod tests {
         let untuned = |names: &[&str]| -> BTreeMap<String, String> {
             names.iter().map(|name| ((*name).to_owned(), "a".repeat(16))).collect()
         };
-        let mut old = merged(None, &measurement, |_| true, true);
+        let mut old = merged(None, &measurement, |_, _| true, true);
         old.loops.insert("demo::was_tuned".into(), old.loops["demo::f"].clone());
         old.untuned = untuned(&["demo::f", "demo::rare"]);
 
-        let mut new = merged(Some(&old), &measurement, |_| true, true);
+        let mut new = merged(Some(&old), &measurement, |_, _| true, true);
         note_untuned(
             &mut new,
             Some(&old),
@@ -362,24 +378,42 @@ mod tests {
         assert_eq!(new.loops.keys().collect::<Vec<_>>(), ["demo::f"]);
         assert_eq!(new.untuned, untuned(&["demo::f#2", "demo::rare", "demo::was_tuned"]));
 
-        let mut again = merged(Some(&new), &measurement, |_| true, true);
+        let mut again = merged(Some(&new), &measurement, |_, _| true, true);
         note_untuned(&mut again, Some(&new), &measurement, untuned(&["demo::f#2"]));
         assert_eq!(again, new);
     }
 
     #[test]
     fn entries_go_with_their_function_and_stay_when_only_not_reached() {
-        let mut old = merged(None, &measurement(100.0, MACHINE, "a"), |_| true, true);
+        let mut old = merged(None, &measurement(100.0, MACHINE, "a"), |_, _| true, true);
         let entry = old.loops["demo::f"].clone();
         old.loops.insert("demo::gone".into(), entry.clone());
         old.loops.insert("demo::rare".into(), entry);
         let new = merged(
             Some(&old),
             &measurement(100.0, MACHINE, "a"),
-            |name| name != "demo::gone",
+            |name, _| name != "demo::gone",
             true,
         );
         assert_eq!(new.loops.keys().collect::<Vec<_>>(), ["demo::f", "demo::rare"]);
+    }
+
+    #[test]
+    fn loops_that_somebody_else_measured_meanwhile_stay() {
+        let old = merged(None, &measurement(100.0, MACHINE, "a"), |_, _| true, true);
+        let with = |names: &[&str]| {
+            let mut section = old.clone();
+            for &name in names {
+                section.loops.insert(name.into(), old.loops["demo::f"].clone());
+            }
+            section
+        };
+        let current = with(&["demo::dropped", "demo::new", "demo::untuned"]);
+        let mut section = merged(None, &measurement(200.0, MACHINE, "b"), |_, _| true, true);
+        section.untuned.insert("demo::untuned".into(), "a".into());
+        add_meanwhile(&mut section, Some(&with(&["demo::dropped"])), Some(&current));
+        assert_eq!(section.loops.keys().collect::<Vec<_>>(), ["demo::f", "demo::new"]);
+        assert_ne!(section.loops["demo::f"], current.loops["demo::f"]);
     }
 
     #[test]

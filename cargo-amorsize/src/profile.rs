@@ -44,7 +44,12 @@ fn damaged(package: &Package, path: PathBuf, error: &amorsize_profile::ReadError
         }
         None => message.to_owned(),
     };
-    Error::Damaged { path, message, package: package.name.to_string() }
+    let package = package.name.to_string();
+    if error.is_conflict() {
+        Error::Conflict { path, message, package }
+    } else {
+        Error::Damaged { path, message, package }
+    }
 }
 
 /// Fails early where the results could not be written at the end.

@@ -1,5 +1,6 @@
 //! The user's project: which packages are meant, what they depend on, what can be run in them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -196,11 +197,12 @@ pub(crate) fn profile_path(package: &Package) -> PathBuf {
 
 /// The bench targets that are run when none is named: those whose features are on.
 pub(crate) fn benches<'a>(package: &'a Package, features: &Features) -> Vec<&'a Target> {
+    let on = features.of(&package.features);
     package
         .targets
         .iter()
         .filter(|target| target.kind.contains(&TargetKind::Bench))
-        .filter(|target| features.all || target.required_features.iter().all(|f| features.has(f)))
+        .filter(|target| features.all || target.required_features.iter().all(|f| on.contains(&**f)))
         .collect()
 }
 
@@ -219,11 +221,22 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    fn has(&self, feature: &str) -> bool {
-        self.named
-            .iter()
-            .flat_map(|list| list.split([',', ' ']))
-            .any(|named| named == feature || named.ends_with(&format!("/{feature}")))
+    /// Those that are on in a package with these features: the ones that are named, the default ones, and all that they
+    /// turn on.
+    fn of<'a>(&'a self, package: &'a BTreeMap<String, Vec<String>>) -> BTreeSet<&'a str> {
+        let named = self.named.iter().flat_map(|list| list.split([',', ' ']));
+        let mut next: Vec<&str> =
+            named.map(|name| name.rsplit_once('/').map_or(name, |(_, name)| name)).collect();
+        if !self.no_default {
+            next.push("default");
+        }
+        let mut on = BTreeSet::new();
+        while let Some(feature) = next.pop() {
+            if on.insert(feature) {
+                next.extend(package.get(feature).into_iter().flatten().map(String::as_str));
+            }
+        }
+        on
     }
 
     /// The arguments for cargo, and for the hint that repeats a call.
@@ -281,10 +294,26 @@ mod tests {
     #[test]
     fn features_are_passed_on_as_cargo_spells_them() {
         let features = Features { named: vec!["a b".into()], all: false, no_default: true };
-        assert!(features.has("b") && !features.has("c"));
         assert_eq!(
             features.arguments(Some("amorsize/record")),
             ["--features", "a b,amorsize/record", "--no-default-features"]
         );
+    }
+
+    #[test]
+    fn features_that_are_on_are_the_named_ones_the_default_ones_and_what_these_turn_on() {
+        let package: BTreeMap<String, Vec<String>> = [
+            ("default", vec!["std"]),
+            ("std", vec!["dep:other", "alloc"]),
+            ("fast", vec!["simd", "fast"]),
+        ]
+        .map(|(name, on)| (name.to_owned(), on.into_iter().map(str::to_owned).collect()))
+        .into();
+        let on = |named: &str, no_default| {
+            let features = Features { named: vec![named.into()], all: false, no_default };
+            ["alloc", "simd", "other"].map(|feature| features.of(&package).contains(feature))
+        };
+        assert_eq!(on("", false), [true, false, false]);
+        assert_eq!(on("demo/fast,nothing", true), [false, true, false]);
     }
 }

@@ -174,8 +174,9 @@ impl Run<'_> {
                     .env("AMORSIZE_RECORD_MODE", format!("memory:{workers}:{items}:{name}"))
             }
         };
-        let paths = self.executable.path.ancestors().skip(1).take(2).map(Path::to_owned);
-        if let Some((name, value)) = with_libraries(paths) {
+        let beside = self.executable.path.ancestors().skip(1).take(2).map(Path::to_owned);
+        let libraries = self.executable.libraries.iter().cloned();
+        if let Some((name, value)) = with_libraries(libraries.chain(beside)) {
             command.env(name, value);
         }
         if self.executable.is_bench {
@@ -232,7 +233,9 @@ fn with_libraries(first: impl Iterator<Item = PathBuf>) -> Option<(&'static str,
         "LD_LIBRARY_PATH"
     };
     let old = std::env::var_os(name).unwrap_or_default();
-    let joined = std::env::join_paths(first.chain(std::env::split_paths(&old))).ok()?;
+    // An empty path would be the working directory.
+    let old = std::env::split_paths(&old).filter(|path| !path.as_os_str().is_empty());
+    let joined = std::env::join_paths(first.chain(old)).ok()?;
     Some((name, joined))
 }
 

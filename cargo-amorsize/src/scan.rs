@@ -10,6 +10,7 @@ use amorsize_profile::without_type;
 use cargo_metadata::{Package, Target, TargetKind};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -29,7 +30,7 @@ pub(crate) struct Function {
     pub(crate) tokens: String,
     /// It, or a module around it, is under a `#[cfg]`.
     pub(crate) conditional: bool,
-    /// It belongs to a bench, a test or a `#[cfg(test)]` module: measured when reached, never missed.
+    /// It belongs to a bench, a test, an example or a `#[cfg(test)]` module: measured when reached, never missed.
     pub(crate) auxiliary: bool,
     /// The options of the attribute that bear on plans.
     pub(crate) options: Options,
@@ -67,8 +68,9 @@ impl Scan {
     }
 
     fn target(&mut self, root: &Path, target: &Target) -> Result<()> {
-        let auxiliary =
-            target.kind.iter().any(|kind| matches!(kind, TargetKind::Bench | TargetKind::Test));
+        let is_auxiliary =
+            |kind| matches!(kind, &TargetKind::Bench | &TargetKind::Test | &TargetKind::Example);
+        let auxiliary = target.kind.iter().any(is_auxiliary);
         let source = target.src_path.as_std_path();
         let mut walker = Walker {
             scan: self,
@@ -93,9 +95,16 @@ impl Scan {
         self.functions.get(base_name(loop_name)).map(Vec::as_slice)
     }
 
-    /// Whether there is nothing annotated in what is shipped.
+    /// Whether there is nothing annotated in what is shipped, nor any macro that might annotate something.
     pub(crate) fn is_empty(&self) -> bool {
-        self.functions.values().flatten().all(|function| function.auxiliary)
+        self.unseen.is_empty()
+            && self.functions.values().flatten().all(|function| function.auxiliary)
+    }
+
+    /// Whether the package has the function that a loop of its profile belongs to, by these tokens: what macros expand to is not
+    /// seen.
+    pub(crate) fn has(&self, loop_name: &str, tokens: &str) -> bool {
+        tokens == tokens::of_unseen() || self.function_of(loop_name).is_some()
     }
 
     fn add(&mut self, function: Function) -> Result<()> {
@@ -154,7 +163,7 @@ impl Walker<'_> {
                 })
             });
         match parsed {
-            Ok(file) => self.visit_file(&file),
+            Ok(file) => self.under(&file.attrs, |walker| walker.visit_file(&file)),
             Err(message) => self.fail(Error::Source { path: self.file.clone(), message }),
         }
     }
@@ -171,7 +180,7 @@ impl Walker<'_> {
         let Some(options) = annotation::find(attributes) else {
             return;
         };
-        let path = || format!("{}::{name}", self.modules.join("::"));
+        let path = || format!("{}::{}", self.modules.join("::"), name.unraw());
         let function = Function {
             name: options.name.clone().unwrap_or_else(path),
             file: self.shown(),
@@ -216,7 +225,7 @@ impl Walker<'_> {
     }
 
     fn module(&mut self, module: &syn::ItemMod) {
-        let name = syn::ext::IdentExt::unraw(&module.ident).to_string();
+        let name = module.ident.unraw().to_string();
         let given: Vec<String> = annotation::paths(&module.attrs);
         if module.content.is_some() {
             let folder = match given.first() {

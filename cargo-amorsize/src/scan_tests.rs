@@ -117,6 +117,32 @@ fn conditions_and_macros_are_noted() {
 }
 
 #[test]
+fn conditions_of_a_file_hold_for_all_of_it() {
+    let sources = Sources::new(&[
+        ("src/lib.rs", "mod windows; mod helpers;"),
+        ("src/windows.rs", "#![cfg(windows)] #[tune] fn f() {}"),
+        ("src/helpers.rs", "#![cfg(test)] #[tune] fn f() {}"),
+    ]);
+    let functions = sources.scan().expect("sources that can be scanned").functions;
+    assert!(functions["demo::windows::f"][0].conditional);
+    assert!(functions["demo::helpers::f"][0].auxiliary);
+}
+
+#[test]
+fn raw_identifiers_are_named_as_at_run_time() {
+    let sources = Sources::new(&[("src/lib.rs", "#[tune] fn r#match() {}")]);
+    assert_eq!(sources.names(), ["demo::match"]);
+}
+
+#[test]
+fn what_only_macros_annotate_counts_and_stays() {
+    let scan = Sources::new(&[("src/lib.rs", "make! { #[tune] fn f() {} }")]).scan();
+    let scan = scan.expect("sources that can be scanned");
+    assert!(!scan.is_empty() && scan.has("demo::f", &tokens::of_unseen()));
+    assert!(!scan.has("demo::f", "another"));
+}
+
+#[test]
 fn two_functions_with_one_loop_name_are_an_error_that_shows_both() {
     let sources = Sources::new(&[(
         "src/lib.rs",

@@ -60,12 +60,12 @@ fn tune_all(
 ) -> Result<()> {
     let mut last_error = None;
     for package in project.packages() {
-        let scan = Scan::of(package)?;
-        if scan.is_empty() && scan.unseen.is_empty() && !project.is_explicit() {
-            continue;
-        }
-        let job = Job { project, package, options, verbose, scan };
-        match job.run() {
+        let result = match Scan::of(package) {
+            Ok(scan) if scan.is_empty() && !project.is_explicit() => continue,
+            Ok(scan) => Job { project, package, options, verbose, scan }.run(),
+            Err(error) => Err(error),
+        };
+        match result {
             Ok(package) => tuned.push(package),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => {
@@ -128,7 +128,7 @@ impl Job<'_> {
     fn run(&self) -> Result<Tuned> {
         let old = profile::load(self.package)?;
         self.project.anchor(self.package)?;
-        if self.scan.is_empty() && self.scan.unseen.is_empty() {
+        if self.scan.is_empty() {
             let packages = format!("package `{}`", self.package.name);
             return Err(Error::NothingAnnotated { packages });
         }
@@ -157,7 +157,8 @@ impl Job<'_> {
             let mut names = measurement.loops.keys();
             names.any(|typed| typed != name && without_type(typed) == name)
         };
-        let exists = |name: &str| self.scan.function_of(name).is_some() && !replaced(name);
+        let exists =
+            |name: &str, entry: &LoopEntry| self.scan.has(name, &entry.tokens) && !replaced(name);
         let trusted = self.trusts(recording.load);
         let mut section = rounded(&class, merged(old_section, &measurement, exists, trusted));
 
@@ -184,6 +185,10 @@ impl Job<'_> {
         if self.options.output.message_format == MessageFormat::Human {
             verdict::print(rows, &section, &mended, self.verbose);
         }
+        let is_new = |name: &str, entry: &LoopEntry| {
+            measurement.loops.contains_key(name) && !kept(name, entry)
+        };
+        self.name_unverified(verdict::unverified(rows, &section, is_new));
         let load = recording.load.max(noise::share_since(before));
         self.warn_of_load(load, old_section.is_some());
 
@@ -197,7 +202,7 @@ impl Job<'_> {
             term::status("Dry run", &note);
             false
         } else {
-            self.write(&profile, &class, section, pace)?
+            self.write(&profile, &class, section, old_section, pace)?
         };
         for name in untuned.keys() {
             term::status("Untuned", &format!("{name}: needs no plan (a join, or not indexable)"));
@@ -276,17 +281,23 @@ impl Job<'_> {
             .ok_or_else(|| self.nothing_reached())
     }
 
-    /// Merges the section into the profile at `path` and prepares Cargo.toml. `pace` is how long items took, in
-    /// multiples of what the section says. Returns whether the profile changed.
-    fn write(&self, path: &Path, class: &str, section: Section, pace: f64) -> Result<bool> {
-        let stays = |name: &str, tokens: &str| {
-            tokens == tokens::of_unseen() || self.scan.function_of(name).is_some()
-        };
+    /// Merges the section, made from the `old` one, into the profile at `path` and prepares Cargo.toml. `pace` is how long
+    /// items took, in multiples of what the section says. Returns whether the profile changed.
+    fn write(
+        &self,
+        path: &Path,
+        class: &str,
+        mut section: Section,
+        old: Option<&Section>,
+        pace: f64,
+    ) -> Result<bool> {
         let written = profile::update(self.package, |profile| {
+            let current = profile.machines.remove(class);
+            keep::add_meanwhile(&mut section, old, current.as_ref());
             profile.machines.insert(class.to_owned(), section);
             for section in profile.machines.values_mut() {
-                section.loops.retain(|name, entry| stays(name, &entry.tokens));
-                section.untuned.retain(|name, tokens| stays(name, tokens));
+                section.loops.retain(|name, entry| self.scan.has(name, &entry.tokens));
+                section.untuned.retain(|name, tokens| self.scan.has(name, tokens));
             }
         })?;
         if written {
@@ -377,6 +388,22 @@ impl Job<'_> {
     fn untuned(&self, seen: &Observations) -> BTreeMap<String, String> {
         let own = |name: &String| Some((name.clone(), self.source(name)?.tokens));
         seen.untuned.iter().filter_map(own).collect()
+    }
+
+    /// Warns of new parallel plans that no verification reached.
+    fn name_unverified(&self, names: Vec<&str>) {
+        if names.is_empty() {
+            return;
+        }
+        for name in names {
+            term::warning(&format!(
+                "no verification reached {name}: its plan is what the model says"
+            ));
+        }
+        let (package, limit_s) = (&self.package.name, self.options.time_limit * 3);
+        term::note(&format!(
+            "give it more time: cargo amorsize tune -p {package} --time-limit {limit_s}"
+        ));
     }
 
     /// Warns of the annotated functions that no run reached; their names.

@@ -311,6 +311,20 @@ fn mended_unless_won(
     (!wrong.is_empty()).then(|| ruled_out(refitted, &wrong, &rest, machine, limits))
 }
 
+/// The loops of `section` with a new parallel plan of which there is no row.
+pub(crate) fn unverified<'s>(
+    rows: &[Verified],
+    section: &'s Section,
+    is_new: impl Fn(&str, &LoopEntry) -> bool,
+) -> Vec<&'s str> {
+    let is_seen = |name: &str| rows.iter().any(|row| row.name == name);
+    let entries = section.loops.iter().filter(|(_, entry)| entry.plan.workers > 1);
+    entries
+        .filter(|(name, entry)| !is_seen(name) && is_new(name, entry))
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
 /// Whether these facts choose the same again, within these limits, at one of the `rows` whose plans were given up.
 pub(crate) fn would_lose(
     name: &str,

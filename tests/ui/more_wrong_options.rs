@@ -60,6 +60,7 @@ fn outside(xs: &[u32]) -> u32 {
 }
 
 static NAMELESS: amorsize::Loop = amorsize::tuned_loop!("");
+static NUMBERED: amorsize::Loop = amorsize::tuned_loop!("stage #2");
 static NAMED_TWICE: amorsize::Loop = amorsize::tuned_loop!("one", name = "two");
 
 fn main() {
