@@ -16,8 +16,15 @@ const LOOKS: u32 = 4;
 pub(crate) const TRY_EVERY: u32 = 32;
 /// … and trials are so seldom that they take no more than this share of the time, …
 const TRIAL_SHARE: f64 = 1.0 / 128.0;
-/// … but after so many calls where the one in use seems to have become the slower one.
+/// … but so many times as often after the first and the second trial that crews have lost in a row, which a disturbance may
+/// have decided, …
+const AGAIN_AFTER_ONE: u32 = 16;
+const AGAIN_AFTER_TWO: u32 = 4;
+/// … and after so many calls where the one in use seems to have become the slower one.
 const DOUBT: u32 = 64;
+
+/// More trials lost in a row than this make no difference.
+const MANY_LOST: u32 = 3;
 
 /// Calls in a row of what is not in use.
 pub(crate) struct Trial {
@@ -53,6 +60,8 @@ pub(crate) struct Rivals {
     trial: AtomicU32,
     /// Crews were slower in the last trial.
     alone_wins: AtomicBool,
+    /// Trials in a row in which they were.
+    lost: AtomicU32,
 }
 
 /// What becomes of a call that the model has a crew for.
@@ -76,6 +85,7 @@ impl Rivals {
             calls: AtomicU32::new(0),
             trial: AtomicU32::new(NEVER),
             alone_wins: AtomicBool::new(false),
+            lost: AtomicU32::new(0),
         }
     }
 
@@ -131,7 +141,10 @@ impl Rivals {
     fn end_trial(&self, call: u32, is_short: bool) {
         match self.times(is_short) {
             Some((alone_ns, crew_ns)) => {
-                self.alone_wins.store(crew_ns > alone_ns, Ordering::Relaxed);
+                let alone_wins = crew_ns > alone_ns;
+                let lost = if alone_wins { self.lost.load(Ordering::Relaxed) + 1 } else { 0 };
+                self.lost.store(lost.min(MANY_LOST), Ordering::Relaxed);
+                self.alone_wins.store(alone_wins, Ordering::Relaxed);
                 self.trial.store(NEVER, Ordering::Relaxed);
             }
             // Nobody came.
@@ -159,8 +172,13 @@ impl Rivals {
             self.set_trial(call, DOUBT);
         } else if trial == NEVER && (is_short || alone_wins) {
             // A long call alone would be noticed, however seldom.
+            let often = match self.lost.load(Ordering::Relaxed) {
+                1 => AGAIN_AFTER_ONE,
+                2 => AGAIN_AFTER_TWO,
+                _ => 1,
+            };
             let trial = Trial::of(is_short);
-            self.set_trial(call, calls_between(trial, alone_ns, crew_ns));
+            self.set_trial(call, calls_between(trial, alone_ns, crew_ns) / often);
         }
     }
 
@@ -273,8 +291,9 @@ mod tests {
         let slow = Calls { recorded_ns: 8.0, ..Calls::new(false, 9.0, 10.0) };
         let before = DOUBT + Trial::of(false).enough as u32;
         assert_eq!(slow.make(before), before);
-        // Crews lose.
-        assert_eq!(slow.make(DOUBT), 0);
+        // Crews lose, there and three times more.
+        assert_eq!(slow.make(trial), 0);
+        assert_eq!(slow.make(500), 3 * trial);
         // Items have become dearer, and crews win: that is all.
         let dearer = Calls { recorded_ns: 8.0, ..Calls::new(false, 18.0, 10.0) };
         assert_eq!(dearer.make(10_000), 10_000 - trial);
@@ -291,16 +310,21 @@ mod tests {
     fn where_crews_are_slower_calls_run_alone_after_a_trial() {
         let calls = Calls::new(true, 10.0, 13.0);
         calls.make(LOOKS + 16 + DOUBT + TRIAL + 1);
-        assert_eq!(calls.make(BETWEEN - 1), 0);
-        // 0.3 more for each of 32 calls, out of 1,228.
-        assert_eq!(calls.make(3 * 1_300), 3 * TRIAL);
+        // 0.3 more for each of 32 calls, out of 1,228; the first two times, of fewer.
+        for between in [1_228 / 16, 1_228 / 4, 1_228, 1_228] {
+            assert_eq!(calls.make(between - 1), 0);
+            assert_eq!(calls.make(TRIAL + 1), TRIAL);
+        }
     }
 
     #[test]
     fn what_is_much_slower_is_seldom_tried() {
         let calls = Calls::new(true, 1.0, 9.0);
         calls.make(LOOKS + 16 + DOUBT + TRIAL + 1);
-        assert_eq!(calls.make(TRIAL * 8 * 128 - 1), 0);
+        for between in [TRIAL * 8 * 128 / 16, TRIAL * 8 * 128 / 4, TRIAL * 8 * 128] {
+            assert_eq!(calls.make(between - 1), 0);
+            assert_eq!(calls.make(TRIAL + 1), TRIAL);
+        }
     }
 
     #[test]
@@ -321,10 +345,27 @@ mod tests {
         // Somebody else is on the other core.
         calls.crew_ns = 15.0;
         calls.make(MEMORY + DOUBT + TRIAL);
-        assert!(calls.make(500) <= Trial::of(false).calls);
+        assert!(calls.make(500) <= 3 * Trial::of(false).calls);
         calls.crew_ns = 6.0;
         calls.make(2 * BETWEEN + TRIAL);
         assert_eq!(calls.make(500), 500);
+    }
+
+    #[test]
+    fn a_trial_that_a_disturbance_has_decided_is_soon_made_again() {
+        for is_short in [true, false] {
+            let mut calls = Calls::new(is_short, 10.0, 6.0);
+            calls.rivals.add_alone(10.0);
+            calls.make(500);
+            calls.crew_ns = 15.0;
+            while calls.make_one() == Choice::Crew || !calls.rivals.override_heat() {}
+            calls.make(TRIAL);
+            calls.crew_ns = 6.0;
+            let (made, trial) = (1_000, Trial::of(is_short));
+            let alone = made - calls.make(made);
+            let between = calls_between(trial, 10.0, 15.0) / AGAIN_AFTER_ONE;
+            assert!(alone <= between + 2 * TRIAL, "{alone} of {made}");
+        }
     }
 
     #[test]
