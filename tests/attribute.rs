@@ -261,3 +261,29 @@ fn a_vec_that_is_none_is_collected_all_the_same() {
         assert!(deques::even_or_none(1_000, 500).is_none());
     });
 }
+
+/// Makes functions from blocks.
+macro_rules! with_body {
+    ($name:ident, $xs:ident, $body:block) => {
+        #[amorsize::tune]
+        fn $name($xs: &[f64]) -> (f64, usize) $body
+    };
+}
+
+with_body!(largest_and_count, xs, {
+    let halves: &(dyn Fn(f64) -> (f64, usize) + Sync) = &|x| (x / 2.0, 1);
+    let larger = |a: (f64, usize), b: (f64, usize)| -> (f64, usize) { (a.0.max(b.0), a.1 + b.1) };
+    let few = xs.len() < 2;
+    let found = xs.par_iter().map(|x| halves(*x)).reduce(|| (f64::MIN, 0), larger);
+    if few { (0.0, found.1) } else { found }
+});
+
+#[test]
+fn bodies_may_come_from_macros_and_hold_arrows_and_comparisons() {
+    let xs: Vec<f64> = (0..1_000).map(f64::from).collect();
+    under_every_plan(|| {
+        assert_eq!(largest_and_count(&xs), (499.5, 1_000));
+        assert_eq!(largest_and_count(&xs[..1]), (0.0, 1));
+    });
+    assert!(was_called("attribute::largest_and_count"));
+}
