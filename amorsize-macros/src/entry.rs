@@ -274,7 +274,10 @@ fn operand(arguments: TokenStream, at: Span) -> TokenStream {
 /// Whether what the method at the end of these tokens is called on contains an entry call, and nothing that ends the iterator.
 /// Of what does not, such as `xs.iter().zip`, nobody knows.
 fn is_parallel(before: &[TokenTree]) -> bool {
-    let is = |token: &TokenTree, names: &[&str]| matches!(token, TokenTree::Ident(name) if names.iter().any(|known| name == known));
+    let is = |token: &TokenTree, names: &[&str]| match token {
+        TokenTree::Ident(name) => names.iter().any(|known| name == known),
+        _ => false,
+    };
     before
         .iter()
         .rev()

@@ -126,7 +126,7 @@ fn a_package_s_profile_is_shown_with_whether_it_knows_this_machine() {
     assert_eq!((&package["name"], &package["loops_for_this_class"]), (&"demo".into(), &0.into()));
     assert_eq!(package["profiled_classes"][0], class);
 
-    fixture.write("amorsize.toml", "<<<<<<< HEAD\n");
+    fixture.write("amorsize.toml", "format = 1\n");
     let ran = fixture.run("info --message-format json");
     assert_eq!(ran.stdout, "");
     ran.expect_error(exit_codes::PROFILE_DAMAGED, "amorsize.toml is damaged", "git checkout -- ");

@@ -458,14 +458,42 @@ fn unknown_packages_and_benches_are_met_with_the_nearest_name() {
 #[test]
 fn a_damaged_profile_stops_tune_before_anything_is_built() {
     let fixture = measured();
-    fixture.write("amorsize.toml", "<<<<<<< HEAD\n");
+    fixture.write("amorsize.toml", "format = 1\n");
     let ran = fixture.run("tune").expect_error(
         exit_codes::PROFILE_DAMAGED,
         "amorsize.toml is damaged",
         "git checkout -- ",
     );
     assert!(!ran.stderr.contains("Building"), "{}", ran.stderr);
-    assert_eq!(fixture.read("amorsize.toml"), "<<<<<<< HEAD\n");
+    assert_eq!(fixture.read("amorsize.toml"), "format = 1\n");
+}
+
+#[test]
+fn a_merge_of_two_machines_sections_is_made_by_deleting_its_markers() {
+    let fixture = measured();
+    let ours = fixture.read("amorsize.toml");
+    let mut profile = amorsize_profile::Profile::parse(&ours).expect("a profile");
+    let (_, section) = profile.machines.pop_first().expect("a section");
+    profile.machines.insert("another-machine".to_owned(), section);
+    let theirs = profile.render("cargo amorsize tune -p demo");
+    // What git leaves of two sections at one place.
+    let section_of = |text: &str| {
+        let start = text.find("[machine.").expect("a section");
+        let end = text.find("# end of").expect("an end");
+        (text[..start].to_owned(), text[start..end].to_owned(), text[end..].to_owned())
+    };
+    let ((head, ours, end), (_, theirs, _)) = (section_of(&ours), section_of(&theirs));
+    let markers = ["<<<<<<< HEAD\n", "=======\n", ">>>>>>> theirs\n"];
+    let [before, between, after] = markers;
+    fixture.write("amorsize.toml", &format!("{head}{before}{ours}{between}{theirs}{after}{end}"));
+    fixture.run("check").expect_error(
+        exit_codes::PROFILE_DAMAGED,
+        "unresolved merge conflict",
+        "delete the lines with markers",
+    );
+    fixture.write("amorsize.toml", &format!("{head}{ours}{theirs}{end}"));
+    let ran = fixture.run("check").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("2 machine sections"), "{}", ran.stderr);
 }
 
 #[test]
