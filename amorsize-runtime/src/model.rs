@@ -429,13 +429,11 @@ pub fn decide(
     // A higher limit never leads to fewer workers. Steps do not depend on it, and each leaves the choice as it is or makes it
     // larger. In the step with the limit, what is to be gained depends on the choice before it alone, and a higher limit
     // adds only larger numbers to those that are tried, the largest first.
+    let worth_leaving_serial = worth_leaving_serial(best.serial_ns, machine);
     let mut before = 1;
     for step in worker_steps(limits.workers) {
         // Asking for a real gain prefers fewer workers.
-        let margin = match best.plan {
-            Plan::Serial => worth_leaving_serial(best.serial_ns, machine),
-            Plan::Parallel { .. } => EQUAL_WITHIN,
-        };
+        let margin = if best.plan == Plan::Serial { worth_leaving_serial } else { EQUAL_WITHIN };
         let least_ns = best.terms.total();
         let gain = |workers| candidate(workers).filter(|(_, t)| t.total() * margin < least_ns);
         let gained = match gain(step) {

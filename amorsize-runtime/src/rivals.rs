@@ -3,7 +3,7 @@
 //! What calls took at different times says little: clocks, caches and other processes change. So the one that is not in use is
 //! tried for some calls in a row, and only that trial decides.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::mean::Mean;
 
@@ -58,9 +58,7 @@ pub(crate) struct Rivals {
     calls: AtomicU32,
     /// The call with which the next trial begins or the last one began.
     trial: AtomicU32,
-    /// Crews were slower in the last trial.
-    alone_wins: AtomicBool,
-    /// Trials in a row in which they were.
+    /// Trials in a row in which crews were slower, the last one included.
     lost: AtomicU32,
 }
 
@@ -84,7 +82,6 @@ impl Rivals {
             crew: Mean::new(),
             calls: AtomicU32::new(0),
             trial: AtomicU32::new(NEVER),
-            alone_wins: AtomicBool::new(false),
             lost: AtomicU32::new(0),
         }
     }
@@ -102,7 +99,7 @@ impl Rivals {
     /// Whether the next call runs alone or in a crew however many helpers are hot: crews were slower, or it is time for a
     /// trial.
     pub(crate) fn override_heat(&self) -> bool {
-        self.alone_wins.load(Ordering::Relaxed)
+        self.alone_wins()
             || self.calls.load(Ordering::Relaxed) >= self.trial.load(Ordering::Relaxed)
     }
 
@@ -120,7 +117,7 @@ impl Rivals {
         match (start != NEVER && call >= start).then(|| call - start) {
             None => {}
             Some(into_trial) if into_trial < calls => {
-                let tries_alone = !self.alone_wins.load(Ordering::Relaxed);
+                let tries_alone = !self.alone_wins();
                 if into_trial == settling {
                     self.of(tries_alone).reset();
                 }
@@ -128,7 +125,7 @@ impl Rivals {
             }
             Some(_) => self.end_trial(call, is_short),
         }
-        let alone_wins = self.alone_wins.load(Ordering::Relaxed);
+        let alone_wins = self.alone_wins();
         if start.checked_sub(call) == Some(calls) {
             // What made the one in use slow before may be over.
             self.of(alone_wins).reset();
@@ -141,10 +138,9 @@ impl Rivals {
     fn end_trial(&self, call: u32, is_short: bool) {
         match self.times(is_short) {
             Some((alone_ns, crew_ns)) => {
-                let alone_wins = crew_ns > alone_ns;
-                let lost = if alone_wins { self.lost.load(Ordering::Relaxed) + 1 } else { 0 };
+                let lost =
+                    if crew_ns > alone_ns { self.lost.load(Ordering::Relaxed) + 1 } else { 0 };
                 self.lost.store(lost.min(MANY_LOST), Ordering::Relaxed);
-                self.alone_wins.store(alone_wins, Ordering::Relaxed);
                 self.trial.store(NEVER, Ordering::Relaxed);
             }
             // Nobody came.
@@ -159,9 +155,8 @@ impl Rivals {
             // Another thread has forgotten what crews took: only a trial tells it again.
             if trial == NEVER && alone_wins {
                 self.set_trial(call, TRY_EVERY * Trial::of(is_short).calls);
-            }
-            // No long call ran alone yet, and crews take longer than one took in the recording.
-            if trial == NEVER && self.crew_ns(is_short).is_some_and(|ns| ns > recorded_ns) {
+            } else if trial == NEVER && self.crew_ns(is_short).is_some_and(|ns| ns > recorded_ns) {
+                // No long call ran alone yet, and crews take longer than one took in the recording.
                 self.set_trial(call, DOUBT);
             }
             return;
@@ -205,6 +200,11 @@ impl Rivals {
     /// Calls of callers alone that are remembered.
     pub(crate) fn callers(&self) -> f64 {
         self.alone.get().map_or(0.0, |(_, calls)| calls)
+    }
+
+    /// Whether crews were slower in the last trial.
+    fn alone_wins(&self) -> bool {
+        self.lost.load(Ordering::Relaxed) > 0
     }
 
     fn of(&self, alone: bool) -> &Mean {
@@ -428,7 +428,7 @@ mod tests {
     #[test]
     fn crews_are_tried_again_although_it_was_forgotten_what_they_took() {
         let calls = Calls::new(true, 10.0, 9.0);
-        calls.rivals.alone_wins.store(true, Ordering::Relaxed);
+        calls.rivals.lost.store(1, Ordering::Relaxed);
         calls.rivals.forget();
         calls.make(LOOKS + BETWEEN + TRIAL + 1);
         assert_eq!(calls.make(100), 100);

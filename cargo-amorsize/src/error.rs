@@ -59,10 +59,7 @@ pub(crate) enum Error {
     TooNoisy { what: String, package: String },
 
     #[error("the profile {} is damaged: {message}", path.display())]
-    Damaged { path: PathBuf, message: String, package: String },
-
-    #[error("the profile {} is damaged: {message}", path.display())]
-    Conflict { path: PathBuf, message: String, package: String },
+    Damaged { path: PathBuf, message: String, hint: String },
 
     #[error("there is no profile at {}", path.display())]
     NoProfile { path: PathBuf, package: String },
@@ -70,8 +67,8 @@ pub(crate) enum Error {
     #[error("the profile {} has no loops yet", path.display())]
     NothingMeasured { path: PathBuf, package: String },
 
-    #[error("no loop `{wanted}` in {place}")]
     /// `near` are the arguments of an `explain` that would work.
+    #[error("no loop `{wanted}` in {place}")]
     NoSuchLoop { wanted: String, place: String, near: Option<Vec<String>> },
 
     #[error("`{wanted}` could be any of: {}", candidates.join(", "))]
@@ -121,7 +118,7 @@ impl Error {
             | Error::Hung { .. }
             | Error::Records { .. } => exit_codes::RUN_FAILED,
             Error::TooNoisy { .. } => exit_codes::TOO_NOISY,
-            Error::Damaged { .. } | Error::Conflict { .. } => exit_codes::PROFILE_DAMAGED,
+            Error::Damaged { .. } => exit_codes::PROFILE_DAMAGED,
             Error::Stale { .. } => exit_codes::PROFILE_STALE,
             Error::Write { .. } => exit_codes::WRITE_FAILED,
             Error::Interrupted => exit_codes::INTERRUPTED,
@@ -184,15 +181,6 @@ impl Error {
                 "try again when it is idle, or keep what was measured: \
                  cargo amorsize tune -p {package} --force"
             ),
-            Error::Conflict { package, .. } => format!(
-                "delete the lines with markers: sections of two machine classes may both stay, of two versions of \
-                 one keep either; then: cargo amorsize check -p {package}"
-            ),
-            Error::Damaged { path, package, .. } => format!(
-                "restore it with `git checkout -- {0}`, or delete it and measure again: \
-                 cargo amorsize tune -p {package}",
-                quoted(&path.to_string_lossy())
-            ),
             Error::NoProfile { package, .. } | Error::NothingMeasured { package, .. } => {
                 format!("measure it: cargo amorsize tune -p {package}")
             }
@@ -208,7 +196,7 @@ impl Error {
                 format!("give more of the name: cargo amorsize explain {first}")
             }
             Error::Stale { next, .. } => next.clone(),
-            Error::Write { hint, .. } => hint.clone(),
+            Error::Damaged { hint, .. } | Error::Write { hint, .. } => hint.clone(),
             Error::Interrupted => "start again: cargo amorsize tune".to_owned(),
         }
     }

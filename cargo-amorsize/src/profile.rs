@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use amorsize_profile::{Profile, WriteError};
 use cargo_metadata::Package;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::project::profile_path;
 
 /// The profile of a package; `None` where there is none yet.
@@ -44,12 +44,17 @@ fn damaged(package: &Package, path: PathBuf, error: &amorsize_profile::ReadError
         }
         None => message.to_owned(),
     };
-    let package = package.name.to_string();
-    if error.is_conflict() {
-        Error::Conflict { path, message, package }
+    let package = &package.name;
+    let hint = if error.is_conflict() {
+        format!("{}; then: cargo amorsize check -p {package}", error.hint())
     } else {
-        Error::Damaged { path, message, package }
-    }
+        let path = quoted(&shown);
+        format!(
+            "restore it with `git checkout -- {path}`, or delete it and measure again: \
+             cargo amorsize tune -p {package}"
+        )
+    };
+    Error::Damaged { path, message, hint }
 }
 
 /// Fails early where the results could not be written at the end.
