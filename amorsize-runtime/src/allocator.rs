@@ -156,8 +156,10 @@ mod counts {
                 let live = counts.live.get();
                 Window { start: live, peak_outside: counts.peak.replace(live), here: PhantomData }
             };
-            // A thread that is ending has nothing to count.
-            COUNTS.try_with(open).unwrap_or(Window { start: 0, peak_outside: 0, here: PhantomData })
+            // A thread that is ending has nothing to count. Made only there: a window that is dropped here would
+            // close the one that was just opened.
+            let ending = |_| Window { start: 0, peak_outside: 0, here: PhantomData };
+            COUNTS.try_with(open).unwrap_or_else(ending)
         }
 
         /// What has happened so far.
@@ -247,6 +249,17 @@ mod tests {
         assert!(window.growth().peak < LITTLE, "{:?}", window.growth());
         drop(block);
         assert!(window.growth().end < LITTLE - (1 << 20), "{:?}", window.growth());
+    }
+
+    #[test]
+    fn a_thread_that_gives_back_what_others_took_counts_from_there() {
+        let block = bytes(1 << 20);
+        let there = std::thread::spawn(move || {
+            drop(block);
+            (grown(|| drop(bytes(1_000))), grown(|| {}))
+        });
+        let there = there.join().expect("no panic");
+        assert_eq!(there, (Growth { peak: 1_000, end: 0 }, Growth { peak: 0, end: 0 }));
     }
 
     #[test]
