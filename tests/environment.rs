@@ -144,7 +144,7 @@ const fn known_to_be_short(name: &'static str) -> Profiled {
         claim_ns: 40.0,
         reference_ns: 3_000.0,
     };
-    // Far more than an addition takes anywhere: dearer items would be a reason to look.
+    // Far more than an addition takes anywhere: calls that take longer than 1,000 such items would be a reason to look.
     const ITEM: LoopFacts = LoopFacts {
         item_ns: 20.0,
         item_cv: 0.1,
@@ -186,6 +186,22 @@ fn a_program_whose_loops_stay_below_break_even_reads_nothing_about_the_machine()
         assert!(!amorsize::expansion::machine_was_read());
         amorsize::warm_up();
         assert!(amorsize::expansion::machine_was_read());
+    }
+}
+
+#[test]
+fn calls_that_are_short_by_the_profile_alone_are_found_out() {
+    static LOOP: Loop = Loop::new("dear", Options::NONE, const { &[known_to_be_short("dear")] });
+    if in_a_process_with("calls_that_are_short_by_the_profile_alone_are_found_out", &[]) {
+        let dear = || (0..10).into_par_iter().tuned(&LOOP).map(|_| spin()).collect::<Vec<_>>();
+        // One in 256 is measured, on average.
+        let found_out = (0..100_000).any(|_| {
+            dear();
+            amorsize::expansion::machine_was_read()
+        });
+        assert!(found_out);
+        let status = LOOP.status();
+        assert!(status.item_ns > Some(200.0) && status.serial_below < 500, "{status:?}");
     }
 }
 

@@ -222,10 +222,9 @@ where
     C: Consumer<P::Item>,
 {
     target.activate();
-    // The first call of all has to get here; whatever the profile says is short needs no machine.
-    let units = units(run.len, cost);
-    if target.serial().is_untimed(units) {
-        target.count_certain(units, SAMPLE_EVERY);
+    // The first call of all has to get here; whatever the profile says is short needs no machine. It tells nothing of others:
+    // its code and data are in no cache yet.
+    if target.serial().is_untimed(units(run.len, cost)) {
         return run.fold_within(lengths);
     }
     if target.options().on_pool && rayon::current_thread_index().is_none() {

@@ -161,7 +161,7 @@ impl Loop {
         let mut loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.active.load(Ordering::Acquire) {
             loops.push(self);
-            self.set_serial_below([embedded_serial_below(self.entries()), 0, 0]);
+            self.set_serial_below(embedded_serial_below(self.entries()));
             self.active.store(true, Ordering::Release);
         }
     }
@@ -376,11 +376,15 @@ impl Loop {
 
     /// Learns from a serial call without a decision if it is not the only one that took longer, or less, than known.
     pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
-        // What the profile says of a loop has thresholds from the first call on that was worth a look at the clock.
-        if self.thresholds.item_ns().is_none() {
+        // What the profile says of a loop has thresholds from the first call on that was worth a decision.
+        if self.thresholds.item_ns().is_none() && !self.serial().is_untimed(n) {
             self.apply();
         }
-        if self.thresholds.are_surprised(busy_ns, self.known_item_ns() * n as f64) {
+        let known_item_ns = self.known_item_ns();
+        let is_surprise = self.thresholds.are_surprised(busy_ns, known_item_ns * n as f64);
+        // Nobody asks for the machine on account of calls as short as those that the profile leaves serial on any.
+        let is_short = busy_ns <= known_item_ns * self.serial().untimed() as f64;
+        if is_surprise && !(is_short && self.thresholds.item_ns().is_none()) {
             self.observe(n, busy_ns);
         }
     }
@@ -524,7 +528,7 @@ pub fn force(plan: Option<Force>) {
     let loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
     force::set(plan);
     for each in loops.iter() {
-        each.set_serial_below([embedded_serial_below(each.entries()), 0, 0]);
+        each.set_serial_below(embedded_serial_below(each.entries()));
         each.thresholds.note_item_ns(None);
         if plan.is_none() {
             each.apply();

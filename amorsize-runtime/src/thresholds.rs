@@ -154,11 +154,14 @@ pub(crate) fn serial_below(
     [timed.min((TIMED_FROM_NS / facts.item_ns) as usize), timed, when_cold]
 }
 
-/// The smallest number over a profile's machines below which calls run without another thought, so that programs whose calls
-/// stay below it never ask which machine they are on.
-pub(crate) fn embedded_serial_below(entries: impl Iterator<Item = &'static Profiled>) -> usize {
+/// The same as far as a profile knows, whatever the machine: with the smallest number over its machines, so that programs whose
+/// calls stay below it never ask which machine they are on.
+pub(crate) fn embedded_serial_below(
+    entries: impl Iterator<Item = &'static Profiled>,
+) -> [usize; 3] {
     let short = |entry: &Profiled| (TIMED_FROM_NS / entry.item.item_ns) as usize;
-    entries.map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0)
+    let untimed = entries.map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0);
+    [untimed, untimed, 0]
 }
 
 #[cfg(test)]
