@@ -169,19 +169,32 @@ fn every_method_that_starts_a_parallel_iterator_is_an_entry_call() {
             name != "ParallelIterator" && name != "IndexedParallelIterator"
         });
     }
-    let entry_calls = fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("amorsize-macros/src/entry.rs"),
-    )
-    .expect("the macro's list");
+    let entry_calls = list_of_the_macro("ENTRY_CALLS");
     let starts = |name: &&String| name.starts_with("par_") || name.starts_with("into_par_");
     let missing: Vec<&String> = methods
         .names
         .iter()
         .filter(starts)
         .filter(|name| !not_entries.contains(name.as_str()))
-        .filter(|name| !entry_calls.contains(&format!("    \"{name}\",\n")))
+        .filter(|name| !entry_calls.contains(*name))
         .collect();
     assert!(methods.names.contains("par_chunks") && missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_method_that_ends_a_parallel_iterator_is_an_ending_call() {
+    let ending: BTreeSet<String> =
+        [CONSUMERS, COMPOSED].concat().into_iter().map(str::to_owned).collect();
+    assert_eq!(list_of_the_macro("ENDING_CALLS"), ending);
+}
+
+/// The names in a constant of the macro's.
+fn list_of_the_macro(constant: &str) -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("amorsize-macros/src/entry.rs");
+    let text = fs::read_to_string(file).expect("the macro's lists");
+    let list = text.split(&format!("const {constant}: &[&str] = &[")).nth(1).expect("the list");
+    let names = list.split("];").next().expect("its end").split(',').map(str::trim);
+    names.filter(|name| !name.is_empty()).map(|name| name.trim_matches('"').to_owned()).collect()
 }
 
 /// The sources of the version of rayon that is built here.

@@ -66,21 +66,51 @@ const OPERAND_CALLS: &[&str] = &["chain", "interleave", "interleave_shortest", "
 const ENDING_CALLS: &[&str] = &[
     "all",
     "any",
+    "cmp",
     "collect",
+    "collect_into_vec",
+    "collect_vec_list",
     "count",
+    "eq",
+    "find",
     "find_any",
     "find_first",
     "find_last",
+    "find_map_any",
+    "find_map_first",
+    "find_map_last",
+    "for_each",
+    "for_each_init",
+    "for_each_with",
+    "ge",
+    "gt",
+    "le",
+    "lt",
     "max",
     "max_by",
     "max_by_key",
     "min",
     "min_by",
     "min_by_key",
+    "ne",
+    "partial_cmp",
+    "partition",
+    "partition_map",
+    "position",
+    "position_any",
+    "position_first",
+    "position_last",
     "product",
     "reduce",
     "reduce_with",
     "sum",
+    "try_for_each",
+    "try_for_each_init",
+    "try_for_each_with",
+    "try_reduce",
+    "try_reduce_with",
+    "unzip",
+    "unzip_into_vecs",
 ];
 
 /// The macro by which a user marks an entry call that is not seen: `tuned!(expression)`.
@@ -455,6 +485,7 @@ pub(crate) mod tests {
         assert_eq!(tuned("f(a.par_iter().sum(), once(1).chain(b.par_iter()))").1, 2);
         // No iterators are compared here.
         assert_eq!(tuned("a.par_iter().max().cmp(&b.par_iter().max())").1, 2);
+        assert_eq!(tuned("a.par_iter().position_any(f).eq(&b.par_iter().find_map_any(g))").1, 2);
         assert_eq!(tuned("a.par_iter().min().into_par_iter().eq(b.par_iter())").1, 2);
     }
 
