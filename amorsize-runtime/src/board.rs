@@ -28,6 +28,10 @@ const LOOKS_PER_OFFER: u32 = 8;
 const LONG_SHIFT_NS: u64 = 20_000;
 /// How long a helper sleeps before it looks again, where items wait.
 const NAP: Duration = Duration::from_micros(200);
+/// For how long, in nanoseconds, a helper waits at most for a worker who divides a run. That takes microseconds, or as long as
+/// a system lets others run first. Who is at it for longer runs what users wrote, and that may wait for this very thread, which
+/// came here from within an item, say.
+const LONGEST_DIVISION_NS: u64 = 10_000_000;
 
 /// What the workers of one call did, in all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -242,21 +246,29 @@ impl<'s> Board<'s> {
     }
 
     fn look_for_work(&self, tasks: &dyn Tasks, seat: usize) -> u64 {
-        let (mut in_vain, mut waited, mut worked_ns) = (0, 0, 0);
+        let (mut in_vain, mut looks, mut worked_ns) = (0, 0_u32, 0);
+        // Since when somebody may come to offer more; 0 until that takes a while.
+        let mut since_ns = 0;
         while in_vain < LOOKS_BEFORE_LEAVING {
             match self.take_an_offer(tasks, seat, 0) {
-                Look::Took(ns) => (in_vain, waited, worked_ns) = (0, 0, worked_ns + ns),
+                Look::Took(ns) => (in_vain, looks, since_ns, worked_ns) = (0, 0, 0, worked_ns + ns),
                 _ if self.finished.load(Ordering::Acquire) => break,
-                _ if self.division.patient => thread::sleep(NAP),
-                Look::MayCome if waited < LOOKS_BEFORE_YIELDING => {
-                    (in_vain, waited) = (0, waited + 1);
-                    std::hint::spin_loop();
-                }
-                Look::MayCome => {
-                    (in_vain, waited) = (0, 0);
-                    thread::yield_now();
-                }
                 Look::Nothing => in_vain += 1,
+                Look::MayCome => {
+                    (in_vain, looks) = (0, looks.wrapping_add(1));
+                    let rests = self.division.patient || looks % LOOKS_BEFORE_YIELDING == 0;
+                    if !rests {
+                        std::hint::spin_loop();
+                        continue;
+                    }
+                    let now_ns = pool::now_ns();
+                    if since_ns == 0 {
+                        since_ns = now_ns;
+                    } else if now_ns - since_ns > LONGEST_DIVISION_NS {
+                        break;
+                    }
+                    if self.division.patient { thread::sleep(NAP) } else { thread::yield_now() }
+                }
             }
         }
         worked_ns

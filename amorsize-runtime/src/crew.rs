@@ -18,7 +18,9 @@
 //!
 //! A helper leaves once nothing is on offer and nobody is dividing a run: whatever is left is being folded, chunk by
 //! chunk, and a chunk is never divided. So the caller, when it has the result, seldom finds one that it would have to wait
-//! for. Where items wait instead of computing, helpers stay and look again from time to time.
+//! for. Where items wait instead of computing, helpers sleep between their looks. An item, or a reduction, may itself wait for
+//! the pool, whose threads run other jobs meanwhile, and one of these may be a helper of this very call. So helpers wait for
+//! nothing that may never come: neither for items of others, nor for long for one who divides a run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -247,6 +249,8 @@ where
         for share in others.iter().rev().filter(|share| share.is_on_offer()) {
             caller.note_absence(self.fold_taken(share, 0, 0).unwrap_or(0));
         }
+        // What ended early has not said so.
+        board.divides_no_more(0);
         for share in others.iter().rev() {
             board.wait(self, &share.done, &mut caller, 0);
         }

@@ -1,9 +1,10 @@
 //! The crew on plain threads, without a pool. Also run under Miri, see CONTRIBUTING.md.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer};
 
@@ -266,6 +267,82 @@ fn call_until(pool: &Asleep, workers: usize, tickets: usize) {
         pool.0.lock().unwrap().len()
     };
     thread::scope(|scope| scope.spawn(|| while call() < tickets {}).join().unwrap());
+}
+
+/// Serves, in each item or at the end of each folder, whoever was summoned: as a thread of the pool does that waits for something
+/// there.
+#[derive(Clone, Copy)]
+struct Serving<'a> {
+    pool: &'a Asleep,
+    at_the_end: bool,
+}
+
+struct ServingFolder<'a>(Serving<'a>, WordFolder);
+
+impl Serving<'_> {
+    fn serve(self) {
+        let next = || self.pool.0.lock().unwrap().pop();
+        while let Some(ticket) = next() {
+            ticket.redeem(&mut Leaving);
+        }
+    }
+}
+
+impl<'a> Consumer<usize> for Serving<'a> {
+    type Folder = ServingFolder<'a>;
+    type Reducer = Words;
+    type Result = Vec<String>;
+
+    fn split_at(self, _: usize) -> (Self, Self, Words) {
+        (self, self, Words { bad: None })
+    }
+
+    fn into_folder(self) -> ServingFolder<'a> {
+        ServingFolder(self, Words { bad: None }.into_folder())
+    }
+
+    fn full(&self) -> bool {
+        false
+    }
+}
+
+impl Folder<usize> for ServingFolder<'_> {
+    type Result = Vec<String>;
+
+    fn consume(self, item: usize) -> Self {
+        if !self.0.at_the_end {
+            self.0.serve();
+        }
+        ServingFolder(self.0, self.1.consume(item))
+    }
+
+    fn complete(self) -> Self::Result {
+        if self.0.at_the_end {
+            self.0.serve();
+        }
+        self.1.complete()
+    }
+
+    fn full(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_helper_that_a_worker_becomes_within_an_item_or_a_folder_does_not_wait_for_it() {
+    for (patient, at_the_end) in [(false, false), (true, false), (false, true), (true, true)] {
+        let (done, is_done) = mpsc::channel();
+        // Not joined: it may never end.
+        thread::spawn(move || {
+            let pool = Asleep::default();
+            let consumer = Serving { pool: &pool, at_the_end };
+            let run = Run { producer: AtOnce(Items(0..40)), consumer, len: 40 };
+            let division = Division { patient, folder_items: 1, ..Division::of(4, 1) };
+            let _ = done.send(fold(None, run, division, &pool).0.close());
+        });
+        let words = is_done.recv_timeout(Duration::from_secs(60)).expect("it ends");
+        assert!(words.into_iter().eq((0..40).map(|item| item.to_string())));
+    }
 }
 
 #[test]

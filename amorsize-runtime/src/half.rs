@@ -51,8 +51,9 @@ impl<P, C, R> Half<P, C, R> {
 
     pub(crate) fn offer(&self, run: Run<P, C>) {
         self.done.clear();
+        // Before it is: a thief who took it at once would otherwise have said first that it is not.
+        self.on_offer.store(true, Ordering::Relaxed);
         self.replace(State::Offered(run));
-        self.on_offer.store(true, Ordering::Release);
     }
 
     pub(crate) fn is_on_offer(&self) -> bool {

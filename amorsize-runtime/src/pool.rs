@@ -36,7 +36,7 @@ impl Spawner for Pool {
     fn run_other_work(&self) -> bool {
         match self {
             Pool::Rayon => rayon::yield_now() == Some(rayon::Yield::Executed),
-            // It might be a helper's job for this very call, which stays until the call ends.
+            // It might be a helper's job, whose items wait for long.
             Pool::Io => false,
         }
     }
