@@ -6,6 +6,7 @@
 
 mod allocator;
 mod board;
+mod chained;
 mod clock;
 mod collection;
 mod crew;

@@ -50,6 +50,10 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
         F: Fn(I::Item) -> Option<R> + Sync + Send,
         R: Send,
     {
+        if I::opt_len(&self).is_none() {
+            // Perhaps there are more items than indices: rayon does without.
+            return self.into_base().find_map_first(find_op);
+        }
         self.first(|_, item| find_op(item))
     }
 
@@ -59,7 +63,7 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     where
         P: Fn(&I::Item) -> bool + Sync + Send,
     {
-        self.first(|_, item| predicate(&item).then_some(item))
+        self.find_map_first(|item| predicate(&item).then_some(item))
     }
 
     /// As rayon's `position_first`.

@@ -21,6 +21,7 @@ use rayon::iter::{
 
 use rayon::slice::{ChunksExactMut, RChunksExactMut};
 
+use crate::chained::Chained;
 use crate::collection;
 use crate::drive::{self, Call, InSteps};
 use crate::folded::{Folded, FoldedWith};
@@ -122,12 +123,14 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
     /// A call in which the number of results does not matter.
     #[inline]
     fn call<C>(&self, consumer: C, open_ended: bool) -> Call<C, K> {
-        let len = self.base.opt_len();
+        // Some that can be indexed do not tell otherwise.
+        let told = self.base.opt_len();
+        let len = told.unwrap_or_else(|| self.base.len());
         Call {
             consumer,
             open_ended,
-            len: len.unwrap_or(usize::MAX),
-            overlong: len.is_none(),
+            len,
+            overlong: told.is_none() && len == usize::MAX,
             target: self.target,
             cost: self.cost,
         }
@@ -427,12 +430,13 @@ where
     K: Cost,
     C: IntoParallelIterator<Item = I::Item, Iter: IndexedParallelIterator>,
 {
-    type Chained = Tuned<Chain<I, C::Iter>, K>;
+    type Chained = Tuned<Chained<I, C::Iter>, K>;
 
     #[inline]
     fn chain_to(self, first: Tuned<I, K>) -> Self::Chained {
         let Tuned { base, target, cost, .. } = first;
-        Tuned { base: base.chain(self), target, cost, length_told: Flag::default() }
+        let base = Chained::new(base, self.into_par_iter());
+        Tuned { base, target, cost, length_told: Flag::default() }
     }
 }
 

@@ -1,13 +1,46 @@
 //! Adaptors of what can be indexed.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
 use rayon::prelude::*;
 
 use crate::harness::programs;
 use crate::inputs::{numbers, others, rows, words};
 
+/// Can be indexed, but tells nobody how many items it has unless it is asked as such.
+struct Untold(Range<usize>);
+
+impl ParallelIterator for Untold {
+    type Item = usize;
+
+    fn drive_unindexed<C: UnindexedConsumer<usize>>(self, consumer: C) -> C::Result {
+        self.0.into_par_iter().drive_unindexed(consumer)
+    }
+}
+
+impl IndexedParallelIterator for Untold {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn drive<C: Consumer<usize>>(self, consumer: C) -> C::Result {
+        self.0.into_par_iter().drive(consumer)
+    }
+
+    fn with_producer<CB: ProducerCallback<usize>>(self, callback: CB) -> CB::Output {
+        self.0.into_par_iter().with_producer(callback)
+    }
+}
+
 programs! { Indexed, n;
+    chain_whose_second_half_does_not_tell_its_length(n: usize = n) -> Vec<usize> {
+        (0..n).into_par_iter().chain(Untold(n..2 * n)).map(|x| x + 1).collect()
+    }
+    sum_of_what_does_not_tell_its_length(n: usize = n) -> usize {
+        (0..n).into_par_iter().chain(Untold(n..2 * n)).filter(|x| x % 2 == 0).sum()
+    }
     map(xs: &[u32] = &numbers(n)) -> Vec<u64> { xs.par_iter().map(|&x| u64::from(x) * 3).collect() }
     map_with_type_arguments(xs: &[u32] = &numbers(n)) -> Vec<u64> {
         xs.par_iter().map::<_, u64>(|&x| x.into()).collect::<Vec<_>>()

@@ -148,6 +148,9 @@ programs! { Unindexed, n;
     chain_that_is_too_long_to_count(n: usize = n) -> Option<usize> {
         (0..usize::MAX).into_par_iter().chain(0..10).find_any(|&x| x == n)
     }
+    first_of_a_chain_that_is_too_long_to_count(n: usize = n) -> Option<usize> {
+        (0..usize::MAX).into_par_iter().chain(0..10).find_first(|&x| x == n)
+    }
     fold_over_a_map(map: &HashMap<u32, u32> = &pairs(n)) -> u64 {
         map.par_iter().fold(|| 0, |sum, (key, value)| sum + u64::from(key * value)).sum()
     }
