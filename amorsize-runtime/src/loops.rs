@@ -161,12 +161,17 @@ impl Loop {
         let mut loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.active.load(Ordering::Acquire) {
             loops.push(self);
-            self.set_serial_below(embedded_serial_below(self.entries()));
+            self.set_serial_below(None, || embedded_serial_below(self.entries()));
             self.active.store(true, Ordering::Release);
         }
     }
 
-    fn set_serial_below(&self, below: [usize; 3]) {
+    /// Sets the thresholds to those that follow from this item time, if from any.
+    fn set_serial_below(&self, item_ns: Option<f64>, below: impl FnOnce() -> [usize; 3]) {
+        // Of several threads at it the last one says both what they are and what they follow from.
+        let _turn = self.thresholds.turn();
+        self.thresholds.note_item_ns(item_ns);
+        let below = below();
         // A call that has to enter a pool, or to be cut in a fixed way, takes the long path.
         let shortens = !self.options.on_pool && !self.options.deterministic;
         let decides = shortens && force::current().is_none() && !recording();
@@ -317,7 +322,7 @@ impl Loop {
                 self.apply();
             } else if !self.planned().is_untimed(n) {
                 // And that no fork is worth it.
-                self.set_serial_below([n.saturating_add(1); 3]);
+                self.set_serial_below(None, || [n.saturating_add(1); 3]);
             }
             return;
         }
@@ -374,12 +379,21 @@ impl Loop {
         self.serial().is_certain_with(n, || self.helpers_counted_hot(n, &machine::facts()))
     }
 
-    /// Learns from a serial call without a decision if it is not the only one that took longer, or less, than known.
-    pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
-        // What the profile says of a loop has thresholds from the first call on that was worth a decision.
-        if self.thresholds.item_ns().is_none() && !self.serial().is_untimed(n) {
+    /// Learns from a serial call that was decided about if it is not the only one that took longer, or less, than known of
+    /// its size.
+    pub(crate) fn observe_timed(&self, n: usize, busy_ns: f64) {
+        // What the profile says of a loop has thresholds from the first of these on.
+        if self.thresholds.item_ns().is_none() {
             self.apply();
         }
+        let known_item_ns = self.facts(n).map_or(0.0, |facts| facts.item_ns);
+        if self.thresholds.are_surprised(busy_ns, known_item_ns * n as f64) {
+            self.observe(n, busy_ns);
+        }
+    }
+
+    /// Learns from a serial call without a decision if it is not the only one that took longer, or less, than known.
+    pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
         let known_item_ns = self.known_item_ns();
         let is_surprise = self.thresholds.are_surprised(busy_ns, known_item_ns * n as f64);
         // Nobody asks for the machine on account of calls as short as those that the profile leaves serial on any.
@@ -412,10 +426,10 @@ impl Loop {
     }
 
     fn apply_facts(&self, facts: &LoopFacts) {
-        self.thresholds.note_item_ns(Some(facts.item_ns));
         let (machine, limits) = (machine::facts(), self.limits_by_cores());
-        let doubted_from = self.observed.doubted_from();
-        self.set_serial_below(serial_below(facts, &machine, &limits, doubted_from));
+        self.set_serial_below(Some(facts.item_ns), || {
+            serial_below(facts, &machine, &limits, self.observed.doubted_from())
+        });
     }
 
     /// What one worker's task takes at its peak: as declared, else as measured.
@@ -528,8 +542,7 @@ pub fn force(plan: Option<Force>) {
     let loops = LOOPS.lock().unwrap_or_else(PoisonError::into_inner);
     force::set(plan);
     for each in loops.iter() {
-        each.set_serial_below(embedded_serial_below(each.entries()));
-        each.thresholds.note_item_ns(None);
+        each.set_serial_below(None, || embedded_serial_below(each.entries()));
         if plan.is_none() {
             each.apply();
         }

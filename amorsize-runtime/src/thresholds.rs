@@ -1,6 +1,7 @@
 //! The numbers of items below which a call of a loop runs serially without a decision.
 
 use std::sync::atomic::{AtomicI8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use amorsize_profile::{LoopFacts, MachineFacts};
 
@@ -37,6 +38,8 @@ pub(crate) struct Thresholds {
     /// What the last serial calls that were timed took, compared with what was known: above 0 if they were dearer, below if they
     /// were cheaper, nearer to 0 with each that was neither.
     surprise: AtomicI8,
+    /// Held while they are computed.
+    turn: Mutex<()>,
 }
 
 impl Thresholds {
@@ -46,7 +49,13 @@ impl Thresholds {
             planned: SerialBelow::new(),
             applied_ns: AtomicU64::new(0),
             surprise: AtomicI8::new(0),
+            turn: Mutex::new(()),
         }
+    }
+
+    /// Waits for others who compute them.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The item time for which they were computed; `None` before.
