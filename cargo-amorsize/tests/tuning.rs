@@ -11,7 +11,7 @@ use cargo_amorsize::exit_codes;
 use serde_json::Value;
 #[cfg(target_os = "linux")]
 use skip::skip;
-use support::{Fixture, LIBRARY, Ran, bench, documented, fields, manifest};
+use support::{Fixture, LIBRARY, Ran, bench, documented, fields, manifest, member};
 
 const BENCH_TARGET: &str = "\n[[bench]]\nname = \"speed\"\nharness = false\n";
 
@@ -394,7 +394,7 @@ fn the_feature_reaches_a_package_that_has_amorsize_only_through_another_member()
         [[bench]]\nname = \"speed\"\nharness = false\n";
     let fixture = Fixture::new(&[
         ("Cargo.toml", "[workspace]\nmembers = [\"base\", \"through\"]\nresolver = \"3\"\n"),
-        ("base/Cargo.toml", &manifest("base", "")),
+        ("base/Cargo.toml", &member("base", "")),
         ("base/src/lib.rs", "pub use amorsize;"),
         ("through/Cargo.toml", through),
         ("through/src/lib.rs", &annotated),

@@ -6,6 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+#[path = "../../../tests/unset/mod.rs"]
+mod unset;
+
+use unset::unset_variables;
+
 /// A temporary project.
 pub(crate) struct Fixture {
     folder: tempfile::TempDir,
@@ -59,25 +64,22 @@ impl Fixture {
         arguments: impl IntoIterator<Item = A>,
     ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-amorsize"));
-        command
+        unset_variables(&mut command)
             .arg("amorsize")
             .args(arguments)
             .current_dir(self.folder.path())
             .env("NO_COLOR", "1")
-            .env("CARGO_TARGET_DIR", target_folder())
-            .env_remove("AMORSIZE_RECORD");
+            .env("CARGO_TARGET_DIR", target_folder());
         command
     }
 
     /// Cargo itself, in the root of the project.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO"));
-        command
+        unset_variables(&mut command)
             .args(arguments)
             .current_dir(self.folder.path())
-            .env("CARGO_TARGET_DIR", target_folder())
-            .env_remove("AMORSIZE")
-            .env_remove("AMORSIZE_RECORD");
+            .env("CARGO_TARGET_DIR", target_folder());
         command
     }
 
@@ -169,8 +171,13 @@ pub(crate) fn bench(setup: &str, call: &str) -> String {
     )
 }
 
-/// A package that depends on the facade and on rayon.
+/// A package that depends on the facade and on rayon. It is its own workspace, whatever the temporary folder is in.
 pub(crate) fn manifest(name: &str, more: &str) -> String {
+    format!("{}\n[workspace]\n", member(name, more))
+}
+
+/// The same as a member of a workspace.
+pub(crate) fn member(name: &str, more: &str) -> String {
     format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
          [dependencies]\namorsize = {{ path = '{{amorsize}}' }}\nrayon = \"1\"\n{more}\n"
