@@ -6,9 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+#[path = "../../../tests/skip/mod.rs"]
+pub(crate) mod skip;
 #[path = "../../../tests/unset/mod.rs"]
 mod unset;
 
+use skip::skip;
 use unset::unset_variables;
 
 /// A temporary project.
@@ -56,6 +59,16 @@ impl Fixture {
 
     pub(crate) fn exists(&self, name: &str) -> bool {
         self.path(name).exists()
+    }
+
+    /// Whether an empty fixture is outside of all cargo projects, as it is unless the temporary folder is in one.
+    pub(crate) fn is_outside(&self) -> bool {
+        let is_project = |folder: &Path| folder.join("Cargo.toml").exists();
+        let is_outside = !self.folder.path().ancestors().any(is_project);
+        if !is_outside {
+            skip("the temporary folder is in a cargo project");
+        }
+        is_outside
     }
 
     /// `cargo amorsize ARGUMENTS` in the root of the project, as cargo starts it.
