@@ -11,9 +11,11 @@ use rayon::prelude::*;
 
 mod reads;
 mod skip;
+mod unset;
 
 use reads::{reads, reads_of_counting};
 use skip::skip;
+use unset::unset_variables;
 
 #[amorsize::tune]
 fn threads(n: usize) -> HashSet<ThreadId> {
@@ -35,14 +37,15 @@ fn in_a_process_with(name: &str, variables: &[(&str, &str)]) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
-    let output = Command::new(std::env::current_exe().expect("a test has a path"))
-        // On the main thread, so that a test of what happens without threads needs none itself.
-        .args(["--exact", name, "--test-threads", "1"])
-        .env(INSIDE, "1")
-        .env("RAYON_NUM_THREADS", "4")
-        .envs(variables.iter().copied())
-        .output()
-        .expect("a test can be run");
+    let output =
+        unset_variables(&mut Command::new(std::env::current_exe().expect("a test has a path")))
+            // On the main thread, so that a test of what happens without threads needs none itself.
+            .args(["--exact", name, "--test-threads", "1"])
+            .env(INSIDE, "1")
+            .env("RAYON_NUM_THREADS", "4")
+            .envs(variables.iter().copied())
+            .output()
+            .expect("a test can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.is_empty(), "the library must not print: {stderr}");

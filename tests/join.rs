@@ -245,8 +245,7 @@ impl<T: Eq + Hash> Seen<T> {
 }
 
 fn has_helpers() -> bool {
-    let has_them = rayon::current_num_threads() > 1
-        && thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+    let has_them = rayon::current_num_threads() > 1 && amorsize_runtime::usable_cores() > 1;
     if !has_them {
         skip::skip("it takes two threads and two cores");
     }

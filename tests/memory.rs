@@ -10,8 +10,10 @@ use amorsize::{Bound, Loop, Tune};
 use rayon::prelude::*;
 
 mod skip;
+mod unset;
 
 use skip::skip;
+use unset::unset_variables;
 
 const GIB: u64 = 1 << 30;
 
@@ -110,12 +112,10 @@ fn again(name: &str, under: &[&str], variables: &[(&str, &str)]) -> std::io::Res
             command
         }
     };
-    command
+    unset_variables(&mut command)
         .args(["--exact", name, "--test-threads", "1"])
         .env(INSIDE, "1")
         .env("RAYON_NUM_THREADS", "8")
-        .env_remove("AMORSIZE")
-        .env_remove("AMORSIZE_MEMORY")
         .envs(variables.iter().copied())
         .output()
 }

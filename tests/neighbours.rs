@@ -14,9 +14,11 @@ use rayon::prelude::*;
 
 mod others;
 mod skip;
+mod unset;
 
 use others::Others;
 use skip::skip;
+use unset::unset_variables;
 
 const THREADS: usize = 8;
 const ITEMS: usize = 64;
@@ -68,13 +70,12 @@ fn a_loop_that_respects_the_load_has_fewer_workers_beside_other_processes_and_al
     const INSIDE: &str = "AMORSIZE_TEST_INSIDE";
     if std::env::var_os(INSIDE).is_none() {
         let name = "a_loop_that_respects_the_load_has_fewer_workers_beside_other_processes_and_all_afterwards";
-        let status = Command::new(std::env::current_exe().expect("a test has a path"))
-            .args(["--exact", name])
-            .env(INSIDE, "1")
-            .env("RAYON_NUM_THREADS", THREADS.to_string())
-            .env_remove("AMORSIZE")
-            .env_remove("AMORSIZE_MAX_WORKERS")
-            .status();
+        let status =
+            unset_variables(&mut Command::new(std::env::current_exe().expect("a test has a path")))
+                .args(["--exact", name])
+                .env(INSIDE, "1")
+                .env("RAYON_NUM_THREADS", THREADS.to_string())
+                .status();
         return assert!(status.expect("a test can be run").success());
     }
     let facts = LoopFacts { item_ns: 1e7, reduce_ns: 50.0, ..LoopFacts::default() };

@@ -11,6 +11,10 @@ use std::time::Duration;
 use amorsize::Tune;
 use rayon::prelude::*;
 
+mod unset;
+
+use unset::unset_variables;
+
 /// The variable that makes a process record, and names the folder.
 const FOLDER: &str = "AMORSIZE_RECORD";
 
@@ -21,13 +25,16 @@ fn recorded(test: &str) -> Option<String> {
         return None;
     }
     let folder = std::env::temp_dir().join(format!("amorsize-{test}-{}", std::process::id()));
+    // What an earlier process with this number has left.
+    let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
-    let status = Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", test])
-        .env(FOLDER, &folder)
-        .env("RAYON_NUM_THREADS", "8")
-        .env("AMORSIZE_MEMORY", "4GiB")
-        .status();
+    let status =
+        unset_variables(&mut Command::new(std::env::current_exe().expect("a test has a path")))
+            .args(["--exact", test])
+            .env(FOLDER, &folder)
+            .env("RAYON_NUM_THREADS", "8")
+            .env("AMORSIZE_MEMORY", "4GiB")
+            .status();
     let text: String = std::fs::read_dir(&folder)
         .expect("the folder")
         .map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("a text"))

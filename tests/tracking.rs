@@ -9,6 +9,10 @@ use std::thread;
 use amorsize::TrackingAllocator;
 use rayon::prelude::*;
 
+mod unset;
+
+use unset::unset_variables;
+
 #[global_allocator]
 static ALLOCATOR: TrackingAllocator = TrackingAllocator::system();
 
@@ -23,13 +27,15 @@ fn recorded(test: &str) -> Option<Vec<(String, usize)>> {
         return None;
     }
     let folder = std::env::temp_dir().join(format!("amorsize-{test}-{}", std::process::id()));
+    // What an earlier process with this number has left.
+    let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
-    let output = Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", test])
-        .env(FOLDER, &folder)
-        .env("RAYON_NUM_THREADS", "4")
-        .env_remove("AMORSIZE")
-        .output();
+    let output =
+        unset_variables(&mut Command::new(std::env::current_exe().expect("a test has a path")))
+            .args(["--exact", test])
+            .env(FOLDER, &folder)
+            .env("RAYON_NUM_THREADS", "4")
+            .output();
     let text: String = std::fs::read_dir(&folder)
         .expect("the folder")
         .map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("a text"))

@@ -20,9 +20,11 @@ use rayon::prelude::*;
 
 mod others;
 mod skip;
+mod unset;
 
 use others::Others;
 use skip::skip;
+use unset::unset_variables;
 
 /// The variable that makes a process record, and names the folder.
 const FOLDER: &str = "AMORSIZE_RECORD";
@@ -51,6 +53,17 @@ fn steps_of(time: Duration) -> u64 {
     });
     let shortest = measured.min().expect("there are some").as_secs_f64();
     (time.as_secs_f64() / shortest * STEPS as f64) as u64
+}
+
+/// What a sleep of a millisecond takes on this machine. The shortest of several is one after which the thread did
+/// not wait for a processor.
+fn sleep_takes() -> Duration {
+    let measured = (0..20).map(|_| {
+        let start = Instant::now();
+        thread::sleep(Duration::from_millis(1));
+        start.elapsed()
+    });
+    measured.min().expect("there are some")
 }
 
 #[amorsize::tune]
@@ -124,11 +137,12 @@ fn recorded(test: &str, busy: bool) -> Option<Vec<(f64, Usage)>> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     // Two for each.
     let _others = busy.then(|| Others::start(2 * processors));
-    let status = Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", test])
-        .env(FOLDER, folder.0.join("records"))
-        .env(FILES, &folder.0)
-        .status();
+    let status =
+        unset_variables(&mut Command::new(std::env::current_exe().expect("a test has a path")))
+            .args(["--exact", test])
+            .env(FOLDER, folder.0.join("records"))
+            .env(FILES, &folder.0)
+            .status();
     assert!(status.expect("a test can be run").success());
     let files = fs::read_dir(folder.0.join("records")).expect("the folder");
     let text: String = files
@@ -159,6 +173,8 @@ impl Folder {
     fn new(test: &str) -> Self {
         let program = std::env::current_exe().expect("a test has a path");
         let folder = program.with_file_name(format!("usage-{test}-{}", std::process::id()));
+        // What an earlier process with this number has left.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("records")).expect("a folder can be made");
         Folder(folder)
     }
@@ -223,9 +239,9 @@ alone_and_beside_others! {
         &[Workload::Io], reading_what_comes_slowly;
     items_that_read_from_the_cache_are_cpu_bound, items_that_read_from_the_cache_beside_others_are_cpu_bound:
         &[Workload::Cpu], reading_a_cached_file;
-    // Long enough for a machine on which computing takes up to twice as long as at best.
+    // For machines on which computing takes up to twice as long as at best, or sleeping up to 1.7 times as long.
     items_that_do_both_are_mixed, items_that_do_both_beside_others_are_mixed:
-        &[Workload::Mixed], |_| mixed(steps_of(Duration::from_micros(1_400)));
+        &[Workload::Mixed], |_| mixed(steps_of(sleep_takes().mul_f64(1.75)));
     items_that_compute_are_cpu_bound, items_that_compute_beside_others_are_cpu_bound:
         &[Workload::Cpu], |_| computing(steps_of(LONG));
     kernels_that_sleep_are_io_bound, kernels_that_sleep_beside_others_are_io_bound:

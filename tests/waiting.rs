@@ -9,22 +9,25 @@ use amorsize::expansion::{LoopFacts, Options};
 use amorsize::{Loop, Tune};
 use rayon::prelude::*;
 
-/// More threads than most machines that run tests have cores.
-const THREADS: usize = 8;
+/// More threads than there are cores.
+fn threads() -> usize {
+    8.max(amorsize_runtime::usable_cores() + 1)
+}
 
-/// A call of a loop whose items have this CPU share, on a pool of [`THREADS`]: the most items in progress at any
+/// A call of a loop whose items have this CPU share, on a pool of [`threads`]: the most items in progress at any
 /// moment. They wait until all threads have one, but not for longer than `patience`.
 fn most_in_progress(target: &'static Loop, cpu_share: f64, patience: Duration) -> usize {
     let facts = LoopFacts { item_ns: 1e7, cpu_share: Some(cpu_share), ..LoopFacts::default() };
     assert!(target.adopt(facts));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().expect("a pool");
+    let threads = threads();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
     let start = OnceLock::new();
     let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     pool.install(|| {
-        (0..16 * THREADS).into_par_iter().tuned(target).for_each(|_| {
+        (0..16 * threads).into_par_iter().tuned(target).for_each(|_| {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             let start = start.get_or_init(Instant::now);
-            while most.load(Ordering::SeqCst) < THREADS && start.elapsed() < patience {
+            while most.load(Ordering::SeqCst) < threads && start.elapsed() < patience {
                 thread::yield_now();
             }
             now.fetch_sub(1, Ordering::SeqCst);
@@ -43,7 +46,7 @@ static COMPUTING: Loop = Loop::new("computing", Options::NONE, &[]);
 
 #[test]
 fn items_that_wait_have_as_many_workers_as_the_pool_has_threads() {
-    assert_eq!(most_in_progress(&WAITING, 0.02, Duration::from_secs(30)), THREADS);
+    assert_eq!(most_in_progress(&WAITING, 0.02, Duration::from_secs(30)), threads());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::machine;
 use crate::profiled::Profiled;
+use crate::skip::skip;
 use crate::{Options, machine_class};
 use amorsize_profile::MachineFacts;
 
@@ -28,8 +29,7 @@ fn profiled_as(name: &'static str, item: LoopFacts) -> &'static Loop {
 #[test]
 fn the_first_short_calls_of_a_size_run_alone_whatever_the_profile_says() {
     if machine::usable_cores() < 2 {
-        // One worker is always serial.
-        return;
+        return skip("there is one core, and one worker is always serial");
     }
     let target = profiled("sizes");
     let way = |len| Context::new(target, len, Lengths::ANY, 1.0).planned_way(len);
@@ -49,7 +49,9 @@ fn calls_that_only_hot_helpers_would_gain_from_are_missed() {
         model::decide(len, &facts, &machine::facts(), &limits, hot).plan == Plan::Serial
     };
     // Another test may have measured the machine before.
-    let Some(len) = (1..300).rfind(|&len| serial(len, 0) && !serial(len, HOT)) else { return };
+    let Some(len) = (1..300).rfind(|&len| serial(len, 0) && !serial(len, HOT)) else {
+        return skip("hot helpers make no difference on the machine that was measured");
+    };
     let way = || Context::new(target, len, Lengths::ANY, 1.0).planned_way(len);
     // Or made helpers hot a moment ago.
     let missed = |way| matches!(way, Way::Alone(Pacer { missed: true, .. }));
@@ -102,7 +104,7 @@ fn a_call_that_ended_early_does_not_stand_for_its_size_for_ever() {
 #[test]
 fn calls_run_alone_where_crews_have_been_slower_than_their_callers() {
     if machine::usable_cores() < 2 {
-        return;
+        return skip("there is one core, and one worker is always serial");
     }
     let target = profiled("slow crews");
     let way = || Context::new(target, 800, Lengths::ANY, 1.0).planned_way(800);
@@ -141,7 +143,7 @@ fn calls_that_run_alone_because_crews_are_slower_do_not_miss_hot_helpers() {
 #[test]
 fn crews_are_tried_once_where_only_losses_keep_the_model_from_them() {
     if machine::usable_cores() < 2 {
-        return;
+        return skip("there is one core, and one worker is always serial");
     }
     // 40 µs of items, which take twice as long with two workers as with one if the profile is right.
     let item = LoopFacts { item_ns: 50.0, contention: 1.0, ..LoopFacts::default() };

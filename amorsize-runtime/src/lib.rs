@@ -46,6 +46,9 @@ mod rivals;
 mod run;
 mod sample;
 mod search;
+#[cfg(all(test, not(loom)))]
+#[path = "../../tests/skip/mod.rs"]
+mod skip;
 mod slot;
 #[cfg(all(test, not(loom)))]
 mod split_tests;

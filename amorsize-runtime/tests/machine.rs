@@ -9,8 +9,11 @@ use amorsize_runtime::{available_memory, machine_survey, usable_cores};
 
 #[path = "../../tests/skip/mod.rs"]
 mod skip;
+#[path = "../../tests/unset/mod.rs"]
+mod unset;
 
 use skip::skip;
+use unset::unset_variables;
 
 const INSIDE: &str = "AMORSIZE_TEST_INSIDE";
 
@@ -22,23 +25,24 @@ fn is_inside() -> bool {
 /// run and its arguments.
 fn run_through(limiter: &mut Command, name: &str) {
     let test = std::env::current_exe().expect("a test has a path");
-    let variables = std::env::vars_os().map(|(name, _)| name).filter(|name| {
-        let name = name.to_string_lossy();
-        ["AMORSIZE", "RAYON", "SLURM", "PBS", "LSB"].iter().any(|start| name.starts_with(start))
-    });
-    for variable in variables {
-        limiter.env_remove(variable);
-    }
-    let output =
-        limiter.arg(test).args(["--exact", name, "--test-threads", "1"]).env(INSIDE, "1").output();
     let program = limiter.get_program().to_string_lossy().into_owned();
-    let Ok(output) = output else { return skip(&format!("there is no `{program}`")) };
-    let text = String::from_utf8_lossy(&output.stdout);
-    // What could not limit itself has not run the test.
-    if !text.contains("running 1 test") {
-        return skip(&format!("`{program}` could not set the limit"));
+    // Whether the limit can be set is told by a program that none of the limits ends.
+    match Command::new(&program).args(limiter.get_args()).arg("true").output() {
+        Err(_) => return skip(&format!("there is no `{program}`")),
+        Ok(output) if !output.status.success() => {
+            return skip(&format!("`{program}` could not set the limit"));
+        }
+        Ok(_) => {}
     }
-    assert!(output.status.success(), "{text}");
+    let output = unset_variables(limiter)
+        .arg(test)
+        .args(["--exact", name, "--test-threads", "1"])
+        .env(INSIDE, "1")
+        .output();
+    let output = output.expect("it ran before");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("running 1 test"), "{text}{errors}");
 }
 
 /// The first processor that this process may run on.

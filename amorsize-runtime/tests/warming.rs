@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amorsize_profile::{LoopFacts, MachineFacts};
 use amorsize_runtime::{Loop, Options, Profiled, Tune, machine_class, usable_cores};
@@ -25,13 +25,19 @@ const MACHINE: MachineFacts = MachineFacts {
     reference_ns: 1.0,
 };
 const ITEM: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_secs(20);
 const ITEMS: u32 = 40;
 
-fn threads_of_one_call(target: &'static Loop) -> HashSet<ThreadId> {
+/// The threads of a call whose items take [`ITEM`], and longer until there are `wanted` or patience is over.
+fn threads_of_one_call(target: &'static Loop, wanted: usize) -> HashSet<ThreadId> {
     let threads = Mutex::new(HashSet::new());
+    let until = Instant::now() + PATIENCE;
     (0..ITEMS).into_par_iter().tuned(target).for_each(|_| {
-        thread::sleep(ITEM);
         threads.lock().unwrap().insert(thread::current().id());
+        thread::sleep(ITEM);
+        while threads.lock().unwrap().len() < wanted && Instant::now() < until {
+            thread::sleep(ITEM);
+        }
     });
     threads.into_inner().unwrap()
 }
@@ -52,6 +58,6 @@ fn a_long_call_that_stays_serial_for_want_of_hot_helpers_has_the_next_one_make_t
     };
     let entries = Box::leak(Box::new([entry]));
     let target = Box::leak(Box::new(Loop::new("warming", Options::NONE, entries)));
-    assert_eq!(threads_of_one_call(target), HashSet::from([thread::current().id()]));
-    assert!(threads_of_one_call(target).len() > 1);
+    assert_eq!(threads_of_one_call(target, 1), HashSet::from([thread::current().id()]));
+    assert!(threads_of_one_call(target, 2).len() > 1);
 }

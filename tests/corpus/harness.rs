@@ -12,6 +12,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::CORPUS;
 use crate::counted::{self, Counted};
+use crate::unset::unset_variables;
 
 /// A program, compiled twice. Either function takes a number of items and shows what came out.
 pub(crate) struct Program {
@@ -198,7 +199,7 @@ pub(crate) fn check_in_a_process_with(name: &str, value: Option<&str>) {
         return CORPUS.iter().copied().for_each(check_that_loops_are_tuned);
     }
     let mut command = Command::new(std::env::current_exe().expect("a test has a path"));
-    command.args(["--exact", name]).env(INSIDE, "1").env_remove("AMORSIZE");
+    unset_variables(&mut command).args(["--exact", name]).env(INSIDE, "1");
     if let Some(value) = value {
         command.env("AMORSIZE", value);
     }

@@ -18,6 +18,8 @@ mod receivers;
 mod shapes;
 mod stages;
 mod unindexed;
+#[path = "../unset/mod.rs"]
+mod unset;
 
 use harness::{Program, check_in_a_process_with};
 

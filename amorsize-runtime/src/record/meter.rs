@@ -110,6 +110,7 @@ fn counters() -> Option<Counters> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::skip::skip;
 
     const WALL: Duration = Duration::from_micros(100);
 
@@ -143,10 +144,14 @@ mod tests {
 
     #[test]
     fn a_span_is_not_measured_if_it_is_short_or_was_shared_with_others() {
-        assert!(Meter::start().is_none_or(|meter| meter.stop().is_none()));
-        let Some(meter) = Meter::start() else { return };
+        let Some(meter) = Meter::start() else {
+            return skip("the system does not tell how threads spend their time");
+        };
         note_handed_over();
         std::thread::sleep(SHORTEST);
         assert_eq!(meter.stop(), None);
+        // An interruption makes any span long.
+        let is_short = |_| Meter::start().is_some_and(|meter| meter.stop().is_none());
+        assert!((0..1_000).any(is_short));
     }
 }

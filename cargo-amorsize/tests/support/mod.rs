@@ -6,6 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+#[path = "../../../tests/skip/mod.rs"]
+pub(crate) mod skip;
+#[path = "../../../tests/unset/mod.rs"]
+mod unset;
+
+use skip::skip;
+use unset::unset_variables;
+
 /// A temporary project.
 pub(crate) struct Fixture {
     folder: tempfile::TempDir,
@@ -53,31 +61,38 @@ impl Fixture {
         self.path(name).exists()
     }
 
+    /// Whether an empty fixture is outside of all cargo projects, as it is unless the temporary folder is in one.
+    pub(crate) fn is_outside(&self) -> bool {
+        let is_project = |folder: &Path| folder.join("Cargo.toml").exists();
+        let is_outside = !self.folder.path().ancestors().any(is_project);
+        if !is_outside {
+            skip("the temporary folder is in a cargo project");
+        }
+        is_outside
+    }
+
     /// `cargo amorsize ARGUMENTS` in the root of the project, as cargo starts it.
     pub(crate) fn command<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-amorsize"));
-        command
+        unset_variables(&mut command)
             .arg("amorsize")
             .args(arguments)
             .current_dir(self.folder.path())
             .env("NO_COLOR", "1")
-            .env("CARGO_TARGET_DIR", target_folder())
-            .env_remove("AMORSIZE_RECORD");
+            .env("CARGO_TARGET_DIR", target_folder());
         command
     }
 
     /// Cargo itself, in the root of the project.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO"));
-        command
+        unset_variables(&mut command)
             .args(arguments)
             .current_dir(self.folder.path())
-            .env("CARGO_TARGET_DIR", target_folder())
-            .env_remove("AMORSIZE")
-            .env_remove("AMORSIZE_RECORD");
+            .env("CARGO_TARGET_DIR", target_folder());
         command
     }
 
@@ -169,8 +184,13 @@ pub(crate) fn bench(setup: &str, call: &str) -> String {
     )
 }
 
-/// A package that depends on the facade and on rayon.
+/// A package that depends on the facade and on rayon. It is its own workspace, whatever the temporary folder is in.
 pub(crate) fn manifest(name: &str, more: &str) -> String {
+    format!("{}\n[workspace]\n", member(name, more))
+}
+
+/// The same as a member of a workspace.
+pub(crate) fn member(name: &str, more: &str) -> String {
     format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
          [dependencies]\namorsize = {{ path = '{{amorsize}}' }}\nrayon = \"1\"\n{more}\n"
