@@ -19,6 +19,9 @@
 //! is on. Without a profile a loop starts serially and goes parallel as soon as its own measured rate
 //! says that this pays.
 //!
+//! The [guide] says how a call is decided, what the file holds, how to write a bench that feeds `tune`, and what continuous
+//! integration does with it. `docs/adopting.md`, beside the sources of this crate, is about code that already uses rayon.
+//!
 //! # What becomes a loop
 //!
 //! Every entry call of rayon's that is written in the function's body: `par_iter`, `par_iter_mut`,
@@ -36,7 +39,7 @@
 //! that returns one and ends with `collect()`), the loop does so in its own way, faster than rayon's after `filter` and its like, and where items may be
 //! failures. By hand: `collect_vec` after such an adaptor, [`Tuned::try_collect`] and [`Tuned::try_collect_vec`].
 //!
-//! A function where no entry call is found is an error. Entry calls that another macro produces, or
+//! A function where no entry call is found is an error, and so is a `const fn`, an `async fn`, and a method without a body. Entry calls that another macro produces, or
 //! that a trait of your own hides, are not seen: [`tuned!`] marks them, and says what an item of such
 //! a loop costs, if that differs from other loops of the function: `tuned!(rows_of(x), cost = columns)`
 //! (see the option `cost` below; here it is evaluated whenever the loop is reached).
@@ -69,7 +72,9 @@
 //!
 //! Calls of the kernel that do not come from such a loop are sampled while recording, so that its
 //! plan is known even where another executor runs it. Without any attribute,
-//! `static LOOP: amorsize::Loop = amorsize::tuned_loop!("name");` makes a loop for `.tuned(&LOOP)`.
+//! `static LOOP: amorsize::Loop = amorsize::tuned_loop!("name");` makes a loop for `.tuned(&LOOP)`. After the name, it takes
+//! the options `max_workers`, `chunk`, `chunk_time`, `memory`, `memory_fraction`, `respect_load`, `deterministic`, `on_pool`, `io`
+//! and `crate` (below).
 //!
 //! # Divide and conquer
 //!
@@ -165,7 +170,9 @@
 //!
 //! # What is different from rayon
 //!
-//! Results, their order, panics and drops are the same. Three things differ:
+//! Results, their order, panics and drops are the same, as far as reductions are associative. Floating-point sums are not: they
+//! depend on where pieces begin and end, and may change from call to call, as a loop goes parallel. The option `deterministic` makes
+//! them repeat. Three things differ:
 //!
 //! - A serial plan runs on the caller and never enters a pool.
 //! - In a parallel plan the caller works too. Items that run on a caller from outside the pool see
@@ -185,7 +192,7 @@
 //! | `AMORSIZE_MAX_WORKERS=N` | an upper limit for all loops; `AMORSIZE=rayon` and `AMORSIZE=workers=…` say more |
 //! | `AMORSIZE_MEMORY=8GiB` | the available memory for loops whose memory per task is declared or measured, instead of what the system tells |
 //! | `RAYON_NUM_THREADS=N` | as in rayon; counts as the number of usable cores |
-//! | `AMORSIZE_RECORD=DIR` | record into this folder; only in builds with the feature `record` |
+//! | `AMORSIZE_RECORD=DIR` | record into this folder, which has to exist: otherwise nothing is recorded, and nothing says so; only in builds with the feature `record` |
 //!
 //! An invalid value of `AMORSIZE` is ignored; [`invalid_force`] tells, as the library itself prints
 //! nothing.
@@ -202,3 +209,8 @@ pub use amorsize_runtime::{
 
 #[doc(hidden)]
 pub use amorsize_runtime::expansion;
+
+// Exists in the documentation alone.
+#[cfg(doc)]
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
