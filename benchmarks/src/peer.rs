@@ -168,10 +168,13 @@ pub(crate) fn profiled_on(
     Box::leak(Box::new(Loop::new("profiled", Options::NONE, entries)))
 }
 
-/// The plan that a profile with these facts leads to, as tables show it.
-pub(crate) fn planned(n: usize, item: &LoopFacts, machine: &MachineFacts) -> String {
-    let limits = Limits::cores(rayon::current_num_threads());
-    plan_text(model::decide(n, item, machine, &limits, HOT).plan)
+/// The plan of a loop that has been called, with what it has learned by then and the helpers that are hot, as tables show it.
+pub(crate) fn planned(n: usize, target: &'static Loop) -> String {
+    let plan = target.plan(n);
+    plan_text(match plan.workers() {
+        1 => model::Plan::Serial,
+        workers => model::Plan::Parallel { workers, chunk: plan.chunk_size() },
+    })
 }
 
 /// A plan, as tables show it.

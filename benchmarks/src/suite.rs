@@ -72,7 +72,7 @@ impl Visit for Comparing<'_> {
         };
         let Swept { mut cases, sweeps, facts } = swept;
         for (case, sweep) in cases.iter_mut().zip(&sweeps) {
-            let comparison = case.compare(sweep, facts, self.recorded.machine(), budget);
+            let comparison = case.compare(sweep, facts, self.recorded.machine(), budget)?;
             self.results.push(comparison);
         }
         Ok(())
