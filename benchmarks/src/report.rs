@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::case::Comparison;
 use crate::plot;
@@ -30,9 +30,14 @@ pub(crate) fn html(file: &Path, results: &Results) -> io::Result<()> {
     std::fs::write(file, text)
 }
 
+/// Where the plot of a Markdown file goes.
+pub(crate) fn plot_beside(file: &Path) -> PathBuf {
+    file.with_extension("svg")
+}
+
 /// Writes a Markdown file, and its plot beside it.
 pub(crate) fn markdown(file: &Path, results: &Results) -> io::Result<()> {
-    let plot = file.with_extension("svg");
+    let plot = plot_beside(file);
     std::fs::write(&plot, plot::svg(results.cases()))?;
     let name = plot.file_name().unwrap_or_default().to_string_lossy();
     let text = format!(
