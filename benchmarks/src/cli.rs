@@ -35,11 +35,11 @@ struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Also write the comparison as a page to FILE; of no use to a command
+    /// Also write the comparison as a page to FILE; only without a command
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// Also write the comparison as Markdown to FILE, and its plot beside it; of no use to a command
+    /// Also write the comparison as Markdown to FILE, and its plot beside it; only without a command
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ enum Command {
     Calls,
     /// What the methods of iterators cost where a loop stays serial, against the plain iterator and rayon
     Methods,
-    /// Items that wait for a server or for the disk, under the option `io`, against rayon
+    /// Items that wait for a server or for the disk, under the option `io`, against rayon as it is and on as many threads
     Blocking,
     /// Calls with pauses before them, alone and beside a busy process
     Pauses,
