@@ -45,11 +45,14 @@ pub(crate) fn run(effort: &Effort) -> Results {
     let threads = rayon::current_num_threads();
     let counts = [2, 4, 8, 16, 32, 64].into_iter().filter(|&workers| workers <= threads);
     let row = |workers, chunks| {
+        let items = vec![WORK / chunks as u32; workers * chunks];
         let plan = Force::Workers { workers, chunk: Some(1) };
         let (mut ours, mut rayons) = (Vec::new(), Vec::new());
         for _ in 0..effort.pick(3, 15) {
-            ours.extend(beside_items(plan, workers, chunks));
-            rayons.extend(beside_items(Force::Rayon, workers, chunks));
+            executor::impose(Some(plan));
+            ours.extend(beside_items(|| items.par_iter().tuned(&LOOP).for_each(work)));
+            executor::impose(None);
+            rayons.extend(beside_items(|| items.par_iter().for_each(work)));
         }
         let [amorsize, rayon] = [ours, rayons].map(|samples| Estimate::of(&samples));
         Row { workers, chunks, amorsize, rayon }
@@ -58,22 +61,20 @@ pub(crate) fn run(effort: &Effort) -> Results {
     Results { host: Host::new(Host::machine()), rows }
 }
 
-/// What calls of so many chunks for each worker, of one item each, take beside the items.
-fn beside_items(plan: Force, workers: usize, chunks: usize) -> Vec<f64> {
-    let item = WORK / chunks as u32;
-    let items = vec![item; workers * chunks];
-    executor::impose(Some(plan));
-    let call = || {
+/// Takes so long.
+fn work(item: &Duration) {
+    let start = Instant::now();
+    while start.elapsed() < *black_box(item) {}
+}
+
+/// What calls take beside the items of one worker.
+fn beside_items(call: impl Fn()) -> Vec<f64> {
+    let timed = || {
         let start = Instant::now();
-        items.par_iter().tuned(&LOOP).for_each(|item| {
-            let start = Instant::now();
-            while start.elapsed() < *black_box(item) {}
-        });
+        call();
         start.elapsed().saturating_sub(WORK).as_nanos() as f64
     };
-    let samples = std::iter::repeat_with(call).take(CALLS).skip(UNCOUNTED).collect();
-    executor::impose(None);
-    samples
+    std::iter::repeat_with(timed).take(CALLS).skip(UNCOUNTED).collect()
 }
 
 impl fmt::Display for Results {

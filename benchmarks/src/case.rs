@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use amorsize::Force;
 use amorsize::expansion::{LoopFacts, MachineFacts};
 use amorsize_runtime::model::Plan;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use crate::cli::Effort;
 use crate::cpu;
 use crate::estimate::{Estimate, against_fastest, median};
-use crate::executor::Executor;
+use crate::executor::{self, Executor};
 use crate::interleave::{calls_per_region, interleave, rounds_within, time_calls};
 use crate::load::{self, Load};
 use crate::output;
@@ -29,8 +30,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Of shorter calls the clock and the call itself make up too much for a prediction.
 pub(crate) const PREDICTABLE_NS: f64 = 1_000.0;
 
-/// How long calls are made to see their processor time.
+/// How long calls are made before their processor time is looked at, and to see it.
 const CPU_REGION: Duration = Duration::from_millis(30);
+
+/// Calls that keep so many processors busy, or fewer, have run on their caller.
+const ALONE: f64 = 1.2;
 
 /// Where the peers without and with a profile stand among those compared.
 const UNSEEN: usize = 3;
@@ -56,10 +60,13 @@ pub(crate) struct Comparison {
     pub(crate) amorsize: Estimate,
     /// The executors that are neither rayon's nor ours.
     pub(crate) others: Vec<Other>,
-    /// What the profile says, and the plan that follows.
+    /// What the profile says.
     #[serde(serialize_with = "Facts::optional")]
     pub(crate) facts: Option<LoopFacts>,
+    /// What ran: the plan that the loop made in the end, unless [`Comparison::processors`] say otherwise.
     pub(crate) plan: String,
+    /// Processor time of a profiled call, threads that look for work included, divided by what it takes.
+    pub(crate) processors: Option<f64>,
     /// The least time of all peers and plans, and whose it is.
     pub(crate) best_ns: f64,
     pub(crate) best: String,
@@ -134,10 +141,13 @@ impl<W: Workload> Case<W> {
         let ours =
             [Executor::Rayon, Executor::RayonMinLen(n.div_ceil(8)), Executor::Amorsize(unseen())];
         for executor in ours.into_iter().chain(others::<W>()) {
-            if !W::agrees(&input, executor) {
-                return Err(format!("{}/{n}: {executor:?} returns something else", W::NAME));
-            }
+            check::<W>(&input, n, executor)?;
         }
+        let workers = rayon::current_num_threads();
+        executor::impose(Some(Force::Workers { workers, chunk: Some(n.div_ceil(8)) }));
+        let under_a_plan = check::<W>(&input, n, Executor::Amorsize(unseen()));
+        executor::impose(None);
+        under_a_plan?;
         let once = || {
             time_calls(&Peer::Serial, 1, |executor| {
                 black_box(W::run(black_box(&mut input), executor));
@@ -153,16 +163,24 @@ impl<W: Workload> Case<W> {
         })
     }
 
-    /// Processor time of one call, in a row of calls.
-    fn cpu_ns(&mut self, peer: &Peer) -> Option<f64> {
-        let executor = peer.executor();
+    /// Processor time of one call, in a row of calls, and what it takes.
+    fn cpu_ns(&mut self, peer: &Peer) -> Option<(f64, f64)> {
+        self.calls_for(CPU_REGION, peer);
         let (before, start) = (cpu::process_ns()?, Instant::now());
+        let calls = self.calls_for(CPU_REGION, peer);
+        let wall_ns = start.elapsed().as_nanos() as f64;
+        Some(((cpu::process_ns()? - before) / calls, wall_ns / calls))
+    }
+
+    /// Makes calls for so long; how many.
+    fn calls_for(&mut self, duration: Duration, peer: &Peer) -> f64 {
+        let (executor, start) = (peer.executor(), Instant::now());
         let mut calls = 0;
-        while calls == 0 || start.elapsed() < CPU_REGION {
+        while calls == 0 || start.elapsed() < duration {
             black_box(W::run(black_box(&mut self.input), executor));
             calls += 1;
         }
-        Some((cpu::process_ns()? - before) / f64::from(calls))
+        f64::from(calls)
     }
 
     /// Measures all settings that the comparison and the profile choose from.
@@ -201,16 +219,17 @@ impl<W: Workload> Case<W> {
         interleave(peers, rounds, |peer| self.time(peer))
     }
 
-    /// Measures all peers.
+    /// Measures all peers; an error where the profiled loop returns something else.
     pub(crate) fn compare(
         &mut self,
         sweep: &Sweep,
         facts: Option<LoopFacts>,
         machine: MachineFacts,
         budget: Duration,
-    ) -> Comparison {
+    ) -> Result<Comparison, String> {
         // What is known of a loop that has no profile, it learned in earlier calls.
         let known = facts.map_or_else(unseen, |facts| profiled(facts, machine));
+        check::<W>(&self.input, self.n, Executor::Amorsize(known))?;
         let mut peers = vec![
             Peer::Serial,
             Peer::Rayon,
@@ -229,6 +248,14 @@ impl<W: Workload> Case<W> {
         let rounds = rounds_within(budget, &peers, sweep.serial_ns());
         let samples = interleave(&peers, rounds, |peer| self.time(peer));
         let cpu_ns = self.cpu_ns(&peers[PROFILED]);
+        // Now that it has been called in a row, and helpers are as hot as its calls keep them.
+        let processors = cpu_ns.map(|(cpu_ns, wall_ns)| cpu_ns / wall_ns);
+        let plan = match facts {
+            Some(_) if W::IS_ONE_CALL => what_ran(planned(self.n, known), processors),
+            Some(_) => "by call".to_owned(),
+            None if W::FORKS => "forks".to_owned(),
+            None => "none".to_owned(),
+        };
         let other_load = load::others_since(before);
         let time = |peer: usize| Estimate::of(&samples[peer]);
         let (once_more, samples) = (&samples[compared], &samples[..compared]);
@@ -240,7 +267,7 @@ impl<W: Workload> Case<W> {
             .zip(medians.iter().copied())
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .expect("there are peers");
-        Comparison {
+        Ok(Comparison {
             workload: W::NAME,
             n: self.n,
             serial: time(0),
@@ -253,21 +280,49 @@ impl<W: Workload> Case<W> {
                 .map(|peer| Other { name: peers[peer].setting(), time: time(peer) })
                 .collect(),
             facts,
-            plan: match facts {
-                Some(facts) if W::IS_ONE_CALL => planned(self.n, &facts, &machine),
-                Some(_) => "by call".to_owned(),
-                None if W::FORKS => "forks".to_owned(),
-                None => "none".to_owned(),
-            },
+            plan,
+            processors,
             best_ns,
             best: best.setting(),
             regret: against_fastest(all[PROFILED], &all),
             unseen_regret: against_fastest(all[UNSEEN], &all),
             noise: against_fastest(all[PROFILED], &[once_more]),
-            cpu_per_serial: cpu_ns.map(|cpu_ns| cpu_ns / medians[0]),
+            cpu_per_serial: cpu_ns.map(|(cpu_ns, _)| cpu_ns / medians[0]),
             other_load,
             vs_rayon: Estimate::of_ratio(&samples[1], &samples[PROFILED]),
             vs_best_peer: 1.0 / against_fastest(all[PROFILED], &theirs),
-        }
+        })
+    }
+}
+
+/// An error where `executor` does not return what the plain iterator returns.
+fn check<W: Workload>(input: &W::Input, n: usize, executor: Executor) -> Result<(), String> {
+    if W::agrees(input, executor) {
+        return Ok(());
+    }
+    Err(format!("{}/{n}: {executor:?} returns something else", W::NAME))
+}
+
+/// What ran of calls that are planned like this and keep so many processors busy: a loop may have learned that its crews are
+/// slower than their callers, or faster than its plan says, and helpers may come too late.
+fn what_ran(planned: String, processors: Option<f64>) -> String {
+    match (planned.as_str(), processors) {
+        ("serial", Some(processors)) if processors > ALONE => "crew".to_owned(),
+        ("serial", _) => planned,
+        (_, Some(processors)) if processors <= ALONE => "alone".to_owned(),
+        _ => planned,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_tell_what_ran() {
+        let ran = |plan: &str, processors| what_ran(plan.to_owned(), processors);
+        assert_eq!(["serial", "2×5"].map(|plan| ran(plan, Some(1.9))), ["crew", "2×5"]);
+        assert_eq!(["serial", "2×5"].map(|plan| ran(plan, Some(1.0))), ["serial", "alone"]);
+        assert_eq!(["serial", "2×5"].map(|plan| ran(plan, None)), ["serial", "2×5"]);
     }
 }

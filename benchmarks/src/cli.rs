@@ -27,7 +27,7 @@ struct Arguments {
     #[arg(long, global = true, value_name = "RE")]
     filter: Option<Regex>,
 
-    /// Use the recordings in DIR instead of making new ones
+    /// Use the recordings in DIR, made on a machine of this class, instead of making new ones
     #[arg(long, global = true, value_name = "DIR")]
     records: Option<PathBuf>,
 
@@ -35,11 +35,11 @@ struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Also write the comparison as a page to FILE
+    /// Also write the comparison as a page to FILE; only without a command
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// Also write the comparison as Markdown to FILE, and its plot beside it
+    /// Also write the comparison as Markdown to FILE, and its plot beside it; only without a command
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ enum Command {
     Calls,
     /// What the methods of iterators cost where a loop stays serial, against the plain iterator and rayon
     Methods,
-    /// Items that wait for a server or for the disk, under the option `io`, against rayon
+    /// Items that wait for a server or for the disk, under the option `io`, against rayon as it is and on as many threads
     Blocking,
     /// Calls with pauses before them, alone and beside a busy process
     Pauses,
@@ -92,6 +92,16 @@ impl Command {
             _ => (false, false),
         }
     }
+
+    /// Whether there is anything for `--json` to write.
+    fn has_results(&self) -> bool {
+        match self {
+            #[cfg(feature = "record")]
+            Command::Record => false,
+            Command::KeepBusy => false,
+            _ => true,
+        }
+    }
 }
 
 /// How much to measure.
@@ -129,11 +139,16 @@ impl Effort {
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let Arguments { quick, filter, records, .. } = arguments;
+    let [json, html, markdown] =
+        [&arguments.json, &arguments.html, &arguments.markdown].map(|file| file.as_deref());
     if let Some(command) = &arguments.command {
         let (takes_filter, takes_records) = command.takes_filter_and_records();
         for (option, is_idle) in [
             ("--filter", filter.is_some() && !takes_filter),
             ("--records", records.is_some() && !takes_records),
+            ("--json", json.is_some() && !command.has_results()),
+            ("--html", html.is_some()),
+            ("--markdown", markdown.is_some()),
         ] {
             if is_idle {
                 return Err(format!("this command has no use for `{option}`: leave it out").into());
@@ -141,18 +156,20 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         }
     }
     let effort = Effort { quick, filter, records };
-    let json = arguments.json.as_deref();
+    let plot = markdown.map(report::plot_beside);
+    for file in [json, html, markdown, plot.as_deref()].into_iter().flatten() {
+        output::check(file)?;
+    }
     match arguments.command {
         None => {
             let results = suite::run(&effort)?;
             output::result(&results.to_string());
-            output::json(json, &results)?;
-            if let Some(file) = arguments.html {
-                report::html(&file, &results)?;
-            }
-            if let Some(file) = arguments.markdown {
-                report::markdown(&file, &results)?;
-            }
+            // What cannot be written keeps nothing else from being so.
+            output::failures([
+                (json, output::json(json, &results)),
+                (html, html.map_or(Ok(()), |file| report::html(file, &results))),
+                (markdown, markdown.map_or(Ok(()), |file| report::markdown(file, &results))),
+            ])?;
         }
         Some(Command::NineLoops) => {
             let results = nine_loops::run(&effort)?;

@@ -46,7 +46,7 @@ impl Results {
 }
 
 pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
-    let recorded = Recorded::of(effort)?;
+    let recorded = Recorded::of_any_machine(effort)?;
     let host = Host::of_class(recorded.class.clone(), recorded.machine());
     let mut listing = Listing { recorded, loops: Vec::new() };
     visit_all(&mut listing)?;

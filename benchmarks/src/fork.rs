@@ -6,7 +6,7 @@ use amorsize::Loop;
 use chili::Scope;
 
 use crate::executor::Executor;
-use crate::forked::Forked;
+use crate::forked::{Forked, chili_scope};
 
 /// Work that divides itself.
 pub(crate) trait Divided: Send {
@@ -28,7 +28,7 @@ pub(crate) fn divide_by(executor: Executor, work: impl Divided) {
         Executor::Rayon => work.run(&mut Rayon { shortest: 0 }),
         Executor::RayonMinLen(shortest) => work.run(&mut Rayon { shortest }),
         Executor::Amorsize(target) => work.run(&mut Tuned(target)),
-        Executor::Forked(Forked::Chili) => work.run(&mut Scope::global()),
+        Executor::Forked(Forked::Chili) => work.run(&mut chili_scope()),
         Executor::Forked(Forked::Scope) => {
             let depth = rayon::current_num_threads().next_power_of_two().ilog2();
             work.run(&mut Threads { depth });

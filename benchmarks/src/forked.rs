@@ -1,14 +1,16 @@
 //! Executors that offer no parallel iterators: a user divides the work by hand, as here.
 
+use std::num::NonZero;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use chili::Scope;
+use chili::{Config, Scope, ThreadPool};
 
 use crate::openmp::{self, Schedule};
 
-/// Pieces per thread of a dynamic schedule, as OpenMP's `dynamic` leaves them to its users.
+/// Pieces per thread of a dynamic schedule, as OpenMP's `dynamic` leaves them to its users, and leaves of chili's recursion
+/// where each has a folder of its own.
 const PIECES_PER_THREAD: usize = 16;
 
 /// Leaves of chili's recursion: its forks cost a few nanoseconds until its heartbeat asks for one.
@@ -52,19 +54,39 @@ impl Forked {
         run: impl Fn(P) -> R + Sync,
         merge: impl Fn(R, R) -> R + Sync,
     ) -> R {
+        self.run_leaves(LEAVES, part, run, merge)
+    }
+
+    /// The same where a piece is not free: it has a map, a box or a vector of its own, which is merged.
+    pub(crate) fn fold<P: Part, R: Send>(
+        self,
+        part: P,
+        fold: impl Fn(P) -> R + Sync,
+        merge: impl Fn(R, R) -> R + Sync,
+    ) -> R {
+        self.run_leaves(rayon::current_num_threads() * PIECES_PER_THREAD, part, fold, merge)
+    }
+
+    fn run_leaves<P: Part, R: Send>(
+        self,
+        leaves: usize,
+        part: P,
+        run: impl Fn(P) -> R + Sync,
+        merge: impl Fn(R, R) -> R + Sync,
+    ) -> R {
         let threads = rayon::current_num_threads();
         match self {
             Forked::Scope => scope(pieces(part, threads), &run, &merge),
             Forked::Chili => {
-                let leaf = part.len().div_ceil(LEAVES);
-                halve(&mut Scope::global(), part, leaf, &run, &merge)
+                let leaf = part.len().div_ceil(leaves);
+                halve(&mut chili_scope(), part, leaf, &run, &merge)
             }
             Forked::OpenMp(schedule) => {
                 let count = match schedule {
                     Schedule::Static => threads,
                     Schedule::Dynamic | Schedule::Guided => threads * PIECES_PER_THREAD,
                 };
-                let results = openmp::map(pieces(part, count), schedule, &run);
+                let results = openmp::map(pieces(part, count), schedule, threads, &run);
                 results.into_iter().reduce(merge).expect("there is a piece, be it empty")
             }
         }
@@ -199,6 +221,16 @@ pub(crate) fn collected<T: Send>(n: usize, fill: impl FnOnce(&mut [Option<T>])) 
     items.into_iter().map(|item| item.expect("every item was made")).collect()
 }
 
+/// A scope of chili's pool, which has as many threads as rayon's, the caller included.
+pub(crate) fn chili_scope() -> Scope<'static> {
+    static POOL: OnceLock<ThreadPool> = OnceLock::new();
+    let new = || {
+        let thread_count = NonZero::new(rayon::current_num_threads());
+        ThreadPool::with_config(Config { thread_count, ..Config::default() })
+    };
+    POOL.get_or_init(new).scope()
+}
+
 /// The pool of paralight's users: it belongs to the program, and one pipeline at a time has it.
 pub(crate) fn with_paralight<R>(run: impl FnOnce(&mut paralight::threads::ThreadPool) -> R) -> R {
     use paralight::threads::{
@@ -243,6 +275,7 @@ mod tests {
             };
             for n in [0, 1, 2, 1_000] {
                 assert!(forked.run(0..n, run, merge).into_iter().eq(0..n), "{forked:?} {n}");
+                assert!(forked.fold(0..n, run, merge).into_iter().eq(0..n), "{forked:?} {n}");
             }
         }
     }

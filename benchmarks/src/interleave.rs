@@ -1,8 +1,8 @@
 //! Interleaved rounds: whatever disturbs the machine disturbs every peer alike.
 
 use crate::executor::{self, Executor};
-use crate::peer::Peer;
-use std::thread;
+use crate::peer::{Peer, Pool};
+use std::hint::spin_loop;
 use std::time::{Duration, Instant};
 
 /// A timed region is at least this long, so that looking at the clock does not show.
@@ -18,10 +18,12 @@ const WARM_UP: Duration = Duration::from_millis(50);
 /// How long threads that look for more work are left to it before somebody else is measured.
 const UNTIL_ASLEEP: Duration = Duration::from_millis(5);
 
-/// How long rayon's pool works before its turn when others had theirs.
+/// How long a pool works before its turn when others had theirs.
 const AWAKE_AFTER: Duration = Duration::from_millis(20);
 
-/// Measures every peer once a round, in seeded random order; returns the samples by peer.
+/// Measures every peer once a round, in seeded random order; returns the samples by peer. Peers that share a pool follow
+/// each other. Where there are several pools, each works for a while before its turn, and one whose threads spin is left to
+/// that after it, while the caller stays awake.
 pub(crate) fn interleave(
     peers: &[Peer],
     rounds: usize,
@@ -29,36 +31,44 @@ pub(crate) fn interleave(
 ) -> Vec<Vec<f64>> {
     let mut random = fastrand::Rng::with_seed(0xa11ce);
     let mut order: Vec<usize> = (0..peers.len()).collect();
+    let mut pools = pools(peers);
     let mut samples = vec![Vec::with_capacity(rounds); peers.len()];
     let mut warm = false;
     let start = Instant::now();
     while samples.iter().any(|samples| samples.len() < rounds) {
         random.shuffle(&mut order);
+        random.shuffle(&mut pools);
         // Ending an imposed plan visits every loop of the process, of which the never-seen ones make
         // many: once a round is enough.
         let imposed_first = random.bool();
-        // Peers that share rayon's pool follow each other, and it is hot again when the first one starts.
-        let is_apart = |peer: usize| peers[peer].has_its_own_pool();
-        order.sort_by_key(|&peer| (is_apart(peer), peers[peer].force().is_some() != imposed_first));
-        if order.iter().any(|&peer| is_apart(peer)) {
-            let start = Instant::now();
-            while start.elapsed() < AWAKE_AFTER {
-                time(&Peer::Rayon);
-            }
-        }
+        order.sort_by_key(|&peer| peers[peer].force().is_some() != imposed_first);
         let mut imposed = None;
-        for &peer in &order {
-            let plan = peers[peer].force();
-            if plan != imposed {
-                executor::impose(plan);
-                imposed = plan;
+        for &pool in &pools {
+            let turn = || order.iter().copied().filter(|&peer| peers[peer].pool() == pool);
+            if pools.len() > 1 {
+                let first = turn().next().map_or(Peer::Rayon, |peer| peers[peer]);
+                let by = if pool == Pool::Rayon { Peer::Rayon } else { first };
+                let start = Instant::now();
+                while start.elapsed() < AWAKE_AFTER {
+                    time(&by);
+                }
             }
-            let sample = time(&peers[peer]);
-            if warm {
-                samples[peer].push(sample);
+            for peer in turn() {
+                let plan = peers[peer].force();
+                if plan != imposed {
+                    executor::impose(plan);
+                    imposed = plan;
+                }
+                let sample = time(&peers[peer]);
+                if warm {
+                    samples[peer].push(sample);
+                }
             }
-            if peers[peer].spins_on() {
-                thread::sleep(UNTIL_ASLEEP);
+            if pool.spins_on() {
+                let start = Instant::now();
+                while start.elapsed() < UNTIL_ASLEEP {
+                    spin_loop();
+                }
             }
         }
         warm |= start.elapsed() >= WARM_UP;
@@ -67,6 +77,17 @@ pub(crate) fn interleave(
         }
     }
     samples
+}
+
+/// The pools of these peers, each once.
+fn pools(peers: &[Peer]) -> Vec<Pool> {
+    let mut pools = Vec::new();
+    for pool in peers.iter().map(Peer::pool) {
+        if !pools.contains(&pool) {
+            pools.push(pool);
+        }
+    }
+    pools
 }
 
 /// How long calls that are not counted warm up pool and caches. A loop for which cold helpers do not
@@ -105,13 +126,15 @@ pub(crate) fn calls_per_region(call_ns: f64) -> usize {
 
 /// How many rounds of regions of `call_ns` each fit into `budget`, with what goes before and after them.
 pub(crate) fn rounds_within(budget: Duration, peers: &[Peer], call_ns: f64) -> usize {
+    let ns = |duration: Duration| duration.as_nanos() as f64;
     let calls = calls_per_region(call_ns) + 1;
-    let spinning = peers.iter().filter(|peer| peer.spins_on()).count();
-    let apart = peers.iter().any(Peer::has_its_own_pool);
-    let around = HOT_AFTER * peers.len() as u32
-        + UNTIL_ASLEEP * spinning as u32
-        + AWAKE_AFTER * u32::from(apart);
-    let round_ns = call_ns * (calls * peers.len()) as f64 + around.as_nanos() as f64;
+    let sample_ns = ns(HOT_AFTER).max(call_ns) + call_ns * calls as f64;
+    let pools = pools(peers);
+    let awake_ns = if pools.len() > 1 { ns(AWAKE_AFTER).max(sample_ns) } else { 0.0 };
+    let spinning = pools.iter().filter(|pool| pool.spins_on()).count();
+    let round_ns = sample_ns * peers.len() as f64
+        + awake_ns * pools.len() as f64
+        + ns(UNTIL_ASLEEP) * spinning as f64;
     ((budget.as_nanos() as f64 / round_ns) as usize).clamp(7, 101)
 }
 
@@ -120,6 +143,8 @@ mod tests {
     use std::ptr;
 
     use super::*;
+    use crate::forked::Forked;
+    use crate::openmp::Schedule;
     use crate::peer::unseen;
 
     #[test]
@@ -139,6 +164,34 @@ mod tests {
         assert_eq!(rounds, [rounds[0]; 4]);
         for (peer, samples) in samples.iter().enumerate() {
             assert_eq!(*samples, [peer as f64; 5]);
+        }
+    }
+
+    #[test]
+    fn every_pool_works_before_its_turn_and_peers_that_share_it_follow_each_other() {
+        let other = |forked| Peer::Other(Executor::Forked(forked));
+        let openmp = |schedule| other(Forked::OpenMp(schedule));
+        let peers = [
+            openmp(Schedule::Static),
+            Peer::Serial,
+            other(Forked::Chili),
+            openmp(Schedule::Guided),
+            Peer::Rayon,
+        ];
+        // Who has its turn, and its calls.
+        let mut turns: Vec<(Pool, usize)> = Vec::new();
+        let samples = interleave(&peers, 3, |peer| {
+            match turns.last_mut().filter(|(pool, _)| *pool == peer.pool()) {
+                Some((_, calls)) => *calls += 1,
+                None => turns.push((peer.pool(), 1)),
+            }
+            1.0
+        });
+        assert!(samples.iter().all(|samples| samples.len() == 3));
+        for (pool, counted) in [(Pool::Rayon, 2), (Pool::Chili, 1), (Pool::OpenMp, 2)] {
+            let mut of_pool = turns.iter().filter(|(each, _)| *each == pool).peekable();
+            assert!(of_pool.peek().is_some());
+            assert!(of_pool.all(|(_, calls)| *calls > counted), "{turns:?}");
         }
     }
 

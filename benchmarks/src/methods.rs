@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use amorsize::{Force, Loop, Tune};
 use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::Serialize;
 
 use crate::cli::Effort;
@@ -122,8 +122,9 @@ macro_rules! measure {
     (@last $plain:expr, $parallel:expr) => { $parallel };
 }
 
-pub(crate) fn run(effort: &Effort) -> Result<Results, ThreadPoolBuildError> {
-    let pool = ThreadPoolBuilder::new().num_threads(1).build()?;
+pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
+    let pool = ThreadPoolBuilder::new().num_threads(1).build();
+    let pool = pool.map_err(|error| format!("no pool of one thread: {error}"))?;
     let mut bench = Bench { effort, pool, rows: Vec::new() };
     let mut random = fastrand::Rng::with_seed(17);
     let numbers: Vec<u32> = (0..ITEMS).map(|_| random.u32(..)).collect();
@@ -133,6 +134,9 @@ pub(crate) fn run(effort: &Effort) -> Result<Results, ThreadPoolBuildError> {
     searches(&mut bench, numbers);
     collections(&mut bench, numbers);
     adaptors(&mut bench, numbers);
+    if bench.rows.is_empty() {
+        return Err("the filter leaves no method".to_owned());
+    }
     Ok(Results { host: Host::new(Host::machine()), rows: bench.rows })
 }
 

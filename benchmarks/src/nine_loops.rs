@@ -114,6 +114,7 @@ fn compare(
     let budget = Duration::from_millis(effort.pick(500, 3_000));
     // Items are equal and share nothing.
     let facts = LoopFacts { item_ns: serial_ns / items as f64, ..LoopFacts::default() };
+    let known = profiled(facts, machine);
     let peers = [
         Peer::Serial,
         Peer::Rayon,
@@ -122,10 +123,14 @@ fn compare(
             chunk: None,
             target: profiled(facts, machine),
         },
-        Peer::Profiled(profiled(facts, machine)),
+        Peer::Profiled(known),
     ];
     let rounds = rounds_within(budget, &peers, serial_ns);
     let samples = interleave(&peers, rounds, time);
+    let other_load = load::others_since(before);
+    // Its helpers are as hot then as its calls keep them.
+    time(&Peer::Profiled(known));
+    let plan = planned(items, known);
     let [serial, rayon, executor, tuned] = [0, 1, 2, 3].map(|peer: usize| &samples[peer][..]);
     Comparison {
         caller,
@@ -135,8 +140,8 @@ fn compare(
         rayon: Estimate::of(rayon),
         executor: Estimate::of(executor),
         profiled: Estimate::of(tuned),
-        plan: planned(items, &facts, &machine),
-        other_load: load::others_since(before),
+        plan,
+        other_load,
         rayon_by_executor: Estimate::of_ratio(rayon, executor),
         rayon_by_profiled: Estimate::of_ratio(rayon, tuned),
     }

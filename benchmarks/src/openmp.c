@@ -3,18 +3,18 @@
 
 typedef void body(const void *context, size_t index);
 
-void openmp_parallel_for(size_t count, int schedule, body *run, const void *context) {
+void openmp_parallel_for(size_t count, int schedule, int threads, body *run, const void *context) {
     switch (schedule) {
     case 0:
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static)
         for (size_t i = 0; i < count; i++) run(context, i);
         break;
     case 1:
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
         for (size_t i = 0; i < count; i++) run(context, i);
         break;
     default:
-#pragma omp parallel for schedule(guided)
+#pragma omp parallel for num_threads(threads) schedule(guided)
         for (size_t i = 0; i < count; i++) run(context, i);
         break;
     }

@@ -34,6 +34,27 @@ pub(crate) enum Peer {
     },
 }
 
+/// Whose threads a peer runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pool {
+    /// Amorsize's helpers are of it too.
+    Rayon,
+    Orx,
+    Paralight,
+    /// None: threads are new in each call.
+    Scope,
+    Chili,
+    /// Of all schedules.
+    OpenMp,
+}
+
+impl Pool {
+    /// Whether its threads go on looking for work for a while, in the way of whoever runs next.
+    pub(crate) fn spins_on(self) -> bool {
+        matches!(self, Pool::OpenMp | Pool::Paralight)
+    }
+}
+
 impl Peer {
     /// The plan that the process must be under while this peer runs.
     pub(crate) fn force(&self) -> Option<Force> {
@@ -43,14 +64,16 @@ impl Peer {
         }
     }
 
-    /// Whether it leaves rayon's pool alone and has threads of its own.
-    pub(crate) fn has_its_own_pool(&self) -> bool {
-        matches!(self, Peer::Other(_))
-    }
-
-    /// Whether threads of its pool go on looking for work for a while, in the way of whoever runs next.
-    pub(crate) fn spins_on(&self) -> bool {
-        matches!(self, Peer::Other(Executor::Forked(Forked::OpenMp(_)) | Executor::Paralight))
+    /// The pool that it runs on.
+    pub(crate) fn pool(&self) -> Pool {
+        match self {
+            Peer::Other(Executor::Orx) => Pool::Orx,
+            Peer::Other(Executor::Paralight) => Pool::Paralight,
+            Peer::Other(Executor::Forked(Forked::Scope)) => Pool::Scope,
+            Peer::Other(Executor::Forked(Forked::Chili)) => Pool::Chili,
+            Peer::Other(Executor::Forked(Forked::OpenMp(_))) => Pool::OpenMp,
+            _ => Pool::Rayon,
+        }
     }
 
     /// The executor of calls that make the pool hot and warm the caches up.
@@ -145,10 +168,13 @@ pub(crate) fn profiled_on(
     Box::leak(Box::new(Loop::new("profiled", Options::NONE, entries)))
 }
 
-/// The plan that a profile with these facts leads to, as tables show it.
-pub(crate) fn planned(n: usize, item: &LoopFacts, machine: &MachineFacts) -> String {
-    let limits = Limits::cores(rayon::current_num_threads());
-    plan_text(model::decide(n, item, machine, &limits, HOT).plan)
+/// The plan of a loop that has been called, with what it has learned by then and the helpers that are hot, as tables show it.
+pub(crate) fn planned(n: usize, target: &'static Loop) -> String {
+    let plan = target.plan(n);
+    plan_text(match plan.workers() {
+        1 => model::Plan::Serial,
+        workers => model::Plan::Parallel { workers, chunk: plan.chunk_size() },
+    })
 }
 
 /// A plan, as tables show it.

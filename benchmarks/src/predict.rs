@@ -56,6 +56,9 @@ struct Prediction {
     /// The best parallel plan of the sweep, measured again; of an example, the faster one of its plan and rayon.
     parallel_ns: f64,
     is_parallel: bool,
+    /// The same of the plan that follows from what items take at this size: what a process has learned after some calls. Of
+    /// examples, only the one plan is known.
+    is_parallel_learned: Option<bool>,
     /// Serial time by the time of the plan, as predicted and as measured.
     predicted_speedup: f64,
     measured_speedup: f64,
@@ -81,9 +84,19 @@ impl Prediction {
         self.serial_ns / self.measured_ns
     }
 
+    /// Of a parallel plan, as [`Prediction::error_percent`].
+    fn parallel_error_percent(&self) -> Option<f64> {
+        self.is_parallel.then(|| self.error_percent())
+    }
+
     /// Whether serial or parallel is right; `None` where the two are close.
     fn gate_right(&self) -> Option<bool> {
         gate_right(self.is_parallel, self.serial_ns, self.parallel_ns)
+    }
+
+    /// The same of what a process has learned.
+    fn learned_gate_right(&self) -> Option<bool> {
+        gate_right(self.is_parallel_learned?, self.serial_ns, self.parallel_ns)
     }
 }
 
@@ -156,8 +169,9 @@ impl Visit for Predicting<'_> {
                 leave_out(&format!("{}/{}", W::NAME, case.n()), "shorter than 1 µs");
             }
         }
-        for (case, sweep, facts) in swept.predictable() {
-            let prediction = self.prediction(case, sweep, facts, budget);
+        let Some(recorded) = swept.facts else { return Ok(()) };
+        for (case, sweep, learned) in swept.predictable() {
+            let prediction = self.prediction(case, sweep, recorded, learned, budget);
             self.passes.entry((W::NAME, case.n())).or_default().push(prediction);
         }
         Ok(())
@@ -165,17 +179,20 @@ impl Visit for Predicting<'_> {
 }
 
 impl Predicting<'_> {
+    /// `facts` are those of the profile, as a process has them at its first call; `learned` have the item time at this size.
     fn prediction<W: Workload>(
         &self,
         case: &mut Case<W>,
         sweep: &Sweep,
         facts: LoopFacts,
+        learned: LoopFacts,
         budget: Duration,
     ) -> Prediction {
         let n = case.n();
         let limits = Limits::cores(rayon::current_num_threads());
         let machine = self.recorded.machine();
         let decision = model::decide(n, &facts, &machine, &limits, HOT);
+        let learned = model::decide(n, &learned, &machine, &limits, HOT).plan;
         let [serial, parallel, measured] = case.measure(sweep, decision.plan, budget);
         // A machine that is faster now than it was during the sweep is no error of the model's: half of the rounds
         // tell what items take at present, the other half what the plan took.
@@ -190,6 +207,7 @@ impl Predicting<'_> {
             serial_ns: median(&serial),
             parallel_ns: median(&parallel),
             is_parallel: decision.plan != Plan::Serial,
+            is_parallel_learned: Some(learned != Plan::Serial),
             predicted_speedup: present_ns / predicted_ns,
             measured_speedup: median_of_half(&serial, 1) / median_of_half(&measured, 1),
             chosen_vs_best: Some(against_fastest(&measured, &[&serial, &parallel, &measured])),
@@ -238,6 +256,7 @@ fn of_examples(effort: &Effort) -> Result<Vec<Prediction>, String> {
                     .chain((!is_serial).then_some(call.tuned_ns))
                     .fold(f64::INFINITY, f64::min),
                 is_parallel: !is_serial,
+                is_parallel_learned: None,
             }
         })
         .collect())
@@ -268,8 +287,11 @@ impl fmt::Display for Results {
         });
         let left_out: Vec<String> = kinds.collect();
         let errors: Vec<f64> = self.predictions.iter().map(Prediction::error_percent).collect();
+        let parallel: Vec<f64> =
+            self.predictions.iter().filter_map(Prediction::parallel_error_percent).collect();
         let repeated = &self.repeated_percent;
         let right = right_percent(self.predictions.iter().map(Prediction::gate_right));
+        let learned = right_percent(self.predictions.iter().map(Prediction::learned_gate_right));
         let of_speedups: Vec<f64> =
             self.predictions.iter().filter_map(Prediction::speedup_error_percent).collect();
         let worst = |values: &[f64]| values.iter().copied().fold(f64::NAN, f64::max);
@@ -283,6 +305,8 @@ impl fmt::Display for Results {
         }
         writeln!(f, "predict_error_median_percent: {:.2}", median(&errors))?;
         writeln!(f, "predict_error_p90_percent: {:.2}", quantile(errors, 0.9))?;
+        writeln!(f, "predict_parallel_error_median_percent: {:.2}", median(&parallel))?;
+        writeln!(f, "predict_parallel_error_p90_percent: {:.2}", quantile(parallel, 0.9))?;
         writeln!(f, "predict_speedup_error_median_percent: {:.2}", median(&of_speedups))?;
         writeln!(f, "predict_speedup_error_worst_percent: {:.2}", worst(&of_speedups))?;
         writeln!(
@@ -294,6 +318,7 @@ impl fmt::Display for Results {
         writeln!(f, "decision_ns_median: {:.1}", median(&decisions))?;
         writeln!(f, "repeated_median_percent: {:.2}", median(repeated))?;
         writeln!(f, "repeated_p90_percent: {:.2}", quantile(repeated.clone(), 0.9))?;
-        writeln!(f, "gate_right_percent: {right:.1}")
+        writeln!(f, "gate_right_percent: {right:.1}")?;
+        writeln!(f, "gate_right_learned_percent: {learned:.1}")
     }
 }

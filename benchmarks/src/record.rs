@@ -36,15 +36,15 @@ struct Recording<'a> {
 
 impl Visit for Recording<'_> {
     fn visit<W: Workload>(&mut self) -> Result<(), String> {
-        let included = |n: &&usize| self.effort.includes(&format!("{}/{n}", W::NAME));
-        let sizes: Vec<usize> = W::SIZES.iter().filter(included).copied().collect();
-        // What a fork knows, it learns in each process.
-        if W::FORKS || sizes.is_empty() {
+        let included = |n: &usize| self.effort.includes(&format!("{}/{n}", W::NAME));
+        // What a fork knows, it learns in each process. Of a loop all sizes are recorded, whichever of them are measured: it has
+        // one profile for all of them.
+        if W::FORKS || !W::SIZES.iter().any(included) {
             return Ok(());
         }
-        output::status(&format!("{:>16}  {} sizes", W::NAME, sizes.len()));
+        output::status(&format!("{:>16}  {} sizes", W::NAME, W::SIZES.len()));
         let target: &'static Loop = Box::leak(Box::new(Loop::new(W::NAME, Options::NONE, &[])));
-        let mut inputs: Vec<W::Input> = sizes.into_iter().map(W::prepare).collect();
+        let mut inputs: Vec<W::Input> = W::SIZES.iter().copied().map(W::prepare).collect();
         let start = Instant::now();
         while start.elapsed() < self.budget {
             for input in &mut inputs {

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use amorsize::expansion::{LoopFacts, MachineFacts};
 use amorsize_profile::{Record, Section, read_records};
+use amorsize_runtime::machine_class;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::cargo::cargo;
@@ -27,8 +28,15 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// Reads what a recording left in the folder that the command line names; without one, builds and records now.
+    /// What was recorded on a machine of this class: profiles of others say little here.
     pub(crate) fn of(effort: &Effort) -> Result<Self, String> {
+        let recorded = Recorded::of_any_machine(effort)?;
+        is_of(machine_class(), &recorded.class)?;
+        Ok(recorded)
+    }
+
+    /// Reads what a recording left in the folder that the command line names; without one, builds and records now.
+    pub(crate) fn of_any_machine(effort: &Effort) -> Result<Self, String> {
         if let Some(folder) = &effort.records {
             return Recorded::read(folder);
         }
@@ -78,6 +86,17 @@ impl Recorded {
     }
 }
 
+/// An error if records of a machine of class `recorded` are to be used on one of class `here`.
+fn is_of(here: &str, recorded: &str) -> Result<(), String> {
+    if recorded == here {
+        return Ok(());
+    }
+    let hint = "record anew here, or make `facts` of them, for `portability`";
+    Err(format!(
+        "the records were made on a machine of class {recorded}, this one is {here}: {hint}"
+    ))
+}
+
 /// Builds this program with the recorder; where it is.
 fn build() -> Result<PathBuf, String> {
     output::status("building with the feature `record`");
@@ -120,5 +139,17 @@ impl Facts {
             Some(facts) => Facts::serialize(facts, serializer),
             None => serializer.serialize_none(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_another_class_are_refused_by_name() {
+        assert!(is_of("x86-2", "x86-2").is_ok());
+        let error = is_of("x86-2", "arm-4").unwrap_err();
+        assert!(error.contains("arm-4") && error.contains("x86-2"), "{error}");
     }
 }

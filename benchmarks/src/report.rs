@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::case::Comparison;
 use crate::plot;
@@ -12,7 +12,7 @@ use crate::table::time;
 /// A loss is worth a line of its own from here on.
 const NOTABLE: f64 = 1.1;
 
-/// A parallel plan that takes this share of the serial time has had no help.
+/// Calls of a crew that take this share of the serial time have gained nothing.
 const UNHELPED: f64 = 0.85;
 
 /// Writes one HTML file that needs no other.
@@ -30,9 +30,14 @@ pub(crate) fn html(file: &Path, results: &Results) -> io::Result<()> {
     std::fs::write(file, text)
 }
 
+/// Where the plot of a Markdown file goes.
+pub(crate) fn plot_beside(file: &Path) -> PathBuf {
+    file.with_extension("svg")
+}
+
 /// Writes a Markdown file, and its plot beside it.
 pub(crate) fn markdown(file: &Path, results: &Results) -> io::Result<()> {
-    let plot = file.with_extension("svg");
+    let plot = plot_beside(file);
     std::fs::write(&plot, plot::svg(results.cases()))?;
     let name = plot.file_name().unwrap_or_default().to_string_lossy();
     let text = format!(
@@ -82,9 +87,10 @@ fn losses(cases: &[Comparison]) -> String {
 fn because(case: &Comparison) -> &'static str {
     let unhelped = case.amorsize.median > UNHELPED * case.serial.median;
     match case.plan.as_str() {
-        "serial" if case.best == "serial" => "overhead",
+        "serial" | "alone" if case.best == "serial" => "overhead",
         "serial" => "serial plan",
-        _ if unhelped => "no help",
+        "alone" => "no help",
+        _ if unhelped => "no gain",
         _ if case.best.contains('×') => "other plan",
         _ => "executor",
     }
@@ -92,9 +98,11 @@ fn because(case: &Comparison) -> &'static str {
 
 const CAUSES: &str = "
 What the numbers point to: *overhead*: a call costs some nanoseconds beyond the plain iterator. *Serial plan*: \
-    the model sees too little gain, with helpers as hot as they are. *No help*: the plan is parallel, and the call took \
-    about as long as a serial one: its helper started late, or on the caller's own core (`-- pauses` shows how often \
-    that is). *Other plan*: a plan of our own sweep is faster. *Executor*: a peer does the same in less time.
+    the model sees too little gain, with helpers as hot as they are. *No help*: the plan is parallel, and calls kept \
+    hardly more than one processor busy: the loop has learned that its crews are slower than their callers, or its helper \
+    started late, or on the caller's own core (`-- pauses` shows how often that is). *No gain*: more processors were busy, \
+    and the call took about as long as a serial one: workers kept each other waiting, or looked for work that came late. \
+    *Other plan*: a plan of our own sweep is faster. *Executor*: a peer does the same in less time.
 ";
 
 fn escaped(text: &str) -> String {

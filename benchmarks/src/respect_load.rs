@@ -70,7 +70,12 @@ pub(crate) fn run(effort: &Effort) -> Result<Results, String> {
     }
     let mut series = Series { start: Instant::now(), looks: Vec::new() };
     // A machine that was busy before has to calm down first.
-    series.until(0, |workers| workers == all);
+    if series.until(0, |workers| workers == all).is_none() {
+        let seconds = PATIENCE.as_secs();
+        return Err(format!(
+            "the machine was too busy for a plan with all workers for {seconds} s"
+        ));
+    }
     let neighbours: Vec<Neighbour> = (0..NEIGHBOURS_PER_CORE * usable_cores())
         .map(|_| Neighbour::start())
         .collect::<Result<_, _>>()

@@ -11,6 +11,12 @@ use crate::fork_join::ForkJoin;
 /// Of what takes less, such as `noop`, a ratio says nothing; `serial_overhead_ns` does.
 const SHORTEST_NS: f64 = 100.0;
 
+/// Calls from here on are long enough for executors to differ by what they do with the items, not by how they start.
+const LONG_NS: f64 = 1e6;
+
+/// Rayon wins where it is faster by more than this factor.
+const RAYON_WINS_BY: f64 = 1.02;
+
 /// Ratios over all cases. `README.md` says what each means.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Score {
@@ -28,6 +34,9 @@ pub(crate) struct Score {
     hot_fork_join_ns: f64,
     cold_fork_join_ns: f64,
     cpu_per_serial_geomean: f64,
+    vs_rayon_geomean_from_1ms: f64,
+    vs_rayon_best_geomean_from_1ms: f64,
+    rows_rayon_wins: usize,
 }
 
 impl Score {
@@ -42,6 +51,9 @@ impl Score {
         let regret = || cases().map(|case| case.regret);
         let noise = || cases().map(|case| case.noise);
         let unseen = cases().map(|case| case.unseen_regret);
+        let long = || cases().filter(|case| case.serial.median >= LONG_NS);
+        let vs_rayon_best = long()
+            .map(|case| case.rayon.median.min(case.rayon_min_len.median) / case.amorsize.median);
         let vs_serial = cases().map(|case| case.amorsize.median / case.serial.median);
         Score {
             vs_rayon_geomean: geometric_mean(vs_rayon()),
@@ -58,6 +70,9 @@ impl Score {
             hot_fork_join_ns: fork_join.hot.median,
             cold_fork_join_ns: fork_join.cold.median,
             cpu_per_serial_geomean: geometric_mean(cases().filter_map(|case| case.cpu_per_serial)),
+            vs_rayon_geomean_from_1ms: geometric_mean(long().map(|case| case.vs_rayon.median)),
+            vs_rayon_best_geomean_from_1ms: geometric_mean(vs_rayon_best),
+            rows_rayon_wins: vs_rayon().filter(|ratio| ratio * RAYON_WINS_BY < 1.0).count(),
         }
     }
 }
@@ -102,10 +117,12 @@ impl fmt::Display for Score {
             ("hot_fork_join_ns", self.hot_fork_join_ns),
             ("cold_fork_join_ns", self.cold_fork_join_ns),
             ("cpu_per_serial_geomean", self.cpu_per_serial_geomean),
+            ("vs_rayon_geomean_from_1ms", self.vs_rayon_geomean_from_1ms),
+            ("vs_rayon_best_geomean_from_1ms", self.vs_rayon_best_geomean_from_1ms),
         ] {
             writeln!(f, "{name}: {value:.3}")?;
         }
-        Ok(())
+        writeln!(f, "rows_rayon_wins: {}", self.rows_rayon_wins)
     }
 }
 
@@ -135,11 +152,29 @@ mod tests {
             regret: amorsize / best_ns,
             unseen_regret: unseen / best_ns,
             noise: 1.0,
+            processors: Some(1.0),
             cpu_per_serial: Some(amorsize / serial),
             other_load: None,
             vs_rayon: exactly(rayon / amorsize),
             vs_best_peer: serial.min(rayon) / amorsize,
         }
+    }
+
+    #[test]
+    fn long_calls_count_by_themselves_and_so_do_rows_that_rayon_wins() {
+        let mut long = case(2e6, 1.2e6, 1e6, 1e6, 1e6);
+        long.rayon_min_len = exactly(0.9e6);
+        let cases = [
+            long,
+            case(1_000.0, 9_000.0, 500.0, 1_000.0, 500.0),
+            case(1_000.0, 970.0, 500.0, 1_000.0, 500.0),
+            case(1_000.0, 990.0, 500.0, 1_000.0, 500.0),
+        ];
+        let fork_join = ForkJoin { name: "ours".to_owned(), hot: exactly(7.0), cold: exactly(9.0) };
+        let text = Score::of(&cases, &fork_join, exactly(3.0)).to_string();
+        assert!(text.contains("vs_rayon_geomean_from_1ms: 1.200\n"), "{text}");
+        assert!(text.contains("vs_rayon_best_geomean_from_1ms: 0.900\n"), "{text}");
+        assert!(text.ends_with("rows_rayon_wins: 1\n"), "{text}");
     }
 
     #[test]

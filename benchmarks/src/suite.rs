@@ -64,13 +64,15 @@ struct Comparing<'a> {
 
 impl Visit for Comparing<'_> {
     fn visit<W: Workload>(&mut self) -> Result<(), String> {
-        let budget = Duration::from_millis(self.effort.pick(900, 5_000));
-        let Some(swept) = Swept::<W>::new(self.effort, &self.recorded, budget)? else {
+        let sweep_for = Duration::from_millis(self.effort.pick(900, 5_000));
+        // Every pool is warmed up in every round.
+        let budget = Duration::from_millis(self.effort.pick(1_500, 7_000));
+        let Some(swept) = Swept::<W>::new(self.effort, &self.recorded, sweep_for)? else {
             return Ok(());
         };
         let Swept { mut cases, sweeps, facts } = swept;
         for (case, sweep) in cases.iter_mut().zip(&sweeps) {
-            let comparison = case.compare(sweep, facts, self.recorded.machine(), budget);
+            let comparison = case.compare(sweep, facts, self.recorded.machine(), budget)?;
             self.results.push(comparison);
         }
         Ok(())

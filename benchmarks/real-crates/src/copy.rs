@@ -1,5 +1,5 @@
 //! Copies of a published crate in the scratch folder: one as its authors wrote it, two with the
-//! attribute. Only here are files written that the crate's own came from.
+//! attribute. All changes to the crate's own files are made here.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -14,6 +14,8 @@ use crate::cargo::Drivers;
 pub(crate) enum Way {
     /// Tuned loops on their caller, and everything else on a pool of this one thread.
     Serial,
+    /// As the authors wrote it, on a pool of one thread: serial without any code of ours.
+    StockAlone,
     /// As the authors wrote it.
     Stock,
     /// With the attribute, no profile, and what the process has learned so far.
@@ -23,7 +25,8 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 4] = [Way::Serial, Way::Stock, Way::Unseen, Way::Tuned];
+    pub(crate) const ALL: [Way; 5] =
+        [Way::Serial, Way::StockAlone, Way::Stock, Way::Unseen, Way::Tuned];
 }
 
 /// A driver that waits for the word.
@@ -37,14 +40,17 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn start(drivers: &Drivers, way: Way) -> Result<Self> {
         let program: &Path = match way {
-            Way::Stock => &drivers.stock,
+            Way::StockAlone | Way::Stock => &drivers.stock,
             Way::Unseen => &drivers.unseen,
             Way::Serial | Way::Tuned => &drivers.tuned,
         };
         let mut command = Command::new(program);
         command.env_remove("AMORSIZE").env_remove("AMORSIZE_RECORD").arg("--serve");
         if way == Way::Serial {
-            command.env("AMORSIZE", "serial").arg("--one-thread");
+            command.env("AMORSIZE", "serial");
+        }
+        if matches!(way, Way::Serial | Way::StockAlone) {
+            command.arg("--one-thread");
         }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let stdin = child.stdin.take().ok_or("a driver without input")?;

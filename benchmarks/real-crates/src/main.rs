@@ -25,6 +25,7 @@ use clap::Parser;
 
 use crate::cargo::{Cargo, Tests};
 use crate::copy::{Copies, Variant};
+use crate::driver::{Driver, Way};
 use crate::list::{List, RealCrate};
 
 /// What went wrong, as a sentence for the person at the terminal.
@@ -32,6 +33,9 @@ type Error = Box<dyn std::error::Error>;
 type Result<T> = std::result::Result<T, Error>;
 
 /// Tunes published crates in a scratch folder and compares them with what their authors wrote.
+///
+/// `serial` is the faster of the crate as published on a pool of one thread and the tuned copy with AMORSIZE=serial;
+/// `tuned / best` compares with the fastest of these two and `stock`. Results that differ make the run fail, in the end.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Crates of crates.toml; all of them by default.
@@ -49,7 +53,7 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     tune_seconds: u64,
 
-    /// Only cases whose name contains this.
+    /// Only cases whose name contains this; every crate measured has to have one.
     #[arg(long, value_name = "TEXT", default_value = "")]
     case: String,
 
@@ -73,20 +77,25 @@ fn run(arguments: &Arguments) -> Result<()> {
     let chosen = list.named(&arguments.name)?;
     let default = || std::env::temp_dir().join("amorsize-real-crates");
     let cargo = Cargo::new(arguments.scratch.clone().unwrap_or_else(default))?;
+    let mut different = Vec::new();
     for real_crate in chosen {
-        one(&cargo, real_crate, arguments)?;
+        different.extend(one(&cargo, real_crate, arguments)?);
     }
-    Ok(())
+    if different.is_empty() {
+        return Ok(());
+    }
+    Err(format!("results differ in {}", different.join(", ")).into())
 }
 
-/// Everything about one crate.
-fn one(cargo: &Cargo, real_crate: &RealCrate, arguments: &Arguments) -> Result<()> {
+/// Everything about one crate; the cases that did not return the same every way.
+fn one(cargo: &Cargo, real_crate: &RealCrate, arguments: &Arguments) -> Result<Vec<String>> {
     println!("{} {}", real_crate.name, real_crate.version);
     let copies = Copies::of(real_crate, cargo.scratch());
     if !arguments.again {
         copies.make(cargo)?;
-        // What does not compile is better known at once.
-        cargo.drivers(&copies)?;
+        // What does not compile, or is not there, is better known at once.
+        let programs = cargo.drivers(&copies)?;
+        has_case(&Driver::start(&programs, Way::Stock)?.cases()?, &arguments.case)?;
         let before = cargo.test(&copies, Variant::Stock)?;
         cargo.tune(&copies, arguments.tune_seconds)?;
         let after = cargo.test(&copies, Variant::Tuned)?;
@@ -94,7 +103,30 @@ fn one(cargo: &Cargo, real_crate: &RealCrate, arguments: &Arguments) -> Result<(
     }
     let programs = cargo.drivers(&copies)?;
     let seconds = Duration::from_secs(arguments.seconds);
+    has_case(&Driver::start(&programs, Way::Stock)?.cases()?, &arguments.case)?;
     let cases = measure::all(&programs, seconds, |name| name.contains(&arguments.case))?;
     println!("{}", report::Table(&cases));
-    Ok(())
+    let different = cases.iter().filter(|case| !case.same);
+    Ok(different.map(|case| format!("{}: {}", real_crate.name, case.name)).collect())
+}
+
+/// Whether some name contains `text`.
+fn has_case(names: &[String], text: &str) -> Result<()> {
+    if names.iter().any(|name| name.contains(text)) {
+        return Ok(());
+    }
+    Err(format!("no case contains `{text}`: there are {}", names.join(", ")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_that_is_not_there_is_answered_with_those_that_are() {
+        let names = ["fft".to_owned(), "ifft".to_owned()];
+        assert!(has_case(&names, "").is_ok() && has_case(&names, "iff").is_ok());
+        let error = has_case(&names, "tfi").expect_err("absent").to_string();
+        assert!(error.contains("`tfi`") && error.ends_with("fft, ifft"), "{error}");
+    }
 }

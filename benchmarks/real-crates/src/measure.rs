@@ -77,16 +77,16 @@ mod tests {
 
     #[test]
     fn every_way_has_a_sample_of_its_own_in_each_round() {
-        let samples = rounds(&mut [1.0, 2.0, 3.0, 4.0], Duration::ZERO, |way| Ok(*way));
-        let expected = [1.0, 2.0, 3.0, 4.0].map(|way| vec![way; FEWEST_ROUNDS]);
+        let samples = rounds(&mut [1.0, 2.0, 3.0, 4.0, 5.0], Duration::ZERO, |way| Ok(*way));
+        let expected = [1.0, 2.0, 3.0, 4.0, 5.0].map(|way| vec![way; FEWEST_ROUNDS]);
         assert_eq!(samples.expect("nothing fails"), expected);
-        let samples = rounds(&mut [1.0; 4], Duration::MAX, |way| Ok(*way)).expect("nothing fails");
-        assert_eq!(samples[3].len(), MOST_ROUNDS);
+        let samples = rounds(&mut [1.0; 5], Duration::MAX, |way| Ok(*way)).expect("nothing fails");
+        assert_eq!(samples[4].len(), MOST_ROUNDS);
     }
 
     #[test]
     fn a_driver_that_fails_ends_the_measurement() {
-        let failed = rounds(&mut [0; 4], Duration::ZERO, |_| Err("it ended".into()));
+        let failed = rounds(&mut [0; 5], Duration::ZERO, |_| Err("it ended".into()));
         assert!(failed.is_err());
     }
 }

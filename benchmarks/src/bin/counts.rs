@@ -45,9 +45,9 @@ fn main() {
         let pool = pool.expect("the system has room for that many threads");
         let chunk = Some(ITEMS / (threads * CHUNKS_PER_WORKER));
         let force = Force::Workers { workers: threads, chunk };
-        for (name, force) in [("amorsize", force), ("rayon", Force::Rayon)] {
-            amorsize::force(Some(force));
-            let Counts { allocations, bytes, sleeps, folders } = pool.install(count);
+        amorsize::force(Some(force));
+        for (name, call) in [("amorsize", tuned as fn()), ("rayon", stock)] {
+            let Counts { allocations, bytes, sleeps, folders } = pool.install(|| count(call));
             println!(
                 "{threads:7} {name:8} {allocations:11.1} {bytes:6.0} {sleeps:6.1} {folders:7.1}"
             );
@@ -55,7 +55,7 @@ fn main() {
     }
 }
 
-fn count() -> Counts {
+fn count(call: fn()) -> Counts {
     (0..CALLS).for_each(|_| call());
     FOLDERS.store(0, Ordering::Relaxed);
     let (slept, region) = (sleeps(), Region::new(ALLOCATOR));
@@ -70,13 +70,19 @@ fn count() -> Counts {
     }
 }
 
-fn call() {
-    let new_folder = || {
-        FOLDERS.fetch_add(1, Ordering::Relaxed);
-        0.0
-    };
+fn tuned() {
     let items = (0..ITEMS).into_par_iter().tuned(&LOOP);
     black_box(items.fold(new_folder, |sum, n| sum + item(n)).sum::<f64>());
+}
+
+fn stock() {
+    let items = (0..ITEMS).into_par_iter();
+    black_box(items.fold(new_folder, |sum, n| sum + item(n)).sum::<f64>());
+}
+
+fn new_folder() -> f64 {
+    FOLDERS.fetch_add(1, Ordering::Relaxed);
+    0.0
 }
 
 /// About a microsecond of dependent arithmetic.

@@ -69,7 +69,7 @@ impl Workload for Bfs {
                 Executor::Paralight => others::paralight(&frontier, claim),
                 Executor::Forked(forked) => {
                     let claim_all = |part: &[u32]| part.iter().flat_map(claim).collect();
-                    forked.run(&frontier[..], claim_all, append)
+                    forked.fold(&frontier[..], claim_all, append)
                 }
             };
         }

@@ -44,7 +44,7 @@ impl Workload for FilterCollect {
                     left.append(&mut right);
                     left
                 };
-                forked.run(&numbers[..], |part| vec![squares(part)], append).concat()
+                forked.fold(&numbers[..], |part| vec![squares(part)], append).concat()
             }
         }
     }

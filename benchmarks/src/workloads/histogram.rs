@@ -39,7 +39,7 @@ impl Workload for Histogram {
             Executor::Orx => others::orx(bytes),
             Executor::Paralight => others::paralight(bytes),
             Executor::Forked(forked) => {
-                forked.run(&bytes[..], |part| part.iter().fold(zeros(), count), merge)
+                forked.fold(&bytes[..], |part| part.iter().fold(zeros(), count), merge)
             }
         }
     }

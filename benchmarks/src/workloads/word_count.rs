@@ -55,7 +55,7 @@ impl Workload for WordCount {
             Executor::Orx => others::orx(lines),
             Executor::Paralight => others::paralight(lines),
             Executor::Forked(forked) => {
-                forked.run(&lines[..], |part| part.iter().fold(Counts::new(), count), merge)
+                forked.fold(&lines[..], |part| part.iter().fold(Counts::new(), count), merge)
             }
         }
     }
