@@ -218,6 +218,9 @@ impl<'s> Board<'s> {
         // Mostly none is, and helpers who have come are looking at what is beside it.
         if missing > 0 {
             self.missing.store(missing, Ordering::Relaxed);
+            if self.division.sparing {
+                self.summon_missing(1);
+            }
         }
         self.summon(0);
     }
@@ -369,16 +372,22 @@ impl<'s> Board<'s> {
     /// Summons helpers until none is missing, together with all who do the same. The caller, at seat 0, also
     /// sees to those who do not come.
     pub(crate) fn summon(&self, seat: usize) {
-        if self.missing.load(Ordering::Relaxed) > 0 {
-            let one_less = |missing: usize| missing.checked_sub(1);
-            while self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
-            {
-                Desk::summon_one(self.desk, self.spawner);
-            }
-            self.desk.summoned_ns.store(pool::now_ns(), Ordering::Relaxed);
+        if self.missing.load(Ordering::Relaxed) > 0 && !(seat == 0 && self.division.sparing) {
+            self.summon_missing(usize::MAX);
         } else if seat == 0 {
             self.summon_again();
         }
+    }
+
+    /// Summons up to so many helpers while any are missing.
+    fn summon_missing(&self, most: usize) {
+        let one_less = |missing: usize| missing.checked_sub(1);
+        let is_one_missing =
+            || self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
+        for _ in (0..most).take_while(|_| is_one_missing()) {
+            Desk::summon_one(self.desk, self.spawner);
+        }
+        self.desk.summoned_ns.store(pool::now_ns(), Ordering::Relaxed);
     }
 
     /// Summons one helper more if those who were summoned are late. A pool counts a thread that looks for work as

@@ -58,14 +58,16 @@ pub(crate) struct Division {
     pub(crate) patient: bool,
     /// Reductions and the folders for them are timed.
     pub(crate) timed: bool,
+    /// The caller summons one helper, who summons the others: the items may not be worth more of its time.
+    pub(crate) sparing: bool,
 }
 
 impl Division {
     /// Into chunks of so many items, whatever the user asks for.
     pub(crate) fn of(workers: usize, chunk: usize) -> Self {
         let (shares, folder_items) = (workers.max(2), usize::MAX);
-        let (lengths, patient, timed) = (Lengths::ANY, false, true);
-        Division { workers, shares, chunk, lengths, folder_items, patient, timed }
+        let (lengths, patient, timed, sparing) = (Lengths::ANY, false, true, false);
+        Division { workers, shares, chunk, lengths, folder_items, patient, timed, sparing }
     }
 
     /// How many chunks a run has.

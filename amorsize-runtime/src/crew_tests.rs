@@ -355,6 +355,16 @@ fn as_many_helpers_are_summoned_as_are_missing() {
 }
 
 #[test]
+fn a_sparing_caller_leaves_it_to_the_first_helper_to_summon_the_others() {
+    let pool = Asleep::default();
+    let run = Run { producer: AtOnce(Items(0..40)), consumer: Words { bad: None }, len: 40 };
+    let division = Division { sparing: true, ..Division::of(20, 1) };
+    assert_eq!(fold(None, run, division, &pool).0.close().len(), 40);
+    // Or one more, and another, if this machine is so slow just now that the first is late.
+    assert!((1..5).contains(&pool.0.into_inner().unwrap().len()));
+}
+
+#[test]
 fn of_helpers_who_do_not_come_only_one_is_summoned_again() {
     let pool = Asleep::default();
     call_until(&pool, 3, 3);

@@ -29,6 +29,10 @@ const SAMPLE_EVERY: u32 = 256;
 /// Chunks per worker when the item time is not known.
 const BLIND_CHUNKS_PER_WORKER: usize = 16;
 
+/// A first call of up to so many items for each worker has a crew at once: to look at one of them alone, which may take long, would
+/// be dear, and many others make up for that.
+const FEW_PER_WORKER: usize = 4;
+
 /// The share of a serial run that its checkpoint may cost.
 const CHECKPOINT_SHARE: f64 = 0.01;
 
@@ -253,6 +257,11 @@ pub(crate) enum Way {
         workers: usize,
         chunk: usize,
     },
+    /// The same, of items of which nothing is known: they may not be worth the helpers.
+    Blind {
+        workers: usize,
+        chunk: usize,
+    },
     /// On the caller, at least at first.
     Alone(Pacer),
 }
@@ -349,7 +358,8 @@ impl Context {
         }
         let Some(facts) = self.facts(len).filter(|_| self.target.is_known()) else {
             let first = if self.lengths.whole { len.div_ceil(4) } else { 1 };
-            return Way::Alone(Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first }));
+            let in_blocks = || Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first });
+            return self.blind_way(len).unwrap_or_else(|| Way::Alone(in_blocks()));
         };
         let machine = machine::facts_for(len as f64 * facts.item_ns);
         let hot = self.target.helpers_counted_hot(self.units(len), &machine);
@@ -388,6 +398,20 @@ impl Context {
         let decide_when_hot = || remembered::decide(len, &facts, &machine, &limits, HOT);
         pacer.missed = hot == 0 && decide_when_hot().plan != Plan::Serial;
         Way::Alone(pacer)
+    }
+
+    /// A crew for the first call of a loop that was never seen, if it has few items.
+    fn blind_way(self, len: usize) -> Option<Way> {
+        let most = self.limits.workers.saturating_mul(FEW_PER_WORKER);
+        let is_first = self.target.facts(self.units(len)).is_none() && !self.target.was_short();
+        if !is_first || self.lengths.whole || !(2..=most).contains(&len) {
+            return None;
+        }
+        let limits = self.target.limits_of_crew(self.limits);
+        let limits = limits.with_chunk(self.target.options().fixed_chunk(len, None));
+        let chunk = limits.clamp_chunk(1);
+        let workers = limits.workers.min(len.div_ceil(chunk));
+        (workers > 1).then_some(Way::Blind { workers, chunk })
     }
 
     /// A crew for a call that only losses keep from one, if it is time to try whether there are any.
@@ -454,6 +478,10 @@ impl Context {
                 }
                 folded.close()
             }
+            Way::Blind { workers, chunk } => {
+                let division = Division { sparing: true, ..self.division(run.len, workers, chunk) };
+                self.run_divided(None, run, division).0.close()
+            }
             Way::Alone(mut pacer) => {
                 let result = run_paced(None, run, &mut pacer).close();
                 pacer.end();
@@ -474,23 +502,40 @@ impl Context {
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        let len = run.len;
-        let io = self.target.options().io;
-        // To put parts together is computing, whatever the items do.
-        if !io {
-            collection::note_crew(self.target, workers);
-        }
+        let division = self.division(run.len, workers, chunk);
+        self.run_divided(before, run, division)
+    }
+
+    fn division(self, len: usize, workers: usize, chunk: usize) -> Division {
         let work_ns = self.facts(len).map(|facts| len as f64 * facts.item_ns);
         let reduce_ns = self.target.known_reduce_ns(self.units(len));
-        let division = Division {
+        Division {
             workers,
             shares: self.shares(workers, work_ns, reduce_ns),
             chunk,
             lengths: self.lengths,
             folder_items: folder_items(len, workers, work_ns, reduce_ns),
-            patient: io,
+            patient: self.target.options().io,
             timed: times_reductions(reduce_ns),
-        };
+            sparing: false,
+        }
+    }
+
+    fn run_divided<P, C>(
+        self,
+        before: Option<OpenBy<P::Item, C>>,
+        run: Run<P, C>,
+        division: Division,
+    ) -> (FoldedBy<P::Item, C>, Account)
+    where
+        P: Pieces,
+        C: Consumer<P::Item>,
+    {
+        let (len, io) = (run.len, self.target.options().io);
+        // To put parts together is computing, whatever the items do.
+        if !io {
+            collection::note_crew(self.target, division.workers);
+        }
         let pool = if io { Pool::Io } else { Pool::Rayon };
         let (folded, account) = crew::fold(before, run, division, &pool);
         self.learn(len, division, &pool, account);

@@ -78,6 +78,32 @@ fn pieces_of_unknown_cost_are_as_few_as_workers() {
 }
 
 #[test]
+fn only_a_first_call_of_few_items_has_a_crew_before_anything_is_known() {
+    let cores = machine::usable_cores();
+    if cores < 2 {
+        return skip("there is one core");
+    }
+    let new = || -> &'static Loop { Box::leak(Box::new(Loop::new("first", Options::NONE, &[]))) };
+    let is_blind = |target, lengths, len| {
+        matches!(
+            Context::new(target, len, lengths, 1.0).planned_way(len),
+            Way::Blind { chunk: 1, workers: 2.. }
+        )
+    };
+    let (few, many) = (FEW_PER_WORKER * cores, FEW_PER_WORKER * cores + 1);
+    let blind = [0, 1, 2, few, many].map(|len| is_blind(new(), Lengths::ANY, len));
+    assert_eq!(blind, [false, false, true, true, false]);
+    assert!(!is_blind(new(), Lengths { whole: true, ..Lengths::ANY }, 2));
+    // What is known of it, if only that it was short, decides from then on.
+    for busy_ns in [10.0, 1e6] {
+        let target = new();
+        target.activate();
+        target.observe(2, busy_ns);
+        assert!(!is_blind(target, Lengths::ANY, 2) && !is_blind(target, Lengths::ANY, 3));
+    }
+}
+
+#[test]
 fn what_a_first_look_takes_is_not_kept() {
     let target: &'static Loop = Box::leak(Box::new(Loop::new("looks", Options::NONE, &[])));
     let context = Context::new(target, 4, Lengths::ANY, 1.0);

@@ -189,6 +189,11 @@ impl Loop {
         })
     }
 
+    /// Whether a call that nothing else is known of was too short to tell more.
+    pub(crate) fn was_short(&self) -> bool {
+        self.planned().untimed() > 0
+    }
+
     /// Whether what is known of the loop is good enough for thresholds, and for a crew without another look at its items.
     pub(crate) fn is_known(&self) -> bool {
         self.observed.is_telling() || self.profile().is_some()

@@ -5,10 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use amorsize_runtime::expansion::{Loop, LoopFacts, Options};
 use amorsize_runtime::{Force, Tune, force};
 use rayon::prelude::*;
+
+#[path = "../../tests/skip/mod.rs"]
+mod skip;
+
+use skip::skip;
 
 static LOOP: Loop = Loop::new("executor", Options::NONE, &[]);
 
@@ -51,6 +57,25 @@ fn under_every_plan(test: impl Fn() + Sync) {
         let _in_force = in_force(plan);
         pool.install(&test);
     }
+}
+
+#[test]
+fn few_items_of_a_loop_that_was_never_seen_run_side_by_side_in_its_first_call() {
+    static FIRST: Loop = Loop::new("first", Options::NONE, &[]);
+    if amorsize_runtime::usable_cores() < 2 {
+        return skip("there is one core");
+    }
+    let _in_force = in_force(None);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().expect("a pool");
+    let (come, until) = (AtomicUsize::new(0), Instant::now() + Duration::from_secs(20));
+    let meets = |_| {
+        come.fetch_add(1, Ordering::SeqCst);
+        while come.load(Ordering::SeqCst) < 2 && Instant::now() < until {
+            thread::yield_now();
+        }
+        come.load(Ordering::SeqCst) == 2
+    };
+    assert!(pool.install(|| (0..2).into_par_iter().tuned(&FIRST).all(meets)));
 }
 
 #[test]
