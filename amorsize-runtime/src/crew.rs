@@ -54,7 +54,7 @@ pub(crate) struct Division {
     /// grows with it, and an allocator gives large blocks back to the system, from which the next call has to get
     /// them anew, page by page.
     pub(crate) folder_items: usize,
-    /// Helpers stay to the end, as more may be offered while others wait in their items.
+    /// Items wait: there are more workers than cores, and who looks for something sleeps between two looks.
     pub(crate) patient: bool,
     /// Reductions and the folders for them are timed.
     pub(crate) timed: bool,
