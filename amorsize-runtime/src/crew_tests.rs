@@ -330,18 +330,20 @@ impl Folder<usize> for ServingFolder<'_> {
 
 #[test]
 fn a_helper_that_a_worker_becomes_within_an_item_or_a_folder_does_not_wait_for_it() {
+    // Under Miri, who waits for a moment waits for seconds.
+    let (n, patience) = if cfg!(miri) { (6, 600) } else { (40, 60) };
     for (patient, at_the_end) in [(false, false), (true, false), (false, true), (true, true)] {
         let (done, is_done) = mpsc::channel();
         // Not joined: it may never end.
         thread::spawn(move || {
             let pool = Asleep::default();
             let consumer = Serving { pool: &pool, at_the_end };
-            let run = Run { producer: AtOnce(Items(0..40)), consumer, len: 40 };
+            let run = Run { producer: AtOnce(Items(0..n)), consumer, len: n };
             let division = Division { patient, folder_items: 1, ..Division::of(4, 1) };
             let _ = done.send(fold(None, run, division, &pool).0.close());
         });
-        let words = is_done.recv_timeout(Duration::from_secs(60)).expect("it ends");
-        assert!(words.into_iter().eq((0..40).map(|item| item.to_string())));
+        let words = is_done.recv_timeout(Duration::from_secs(patience)).expect("it ends");
+        assert!(words.into_iter().eq((0..n).map(|item| item.to_string())));
     }
 }
 
@@ -360,8 +362,9 @@ fn a_sparing_caller_leaves_it_to_the_first_helper_to_summon_the_others() {
     let run = Run { producer: AtOnce(Items(0..40)), consumer: Words { bad: None }, len: 40 };
     let division = Division { sparing: true, ..Division::of(20, 1) };
     assert_eq!(fold(None, run, division, &pool).0.close().len(), 40);
-    // Or one more, and another, if this machine is so slow just now that the first is late.
-    assert!((1..5).contains(&pool.0.into_inner().unwrap().len()));
+    // Or one more, and another, if this machine is so slow just now that the first is late. As Miri always is.
+    let summoned = pool.0.into_inner().unwrap().len();
+    assert!(summoned > 0 && (summoned < 5 || cfg!(miri)), "{summoned}");
 }
 
 #[test]
