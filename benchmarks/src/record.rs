@@ -25,7 +25,7 @@ pub(crate) fn run(effort: &Effort) -> Result<(), String> {
     std::fs::create_dir_all(&folder)
         .and_then(|()| tempfile::tempfile_in(&folder))
         .map_err(|error| format!("AMORSIZE_RECORD={}: {error}", folder.display()))?;
-    visit_all(&mut Recording { budget: Duration::from_millis(effort.pick(1_200, 5_000)), effort })
+    visit_all(&mut Recording { budget: Duration::from_millis(effort.pick(700, 5_000)), effort })
 }
 
 struct Recording<'a> {

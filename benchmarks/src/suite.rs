@@ -64,7 +64,7 @@ struct Comparing<'a> {
 
 impl Visit for Comparing<'_> {
     fn visit<W: Workload>(&mut self) -> Result<(), String> {
-        let sweep_for = Duration::from_millis(self.effort.pick(500, 5_000));
+        let sweep_for = Duration::from_millis(self.effort.pick(300, 5_000));
         // Every pool is warmed up in every round.
         let budget = Duration::from_millis(self.effort.pick(1_000, 7_000));
         let Some(swept) = Swept::<W>::new(self.effort, &self.recorded, sweep_for)? else {
