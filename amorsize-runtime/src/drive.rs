@@ -210,7 +210,7 @@ where
     if target.serial().is_missed(units) {
         pool::note_missed(busy_ns, &machine::facts());
     }
-    target.observe_serial(units, busy_ns);
+    target.observe_certain(units, busy_ns);
     result
 }
 

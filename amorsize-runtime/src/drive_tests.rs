@@ -58,7 +58,7 @@ fn calls_that_only_hot_helpers_would_gain_from_are_missed() {
     assert!((0..10_000).any(|_| missed(way())));
     // Its first call brings the thresholds that later ones are compared with.
     assert!(!target.serial().is_missed(len));
-    target.observe_timed(len, len as f64 * 150.0);
+    target.observe_decided(len, len as f64 * 150.0);
     assert!(target.serial().is_missed(len) && !target.serial().is_missed(1));
 }
 
@@ -123,7 +123,7 @@ fn a_call_that_ended_early_does_not_stand_for_its_size_for_ever() {
     target.observe(4_000_000, 2e3);
     let item_ns = || target.facts(4_000_000).map(|facts| facts.item_ns);
     assert!(item_ns() < Some(0.1));
-    (0..3).for_each(|_| target.observe_timed(4_000_000, 4e7));
+    (0..3).for_each(|_| target.observe_decided(4_000_000, 4e7));
     assert!(item_ns() > Some(3.0), "{:?}", item_ns());
 }
 
@@ -190,7 +190,7 @@ fn crews_are_tried_once_where_only_losses_keep_the_model_from_them() {
     let contention = |target: &'static Loop, n| target.facts(n).map(|facts| facts.contention);
 
     let slower = profiled_as("contention", item);
-    slower.observe_timed(800, 4e4);
+    slower.observe_decided(800, 4e4);
     let certain = || [20, 800, 1_200].map(|n| slower.is_certain(n));
     slower.count_certain(800, 1_023);
     assert_eq!(certain(), [true, true, false]);

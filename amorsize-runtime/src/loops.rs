@@ -386,7 +386,7 @@ impl Loop {
 
     /// Learns from a serial call that was decided about if it is not the only one that took longer, or less, than known of
     /// its size.
-    pub(crate) fn observe_timed(&self, n: usize, busy_ns: f64) {
+    pub(crate) fn observe_decided(&self, n: usize, busy_ns: f64) {
         // What the profile says of a loop has thresholds from the first of these on.
         if self.thresholds.item_ns().is_none() {
             self.apply();
@@ -398,7 +398,7 @@ impl Loop {
     }
 
     /// Learns from a serial call without a decision if it is not the only one that took longer, or less, than known.
-    pub(crate) fn observe_serial(&self, n: usize, busy_ns: f64) {
+    pub(crate) fn observe_certain(&self, n: usize, busy_ns: f64) {
         let known_item_ns = self.known_item_ns();
         let is_surprise = self.thresholds.are_surprised(busy_ns, known_item_ns * n as f64);
         // Nobody asks for the machine on account of calls as short as those that the profile leaves serial on any.

@@ -241,7 +241,7 @@ impl Pacer {
                 }
                 self.tell_alone(units, elapsed_ns);
                 if matches!(pace, Pace::Timed) {
-                    self.context.target.observe_timed(units, elapsed_ns);
+                    self.context.target.observe_decided(units, elapsed_ns);
                 } else {
                     self.context.target.observe(units, elapsed_ns);
                 }
