@@ -400,7 +400,7 @@ impl Desk {
                 if !waits {
                     break;
                 }
-            } else if linger.goes_on() {
+            } else if linger.goes_on(self) {
                 sync::spin_loop();
             } else {
                 break;
@@ -498,7 +498,7 @@ pub(crate) trait Linger {
     fn begins(&mut self, desk: &Desk) -> bool;
 
     /// Whether it goes on, having looked in vain. Asked again and again; what it does meanwhile should be short.
-    fn goes_on(&mut self) -> bool;
+    fn goes_on(&mut self, desk: &Desk) -> bool;
 }
 
 /// Whether the gate is open and has a seat left.

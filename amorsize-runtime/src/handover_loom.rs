@@ -40,7 +40,7 @@ impl Linger for Once {
         true
     }
 
-    fn goes_on(&mut self) -> bool {
+    fn goes_on(&mut self, _: &Desk) -> bool {
         self.0 += 1;
         self.0 == 1
     }

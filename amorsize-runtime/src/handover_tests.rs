@@ -238,7 +238,7 @@ impl Linger for UntilStopped {
         true
     }
 
-    fn goes_on(&mut self) -> bool {
+    fn goes_on(&mut self, _: &Desk) -> bool {
         thread::yield_now();
         drop(self.blindfold.lock().unwrap());
         !self.stop.load(Ordering::Relaxed)

@@ -16,9 +16,14 @@ use crate::pool;
 /// How long helpers stay, in nanoseconds, where the last call was no longer ago than that. About as long as a cold helper
 /// takes to come: to wait for longer than that in vain is dearer than to be cold.
 pub(crate) const STAY_NS: u64 = 40_000;
+/// How long they wait at most while a call goes on that they are done with, if they have worked for as long: the caller reduces
+/// what they came to, and calls again soon after. Who has worked for a short while stays for no longer than that.
+const REDUCING_NS: u64 = 200_000;
 /// How long they wait before they look after other work, and then again. It takes a microsecond or two, in which a call would
 /// wait for them.
 const TURN_NS: u64 = 10_000;
+/// In place of the time when a desk's last call ended, while one runs. After one that panicked, too.
+const RUNNING: u64 = 0;
 /// Looks at the desk between two at the clock.
 const LOOKS_PER_TIME: u32 = 16;
 
@@ -27,6 +32,7 @@ pub(crate) fn begin(desk: &Desk, now_ns: u64) {
     let gap_ns = now_ns.saturating_sub(desk.ended_ns.load(Ordering::Relaxed));
     // Without a clock they would never go home.
     stay(desk, if clock::TICKS && gap_ns < STAY_NS { STAY_NS } else { 0 });
+    desk.ended_ns.store(RUNNING, Ordering::Relaxed);
 }
 
 /// Notes that it has ended.
@@ -46,7 +52,7 @@ pub(crate) fn stay(desk: &Desk, ns: u64) {
 #[inline(never)]
 pub(crate) fn redeem(ticket: Ticket) {
     if is_outermost() {
-        ticket.redeem(&mut Staying::default());
+        ticket.redeem(&mut Staying::from(pool::now_ns()));
     } else {
         ticket.redeem(&mut Leaving);
     }
@@ -76,19 +82,51 @@ fn is_outermost() -> bool {
 struct Staying {
     stay_ns: u64,
     looks: u32,
-    /// When it leaves, and when it looks after other work next; 0 until it has looked for the first time.
+    /// When it looked at the clock last.
+    looked_ns: u64,
+    /// When it leaves, as far as it knows.
     until_ns: u64,
+    /// When it leaves even if the call goes on.
+    at_last_ns: u64,
+    /// When it looks after other work next.
     turn_until_ns: u64,
+}
+
+impl Staying {
+    /// One that begins to work.
+    fn from(now_ns: u64) -> Self {
+        Staying { looked_ns: now_ns, ..Staying::default() }
+    }
+
+    /// Has done its work of a call, and begins to wait.
+    fn begin(&mut self, now_ns: u64) {
+        let worked_ns = now_ns - self.looked_ns;
+        self.until_ns = now_ns + self.stay_ns;
+        self.at_last_ns = self.until_ns.max(now_ns + worked_ns.min(REDUCING_NS));
+        self.turn_until_ns = now_ns + TURN_NS;
+    }
+
+    /// Whether it has stayed for long enough. It looks no sooner than it has to at what the caller writes.
+    fn is_over(&mut self, desk: &Desk, now_ns: u64) -> bool {
+        if now_ns >= self.until_ns {
+            self.until_ns = match desk.ended_ns.load(Ordering::Relaxed) {
+                RUNNING => self.at_last_ns.min(now_ns + self.stay_ns),
+                ended_ns => ended_ns + self.stay_ns,
+            };
+        }
+        now_ns >= self.until_ns
+    }
 }
 
 impl Linger for Staying {
     fn begins(&mut self, desk: &Desk) -> bool {
         // The caller waits for this.
-        *self = Staying { stay_ns: desk.stay_ns.0.load(Ordering::Relaxed), ..Staying::default() };
+        *self = Staying::from(self.looked_ns);
+        self.stay_ns = desk.stay_ns.0.load(Ordering::Relaxed);
         self.stay_ns > 0
     }
 
-    fn goes_on(&mut self) -> bool {
+    fn goes_on(&mut self, desk: &Desk) -> bool {
         let is_first = self.looks == 0;
         self.looks = self.looks.wrapping_add(1);
         if self.looks % LOOKS_PER_TIME != 1 {
@@ -96,15 +134,15 @@ impl Linger for Staying {
         }
         let now_ns = pool::now_ns();
         if is_first {
-            self.until_ns = now_ns + self.stay_ns;
-            self.turn_until_ns = now_ns + TURN_NS;
+            self.begin(now_ns);
         }
+        self.looked_ns = now_ns;
         if now_ns < self.turn_until_ns {
             return true;
         }
         self.turn_until_ns = now_ns + TURN_NS;
         // Who has found other work is not needed here, or was not.
-        now_ns < self.until_ns && rayon::yield_now() != Some(rayon::Yield::Executed)
+        !self.is_over(desk, now_ns) && rayon::yield_now() != Some(rayon::Yield::Executed)
     }
 }
 
@@ -116,7 +154,7 @@ impl Linger for Leaving {
         false
     }
 
-    fn goes_on(&mut self) -> bool {
+    fn goes_on(&mut self, _: &Desk) -> bool {
         false
     }
 }
@@ -153,12 +191,43 @@ mod tests {
     #[test]
     fn one_that_stays_looks_after_other_work_and_goes_in_the_end() {
         let desk = Desk::new(1);
-        let mut staying = Staying::default();
+        let mut staying = Staying::from(pool::now_ns());
         assert!(!staying.begins(&desk));
         stay(&desk, STAY_NS);
         assert!(staying.begins(&desk));
         let start_ns = pool::now_ns();
-        while staying.goes_on() {}
+        while staying.goes_on(&desk) {}
         assert!(pool::now_ns() - start_ns >= STAY_NS);
+    }
+
+    /// How long a helper stays that has worked for so long, if the call ends so much later than its work.
+    fn stays_ns(worked_ns: u64, end_ns: Option<u64>) -> u64 {
+        const START_NS: u64 = 1_000_000_000;
+        let desk = Desk::new(1);
+        end(&desk, START_NS);
+        begin(&desk, START_NS + 1);
+        let mut staying = Staying::from(START_NS);
+        assert!(staying.begins(&desk));
+        let done_ns = START_NS + worked_ns;
+        staying.begin(done_ns);
+        let mut passed_ns = 0;
+        while !staying.is_over(&desk, done_ns + passed_ns) {
+            passed_ns += 1_000;
+            if end_ns.is_some_and(|end_ns| passed_ns >= end_ns) {
+                end(&desk, done_ns + end_ns.unwrap_or(0));
+            }
+        }
+        passed_ns
+    }
+
+    #[test]
+    fn helpers_stay_while_the_caller_reduces_what_they_came_to() {
+        // The caller takes 60 us longer than a helper that has worked for a millisecond.
+        assert_eq!(stays_ns(1_000_000, Some(60_000)), 60_000 + STAY_NS);
+        assert_eq!(stays_ns(1_000_000, Some(1_000)), 1_000 + STAY_NS);
+        // It takes longer than it is worth.
+        assert_eq!(stays_ns(1_000_000, None), REDUCING_NS);
+        assert_eq!(stays_ns(70_000, None), 70_000);
+        assert_eq!(stays_ns(1_000, None), STAY_NS);
     }
 }

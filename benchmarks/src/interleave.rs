@@ -106,7 +106,9 @@ pub(crate) fn time_calls(peer: &Peer, calls: usize, mut call: impl FnMut(Executo
             break;
         }
     }
-    call(peer.executor());
+    if let Peer::Unseen { .. } = peer {
+        call(peer.executor());
+    }
     let counted: Vec<Executor> = (0..calls).map(|_| peer.executor()).collect();
     let start = Instant::now();
     for executor in &counted {
@@ -127,8 +129,7 @@ pub(crate) fn calls_per_region(call_ns: f64) -> usize {
 /// How many rounds of regions of `call_ns` each fit into `budget`, with what goes before and after them.
 pub(crate) fn rounds_within(budget: Duration, peers: &[Peer], call_ns: f64) -> usize {
     let ns = |duration: Duration| duration.as_nanos() as f64;
-    let calls = calls_per_region(call_ns) + 1;
-    let sample_ns = ns(HOT_AFTER).max(call_ns) + call_ns * calls as f64;
+    let sample_ns = ns(HOT_AFTER).max(call_ns) + call_ns * calls_per_region(call_ns) as f64;
     let pools = pools(peers);
     let awake_ns = if pools.len() > 1 { ns(AWAKE_AFTER).max(sample_ns) } else { 0.0 };
     let spinning = pools.iter().filter(|pool| pool.spins_on()).count();
