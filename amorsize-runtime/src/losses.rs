@@ -6,10 +6,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use crate::rivals::{Rivals, TRY_EVERY, Trial};
-
-/// Crews win a trial if their callers take so many times as long alone: so few calls tell no more than that.
-const WON_BY: f64 = 1.1;
+use crate::rivals::{Rivals, TRY_EVERY, Trial, WON_BY};
 
 /// A trial that has not ended after so many times the calls of others is given up: nobody comes to it.
 const PATIENCE: u32 = 4;

@@ -16,8 +16,10 @@ const LOOKS: u32 = 4;
 pub(crate) const TRY_EVERY: u32 = 32;
 /// … and trials are so seldom that they take no more than this share of the time, …
 const TRIAL_SHARE: f64 = 1.0 / 128.0;
-/// … but so many times as often after the first and the second trial that crews have lost in a row, which a disturbance may
-/// have decided, …
+/// … but so many times as often before the first one, when only the first calls tell what a caller takes alone, with code and data
+/// in no cache, …
+const AT_FIRST: u32 = 16;
+/// … and after the first and the second trial that crews have lost in a row, which a disturbance may have decided, …
 const AGAIN_AFTER_ONE: u32 = 16;
 const AGAIN_AFTER_TWO: u32 = 4;
 /// … and after so many calls where the one in use seems to have become the slower one.
@@ -25,6 +27,12 @@ const DOUBT: u32 = 64;
 
 /// More trials lost in a row than this make no difference.
 const MANY_LOST: u32 = 3;
+/// In place of that number: there was no trial yet.
+const UNTRIED: u32 = u32::MAX;
+
+/// Short calls are left to crews if they take their callers, alone, so many times as long: so few calls tell no more than that, and
+/// crews cost what no call of the loop takes, such as memory that another thread has to give back.
+pub(crate) const WON_BY: f64 = 1.1;
 
 /// Calls in a row of what is not in use.
 pub(crate) struct Trial {
@@ -58,7 +66,7 @@ pub(crate) struct Rivals {
     calls: AtomicU32,
     /// The call with which the next trial begins or the last one began.
     trial: AtomicU32,
-    /// Trials in a row in which crews were slower, the last one included.
+    /// Trials in a row that crews have not won, the last one included.
     lost: AtomicU32,
 }
 
@@ -70,7 +78,7 @@ pub(crate) enum Choice {
         /// What it takes is noted.
         is_kept: bool,
     },
-    /// It runs alone: crews are slower than their callers, or it is tried whether they are.
+    /// It runs alone: crews have not won the last trial, or this is one.
     Alone,
     Crew,
 }
@@ -82,7 +90,7 @@ impl Rivals {
             crew: Mean::new(),
             calls: AtomicU32::new(0),
             trial: AtomicU32::new(NEVER),
-            lost: AtomicU32::new(0),
+            lost: AtomicU32::new(UNTRIED),
         }
     }
 
@@ -96,8 +104,8 @@ impl Rivals {
         self.crew.add_typical(item_ns);
     }
 
-    /// Whether the next call runs alone or in a crew however many helpers are hot: crews were slower, or it is time for a
-    /// trial.
+    /// Whether the next call runs alone or in a crew however many helpers are hot: crews have not won the last trial, or it
+    /// is time for one.
     pub(crate) fn override_heat(&self) -> bool {
         self.alone_wins()
             || self.calls.load(Ordering::Relaxed) >= self.trial.load(Ordering::Relaxed)
@@ -138,9 +146,12 @@ impl Rivals {
     fn end_trial(&self, call: u32, is_short: bool) {
         match self.times(is_short) {
             Some((alone_ns, crew_ns)) => {
-                let lost =
-                    if crew_ns > alone_ns { self.lost.load(Ordering::Relaxed) + 1 } else { 0 };
-                self.lost.store(lost.min(MANY_LOST), Ordering::Relaxed);
+                let lost = match self.lost.load(Ordering::Relaxed) {
+                    _ if crews_win(is_short, alone_ns, crew_ns) => 0,
+                    UNTRIED => 1,
+                    lost => (lost + 1).min(MANY_LOST),
+                };
+                self.lost.store(lost, Ordering::Relaxed);
                 self.trial.store(NEVER, Ordering::Relaxed);
             }
             // Nobody came.
@@ -161,13 +172,14 @@ impl Rivals {
             }
             return;
         };
-        let is_doubtful = alone_wins != (crew_ns > alone_ns);
+        let is_doubtful = alone_wins == crews_win(is_short, alone_ns, crew_ns);
         // Another thread may just have begun one.
         if is_doubtful && trial.saturating_sub(call) > DOUBT {
             self.set_trial(call, DOUBT);
         } else if trial == NEVER && (is_short || alone_wins) {
             // A long call alone would be noticed, however seldom.
             let often = match self.lost.load(Ordering::Relaxed) {
+                UNTRIED => AT_FIRST,
                 1 => AGAIN_AFTER_ONE,
                 2 => AGAIN_AFTER_TWO,
                 _ => 1,
@@ -202,9 +214,9 @@ impl Rivals {
         self.alone.get().map_or(0.0, |(_, calls)| calls)
     }
 
-    /// Whether crews were slower in the last trial.
+    /// Whether crews have not won the last trial.
     fn alone_wins(&self) -> bool {
-        self.lost.load(Ordering::Relaxed) > 0
+        (1..=MANY_LOST).contains(&self.lost.load(Ordering::Relaxed))
     }
 
     fn of(&self, alone: bool) -> &Mean {
@@ -226,6 +238,11 @@ impl Rivals {
 
 fn choice(alone: bool) -> Choice {
     if alone { Choice::Alone } else { Choice::Crew }
+}
+
+fn crews_win(is_short: bool, alone_ns: f64, crew_ns: f64) -> bool {
+    let won_by = if is_short { WON_BY } else { 1.0 };
+    crew_ns * won_by <= alone_ns
 }
 
 /// How many calls go by before the next trial of what takes so much longer.
@@ -303,7 +320,16 @@ mod tests {
     fn short_calls_run_alone_now_and_then_where_crews_are_faster() {
         let calls = Calls::new(true, 10.0, 9.0);
         let crews = calls.make(10 * BETWEEN);
-        assert_eq!(10 * BETWEEN - crews, LOOKS + 9 * TRIAL);
+        assert_eq!(10 * BETWEEN - crews, LOOKS + 10 * TRIAL);
+    }
+
+    #[test]
+    fn first_calls_that_seemed_dear_alone_are_soon_corrected() {
+        let mut calls = Calls::new(true, 20.0, 10.0);
+        calls.make(LOOKS);
+        calls.alone_ns = 9.0;
+        calls.make(16 + TRIAL * 128 / AT_FIRST + TRIAL);
+        assert_eq!(calls.make(50), 0);
     }
 
     #[test]
@@ -315,6 +341,13 @@ mod tests {
             assert_eq!(calls.make(between - 1), 0);
             assert_eq!(calls.make(TRIAL + 1), TRIAL);
         }
+    }
+
+    #[test]
+    fn where_crews_gain_little_only_long_calls_are_left_to_them() {
+        let crews = |is_short| Calls::new(is_short, 10.0, 9.3).make(100 * BETWEEN);
+        assert!(crews(true) < 2 * 100 * TRIAL, "{}", crews(true));
+        assert_eq!(crews(false), 100 * BETWEEN);
     }
 
     #[test]
@@ -389,8 +422,8 @@ mod tests {
             (0..of).filter(matters).count() as u32
         };
         let fast = Calls::new(true, 10.0, 9.0);
-        assert_eq!(heat_matters(&fast, 500), 500);
         // With the call that follows a trial, a cold helper comes back.
+        assert_eq!(heat_matters(&fast, 500), 500 - TRIAL - 1);
         assert_eq!(heat_matters(&fast, BETWEEN), BETWEEN - TRIAL - 1);
         let slow = Calls::new(true, 10.0, 13.0);
         slow.make(LOOKS + 16 + DOUBT + TRIAL + 1);
