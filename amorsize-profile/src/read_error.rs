@@ -52,11 +52,11 @@ impl ReadError {
         Self::new(Some(line), Problem::Conflict)
     }
 
-    /// Whether the file holds the markers of a merge that was left unfinished. Sections of two machine classes may then both
-    /// stay.
+    /// Whether the file is not what was once written, and was read: it was edited, cut short or badly merged. A merge that was left
+    /// unfinished is none of these.
     #[must_use]
-    pub fn is_conflict(&self) -> bool {
-        matches!(self.problem, Problem::Conflict)
+    pub fn is_damaged(&self) -> bool {
+        matches!(self.problem, Problem::Damaged(_))
     }
 
     fn new(line: Option<usize>, problem: Problem) -> Self {

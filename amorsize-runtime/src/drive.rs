@@ -1,40 +1,21 @@
-//! One call of a loop: the fast path, the decision, and the three ways to run.
+//! One call of a loop: the fast path, and the ways that the others run (`way.rs` decides which).
 
-use std::cell::Cell;
-use std::thread::LocalKey;
-
-use amorsize_profile::{LoopFacts, MachineFacts};
 use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, bridge_producer_consumer};
 
 use crate::clock::{self, Instant};
 use crate::collection;
 use crate::crew::{self, Account, Division};
-use crate::force::{self, Force};
+use crate::force;
 use crate::loops::Loop;
 use crate::machine;
 use crate::model::{self, Bound, Limits, Plan};
-use crate::options::deterministic_chunk;
-use crate::pacer::{Pace, Pacer, run_paced};
+use crate::pacer::run_paced;
 use crate::pieces::{AtOnce, Pieces, Stepwise};
 use crate::pool::{self, Pool};
-use crate::remembered;
-use crate::rivals::Choice;
 use crate::run::{FoldedBy, Lengths, OpenBy, Run, fold_at_once};
-use crate::thresholds::{CHECKPOINT_FROM_NS, HOT};
+use crate::sampling::{self, SAMPLE_EVERY};
 use crate::tuned::Cost;
-
-/// One call in this many that take the fast path is measured all the same, on average.
-const SAMPLE_EVERY: u32 = 256;
-
-/// Chunks per worker when the item time is not known.
-const BLIND_CHUNKS_PER_WORKER: usize = 16;
-
-/// A first call of up to so many items for each worker has a crew at once: to look at one of them alone, which may take long, would
-/// be dear, and many others make up for that.
-const FEW_PER_WORKER: usize = 4;
-
-/// The share of a serial run that its checkpoint may cost.
-const CHECKPOINT_SHARE: f64 = 0.01;
+use crate::way::{Context, Way, units};
 
 /// Folders of one worker in one call at most, and the share of the items' time that their reductions may take. Past so
 /// many, what each collects is small enough.
@@ -43,11 +24,6 @@ const REDUCTIONS_SHARE: f64 = 0.01;
 
 /// What reductions may take in any case.
 const NEXT_TO_NO_TIME_NS: f64 = 1_000.0;
-/// One parallel call in this many, on average, times its reductions once they are known.
-const TIME_EVERY: u32 = 16;
-
-/// Calls that take less than this on their own are short: one that runs alone to see what that takes is not noticed.
-const WORTH_A_LOOK_NS: f64 = 100_000.0;
 
 /// Carries a consumer and its loop into `with_producer`.
 pub(crate) struct Call<C, K> {
@@ -62,12 +38,6 @@ pub(crate) struct Call<C, K> {
     pub(crate) cost: K,
     /// The consumer's folders do not count items.
     pub(crate) open_ended: bool,
-}
-
-/// How many units of work `len` items of this cost are: none only where there are no items.
-#[inline]
-fn units(len: usize, cost: f64) -> usize {
-    if cost == 1.0 { len } else { ((len as f64 * cost) as usize).max(len.min(1)) }
 }
 
 impl<T, C: Consumer<T>, K: Cost> ProducerCallback<T> for Call<C, K> {
@@ -103,7 +73,7 @@ impl<C, K: Cost> Call<C, K> {
         let cost = cost.per_item();
         let lengths = Lengths::of(&producer);
         let short = target.serial().is_untimed(units(len, cost)) && len <= lengths.max;
-        if short && !sample_is_due() {
+        if short && !sampling::call_is_due() {
             return fold_at_once(producer, consumer);
         }
         let lengths = Lengths { open_ended: open_ended && len <= lengths.max, ..lengths };
@@ -125,7 +95,7 @@ where
     P: Pieces,
     C: Consumer<P::Item>,
 {
-    schedule_sample();
+    sampling::schedule_call();
     let units = units(run.len, cost);
     if target.is_certain(units) {
         run_timed(target, run, lengths, units)
@@ -134,60 +104,6 @@ where
     } else {
         decide_and_run(target, run, lengths, cost)
     }
-}
-
-thread_local! {
-    /// Counts calls on the fast path, of whatever loop.
-    static CALLS: Cell<u32> = const { Cell::new(SAMPLE_EVERY) };
-}
-
-/// Whether this call, which would take the fast path, is measured. If so, [`schedule_sample`] has to follow: done here, it
-/// would cost all others two registers.
-#[inline]
-pub(crate) fn sample_is_due() -> bool {
-    is_due(&CALLS, SAMPLE_EVERY)
-}
-
-/// Says which call is measured next, if this one is.
-pub(crate) fn schedule_sample() {
-    schedule(&CALLS, SAMPLE_EVERY);
-}
-
-/// Counts, up to a multiple of `2·every`, which is due. A thread that is ending has no counter any more, and nothing left to
-/// learn. (To count down to zero is one instruction, but no faster.)
-#[inline]
-fn is_due(counter: &'static LocalKey<Cell<u32>>, every: u32) -> bool {
-    let count = counter.try_with(|count| {
-        count.set(count.get().wrapping_add(1));
-        count.get()
-    });
-    count.is_ok_and(|count| count % (2 * every) == 0)
-}
-
-/// If one is due, lets the counter go on from anywhere before the next one: calls of several loops may come in an order that
-/// repeats itself, and none of them is to be passed over for ever.
-fn schedule(counter: &'static LocalKey<Cell<u32>>, every: u32) {
-    let _ = counter.try_with(|count| {
-        if count.get() % (2 * every) == 0 {
-            count.set(random() % (2 * every));
-        }
-    });
-}
-
-/// Marsaglia's xorshift.
-fn random() -> u32 {
-    thread_local! {
-        static STATE: Cell<u32> = const { Cell::new(1) };
-    }
-    let next = STATE.try_with(|state| {
-        let mut x = state.get();
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^= x << 5;
-        state.set(x);
-        x
-    });
-    next.unwrap_or(1)
 }
 
 /// Runs so many units of work on the caller and learns from it if it took longer than known.
@@ -250,215 +166,7 @@ where
     context.go(run, way)
 }
 
-/// How a call is run.
-pub(crate) enum Way {
-    Rayon,
-    Crew {
-        workers: usize,
-        chunk: usize,
-    },
-    /// The same, of items of which nothing is known: they may not be worth the helpers.
-    Blind {
-        workers: usize,
-        chunk: usize,
-    },
-    /// On the caller, at least at first.
-    Alone(Pacer),
-}
-
-/// What a call has to respect.
-#[derive(Clone, Copy)]
-pub(crate) struct Context {
-    pub(crate) target: &'static Loop,
-    /// Units of work per item.
-    pub(crate) cost: f64,
-    pub(crate) limits: Limits,
-    /// What the user asks for, in serial runs too.
-    pub(crate) lengths: Lengths,
-}
-
 impl Context {
-    fn new(target: &'static Loop, len: usize, lengths: Lengths, cost: f64) -> Self {
-        let mut limits = target.limits_by_cores();
-        limits.min_chunk = lengths.min;
-        // Rayon's rule where the two contradict each other.
-        limits.max_chunk = lengths.max.max(lengths.min);
-        let fixed = if target.options().deterministic {
-            Some(deterministic_chunk(len))
-        } else {
-            target.options().chunk
-        };
-        if let Some(chunk) = fixed {
-            let chunk = limits.clamp_chunk(chunk);
-            (limits.min_chunk, limits.max_chunk) = (chunk, chunk);
-        }
-        // Where borders must repeat, so must reductions.
-        let open_ended = lengths.open_ended && !target.options().deterministic;
-        Context { target, cost, limits, lengths: Lengths { open_ended, ..lengths } }
-    }
-
-    /// The same, with the workers that other loops leave: an outer loop that fills the machine has its inner
-    /// ones run where they are called.
-    pub(crate) fn beside_others(self) -> Self {
-        if self.target.options().io {
-            return self;
-        }
-        Context { limits: self.limits.beside(pool::busy_helpers()), ..self }
-    }
-
-    /// The same, with no more pieces than workers where each may cost something and nobody has measured what.
-    fn with_few_pieces(self, len: usize) -> Self {
-        if !self.lengths.whole || self.target.profile().is_some() {
-            return self;
-        }
-        let Limits { workers, min_chunk, max_chunk, .. } = self.limits;
-        let min_chunk = len.div_ceil(workers).clamp(min_chunk, max_chunk);
-        Context { limits: Limits { min_chunk, ..self.limits }, ..self }
-    }
-
-    /// How many units of work `len` items are.
-    pub(crate) fn units(self, len: usize) -> usize {
-        units(len, self.cost)
-    }
-
-    /// What is known of calls of `len` such items.
-    pub(crate) fn facts(self, len: usize) -> Option<LoopFacts> {
-        Some(self.target.facts(self.units(len))?.at_cost(self.cost))
-    }
-
-    pub(crate) fn observe(self, len: usize, busy_ns: f64) {
-        self.target.observe(self.units(len), busy_ns);
-    }
-
-    fn forced_way(self, len: usize, force: Force) -> Way {
-        match force {
-            Force::Serial => Way::Alone(Pacer::serial(self)),
-            Force::Rayon => Way::Rayon,
-            Force::Workers { workers, chunk } => {
-                let limits = Limits { workers, bound: Bound::Environment, ..self.limits };
-                let workers = self.target.limit_by_pool(limits).workers;
-                if workers < 2 {
-                    return Way::Alone(Pacer::serial(self));
-                }
-                let chunk = chunk.unwrap_or_else(|| match self.facts(len) {
-                    Some(facts) => {
-                        model::best_chunk(len, workers, &facts, &machine::facts(), workers)
-                    }
-                    None => model::chunk_of(len, workers * BLIND_CHUNKS_PER_WORKER),
-                });
-                Way::Crew { workers, chunk: self.limits.clamp_chunk(chunk) }
-            }
-        }
-    }
-
-    /// The plan that the model chooses for what is known of the loop.
-    pub(crate) fn planned_way(self, len: usize) -> Way {
-        if self.target.options().deterministic {
-            return Way::Alone(Pacer::new(self, Pace::Chunks { decides: true }));
-        }
-        let Some(facts) = self.facts(len).filter(|_| self.target.is_known()) else {
-            let first = if self.lengths.whole { len.div_ceil(4) } else { 1 };
-            let in_blocks = || Pacer::new(self, Pace::Blocks { known_item_ns: 0.0, first });
-            return self.blind_way(len).unwrap_or_else(|| Way::Alone(in_blocks()));
-        };
-        let machine = machine::facts_for(len as f64 * facts.item_ns);
-        let hot = self.target.helpers_counted_hot(self.units(len), &machine);
-        let limits = self.target.limits_with(self.limits, len, &facts);
-        let decision = remembered::decide(len, &facts, &machine, &limits, hot);
-        // A long run learns soon whether the items are as cheap as they are said to be, unless putting
-        // its two parts together costs more than that is worth.
-        let checked = (self.lengths.open_ended && !self.lengths.whole)
-            || decision.serial_ns * CHECKPOINT_SHARE
-                > facts.piece_ns + facts.reduce_ns_of(len as f64);
-        let first = if checked { len / 4 } else { len };
-        let watched = || Pacer::new(self, Pace::Blocks { known_item_ns: facts.item_ns, first });
-        if decision.plan != Plan::Serial {
-            let is_short = decision.serial_ns < WORTH_A_LOOK_NS;
-            return match self.target.choose(self.units(len), is_short) {
-                Choice::Look { is_kept } => {
-                    let mut pacer = watched();
-                    pacer.learns = is_kept;
-                    Way::Alone(pacer)
-                }
-                Choice::Alone => Way::Alone(Pacer::new(self, Pace::Timed)),
-                Choice::Crew => match self.for_crew(len, decision.plan, &facts) {
-                    Some((workers, chunk)) => Way::Crew { workers, chunk },
-                    None => Way::Alone(Pacer::serial(self)),
-                },
-            };
-        }
-        if let Some(way) = self.tried_way(len, &facts, &machine, &limits) {
-            return way;
-        }
-        let mut pacer = if decision.serial_ns < CHECKPOINT_FROM_NS {
-            Pacer::new(self, Pace::Timed)
-        } else {
-            watched()
-        };
-        let decide_when_hot = || remembered::decide(len, &facts, &machine, &limits, HOT);
-        pacer.missed = hot == 0 && decide_when_hot().plan != Plan::Serial;
-        Way::Alone(pacer)
-    }
-
-    /// A crew for the first call of a loop that was never seen, if it has few items.
-    fn blind_way(self, len: usize) -> Option<Way> {
-        let most = self.limits.workers.saturating_mul(FEW_PER_WORKER);
-        let is_first = self.target.facts(self.units(len)).is_none() && !self.target.was_short();
-        if !is_first || self.lengths.whole || !(2..=most).contains(&len) {
-            return None;
-        }
-        let limits = self.target.limits_of_crew(self.limits);
-        let limits = limits.with_chunk(self.target.options().fixed_chunk(len, None));
-        let chunk = limits.clamp_chunk(1);
-        let workers = limits.workers.min(len.div_ceil(chunk));
-        (workers > 1).then_some(Way::Blind { workers, chunk })
-    }
-
-    /// A crew for a call that only losses keep from one, if it is time to try whether there are any.
-    fn tried_way(
-        self,
-        len: usize,
-        facts: &LoopFacts,
-        machine: &MachineFacts,
-        limits: &Limits,
-    ) -> Option<Way> {
-        let units = self.units(len);
-        let is_short = len as f64 * facts.item_ns < WORTH_A_LOOK_NS;
-        let at_best = self.target.facts_at_best(units, *facts, is_short)?;
-        if !self.target.tries_crew(units, is_short) {
-            return None;
-        }
-        // Where there are no helpers, nobody comes to a trial, and that is the end of it.
-        let decision = remembered::decide(len, &at_best, machine, limits, HOT);
-        let (workers, chunk) = self.for_crew(len, decision.plan, &at_best)?;
-        Some(Way::Crew { workers, chunk })
-    }
-
-    /// Workers and chunk of a plan that the cores allow, unless the pool, other work on the machine or the memory
-    /// ask for fewer workers and so for another plan; `None` for serial. Only now are they looked at: most calls
-    /// are not worth it.
-    pub(crate) fn for_crew(
-        self,
-        len: usize,
-        plan: Plan,
-        facts: &LoopFacts,
-    ) -> Option<(usize, usize)> {
-        let limits = self.target.limits_of_crew(self.limits);
-        let limits = self.target.limits_with(limits, len, facts);
-        let plan = match plan {
-            Plan::Parallel { workers, .. } if workers > limits.workers => {
-                let machine = machine::facts();
-                let hot = pool::helpers_counted_hot(&machine);
-                model::decide(len, facts, &machine, &limits, hot).plan
-            }
-            plan => plan,
-        };
-        match plan {
-            Plan::Serial => None,
-            Plan::Parallel { workers, chunk } => Some((workers, chunk)),
-        }
-    }
-
     /// Runs all of `run`.
     pub(crate) fn go<P, C>(self, run: Run<P, C>, way: Way) -> C::Result
     where
@@ -516,7 +224,7 @@ impl Context {
             lengths: self.lengths,
             folder_items: folder_items(len, workers, work_ns, reduce_ns),
             patient: self.target.options().io,
-            timed: times_reductions(reduce_ns),
+            timed: sampling::reductions_are_due(reduce_ns),
             sparing: false,
         }
     }
@@ -585,7 +293,7 @@ impl Context {
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        run_paced(before, run, &mut Pacer::serial(self))
+        run_paced(before, run, &mut crate::pacer::Pacer::serial(self))
     }
 }
 
@@ -595,19 +303,6 @@ fn folder_items(len: usize, workers: usize, work_ns: Option<f64>, reduce_ns: Opt
     let affordable = (REDUCTIONS_SHARE * work_ns / reduce_ns) as usize;
     let folders = affordable.min(workers * FOLDERS_PER_WORKER);
     if folders <= workers { usize::MAX } else { len.div_ceil(folders) }
-}
-
-/// Whether a call times its reductions: as long as nobody knows what they take, and then from time to time.
-fn times_reductions(reduce_ns: Option<f64>) -> bool {
-    thread_local! {
-        static CALLS: Cell<u32> = const { Cell::new(TIME_EVERY) };
-    }
-    if cfg!(feature = "record") || reduce_ns.is_none() {
-        return true;
-    }
-    let is_due = is_due(&CALLS, TIME_EVERY);
-    schedule(&CALLS, TIME_EVERY);
-    is_due
 }
 
 /// Runs as rayon would without us. Not inlined, so that it does not keep what calls it from being.
@@ -643,7 +338,3 @@ pub(crate) fn smallest_piece_in_memory(target: &Loop, len: usize) -> Option<usiz
     let limits = target.limit_by_memory(Limits::cores(pool::threads()));
     matches!(limits.bound, Bound::Memory { .. }).then(|| len.div_ceil(limits.workers))
 }
-
-#[cfg(all(test, not(loom)))]
-#[path = "drive_tests.rs"]
-mod tests;

@@ -10,7 +10,6 @@ use std::cell::Cell;
 use amorsize_profile::{LoopFacts, MachineFacts};
 
 use crate::clock::{self, Instant};
-use crate::drive;
 use crate::force::{self, Force};
 use crate::handover;
 use crate::linger;
@@ -19,6 +18,7 @@ use crate::machine;
 use crate::model::{self, Limits};
 use crate::offers::{self, Branch, Offers, Summoned, Waiting};
 use crate::pool::{self, Busy};
+use crate::sampling;
 
 /// Runs two closures, in parallel where that pays, and returns both results.
 ///
@@ -61,7 +61,7 @@ impl Loop {
     {
         let target = self.for_items::<A>();
         let costs = Costs { left: cost_left, right: cost_right };
-        if target.serial().is_untimed(costs.worth()) && !drive::sample_is_due() {
+        if target.serial().is_untimed(costs.worth()) && !sampling::call_is_due() {
             return (left(), right());
         }
         run(target, costs, left, right)
@@ -91,7 +91,7 @@ where
     RA: Send,
     RB: Send,
 {
-    drive::schedule_sample();
+    sampling::schedule_call();
     target.activate();
     #[cfg(feature = "record")]
     crate::record::note_untuned(target);

@@ -45,6 +45,7 @@ mod remembered;
 mod rivals;
 mod run;
 mod sample;
+mod sampling;
 mod search;
 #[cfg(all(test, not(loom)))]
 #[path = "../../tests/skip/mod.rs"]
@@ -55,6 +56,7 @@ mod split_tests;
 mod stage;
 mod thresholds;
 mod tuned;
+mod way;
 mod workload;
 
 pub use allocator::TrackingAllocator;

@@ -4,7 +4,6 @@ use rayon::iter::plumbing::{Consumer, Reducer};
 
 use crate::clock::{self, Instant};
 use crate::collection;
-use crate::drive::Context;
 use crate::machine;
 use crate::model::{self, Plan};
 use crate::observed::COLD_FOR_NS;
@@ -12,6 +11,7 @@ use crate::pieces::Pieces;
 use crate::pool;
 use crate::run::{Folded, FoldedBy, Open, OpenBy, Run, middle};
 use crate::thresholds::{CHECKPOINT_FROM_NS, SURPRISE};
+use crate::way::Context;
 
 /// Serial blocks grow so that each takes this many times as long as all before it.
 const BLOCK_GROWTH: f64 = 2.0;

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use amorsize_profile::Profile;
+use amorsize_profile::{Profile, Section};
 use cargo_metadata::Package;
 
 use crate::error::{Error, Result};
 use crate::progress::counted;
 use crate::project::Project;
 use crate::scan::{Function, Scan, base_name};
-use crate::{profile, term, tokens};
+use crate::{profile, term};
 
 /// Why a profile does not match the sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,22 +71,30 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
     let profile = profile::load(package)?;
     if scan.is_empty() && profile.is_none() {
         if project.is_explicit() {
+            warn_of_doubts(&scan, package);
             project.anchor(package)?;
         }
         return Ok(false);
     }
-    for place in &scan.unseen {
-        term::warning(&format!(
-            "{}: a macro at {place} mentions `tune`; what it expands to is not checked",
-            package.name
-        ));
-    }
+    warn_of_doubts(&scan, package);
     let problem = match &profile {
         Some(_) => format!("the profile of package `{}` is stale", package.name),
         None => format!("package `{}` has no profile yet", package.name),
     };
+    let is_new = profile.is_none();
     let profile = profile.unwrap_or_default();
     let findings = findings(&scan, &profile);
+    if findings.is_empty() && is_new {
+        let name = &package.name;
+        term::status(
+            "Unchecked",
+            &format!(
+                "{name}: no profile yet; which functions should be in it, a look at the sources does not \
+                 tell (macros, `#[cfg]`, benches): cargo amorsize tune -p {name}",
+            ),
+        );
+        return Ok(true);
+    }
     if findings.is_empty() {
         let loops: BTreeSet<&str> = entries(&profile).map(|(name, _)| name).collect();
         term::status(
@@ -107,6 +115,13 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
     let only_orphans = findings.iter().all(|finding| matches!(finding, Finding::Orphan { .. }));
     let why = if only_orphans { "drop what is gone" } else { "measure again" };
     Err(Error::Stale { problem, next: format!("{why}: cargo amorsize tune -p {}", package.name) })
+}
+
+/// Says what a scan of the package could not see.
+pub(crate) fn warn_of_doubts(scan: &Scan, package: &Package) {
+    for doubt in scan.doubts() {
+        term::warning(&format!("{}: {doubt}", package.name));
+    }
 }
 
 /// Compares; sorted by name.
@@ -132,24 +147,37 @@ pub(crate) fn findings(scan: &Scan, profile: &Profile) -> Vec<Finding> {
             findings.push(Finding::Edited { name: name.clone(), place });
         }
     }
-    for (name, tokens) in entries(profile) {
-        let orphan = Finding::Orphan { name: name.to_owned() };
-        if scan.function_of(name).is_none()
-            && tokens != tokens::of_unseen()
-            && !findings.contains(&orphan)
-        {
-            findings.push(orphan);
+    for section in profile.machines.values() {
+        for (name, tokens) in entries_of(section) {
+            let orphan = Finding::Orphan { name: name.to_owned() };
+            let is_gone = !scan.has(name, tokens) || is_left_behind(scan, section, name, tokens);
+            if is_gone && !findings.contains(&orphan) {
+                findings.push(orphan);
+            }
         }
     }
     findings
 }
 
+/// Whether an entry is of a loop that its function had before it was edited and, as other loops of it in this section were measured
+/// since, has no more, or has under another number.
+pub(crate) fn is_left_behind(scan: &Scan, section: &Section, name: &str, tokens: &str) -> bool {
+    let Some(functions) = scan.function_of(name) else { return false };
+    let is_present = |tokens: &str| functions.iter().any(|function| function.tokens == tokens);
+    let is_sibling = |other: &str| base_name(other) == base_name(name);
+    !is_present(tokens)
+        && entries_of(section).any(|(other, tokens)| is_sibling(other) && is_present(tokens))
+}
+
 /// Name and token hash of every loop in the profile, tuned or not.
 fn entries(profile: &Profile) -> impl Iterator<Item = (&str, &str)> {
-    profile.machines.values().flat_map(|section| {
-        let tuned = section.loops.iter().map(|(name, entry)| (name, &entry.tokens));
-        tuned.chain(&section.untuned).map(|(name, tokens)| (name.as_str(), tokens.as_str()))
-    })
+    profile.machines.values().flat_map(entries_of)
+}
+
+/// The same of one section.
+fn entries_of(section: &Section) -> impl Iterator<Item = (&str, &str)> {
+    let tuned = section.loops.iter().map(|(name, entry)| (name, &entry.tokens));
+    tuned.chain(&section.untuned).map(|(name, tokens)| (name.as_str(), tokens.as_str()))
 }
 
 #[cfg(test)]

@@ -53,6 +53,16 @@ fn a_profile_with_every_function_is_fresh() {
 }
 
 #[test]
+fn a_loop_that_was_not_measured_since_its_function_lost_it_is_orphaned() {
+    let scan = scan(&[function("a::f", "2", false, false)]);
+    let here: &[(&str, &str)] = &[("a::f", "2"), ("a::f#2", "1")];
+    // On another machine nothing of it was measured since.
+    let there: &[(&str, &str)] = &[("a::f", "1"), ("a::f#3", "1")];
+    let profile = profile(&[("here", here), ("there", there)]);
+    assert_eq!(findings(&scan, &profile), [Finding::Orphan { name: "a::f#2".to_owned() }]);
+}
+
+#[test]
 fn edited_missing_and_orphaned_are_told_apart() {
     let scan = scan(&[function("a::f", "2", false, false), function("a::g", "1", false, false)]);
     let profile = profile(&[("m", &[("a::f", "1"), ("a::h", "1")])]);

@@ -31,7 +31,7 @@ pub(crate) struct Cli {
     #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub(crate) quiet: bool,
 
-    /// Says more about what is done.
+    /// Says more about what `tune` does and finds.
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) verbose: bool,
 

@@ -11,9 +11,10 @@ use crate::tail::Tail;
 const QUIET: Duration = Duration::from_millis(1_500);
 /// The same while annotated functions are missing, which may be reached late, or never.
 const LONG_QUIET: Duration = Duration::from_secs(6);
-/// The recorder stops writing about a loop once it has enough calls. When it has fallen silent about
-/// all of them, there is nothing to wait for.
-const SILENT: Duration = Duration::from_secs(3);
+/// Where loops are not known well, but a program has called none of them for this long, and for so many times as long as the longest
+/// call took, it seems to be busy with something else.
+const SILENT: Duration = Duration::from_secs(6);
+const SILENT_CALLS: u32 = 3;
 
 /// A time whose 95 % interval is this narrow is known; with this many samples it will not become
 /// much narrower.
@@ -49,18 +50,20 @@ pub(crate) fn to_verify(tail: &Tail, verified: &[String]) -> bool {
 
 fn is_quiet(tail: &Tail, expected: &[String]) -> bool {
     let all = expected.iter().all(|function| tail.seen.has_reached(function));
-    let quiet = match tail.seen.calls() {
-        // What can be tuned may come after what cannot.
-        0 if all && !tail.seen.is_empty() => LONG_QUIET,
-        0 => return false,
-        _ if all => QUIET,
-        _ => LONG_QUIET,
+    let has_called = tail.seen.calls() > 0 && !tail.awaits_call;
+    let quiet = match (has_called, all) {
+        (true, true) => QUIET,
+        (true, false) => LONG_QUIET,
+        // What can be tuned may come after what cannot, and a program may take a while before it calls a loop.
+        (false, true) if !tail.seen.is_empty() => LONG_QUIET,
+        (false, _) => return false,
     };
     tail.last_news.elapsed() >= quiet
 }
 
 fn is_silent(tail: &Tail) -> bool {
-    tail.last_call.elapsed() >= SILENT
+    !tail.awaits_call
+        && tail.last_call.elapsed() >= SILENT.max(tail.longest_call.saturating_mul(SILENT_CALLS))
 }
 
 fn known(samples: &[f64]) -> bool {
@@ -150,12 +153,40 @@ mod tests {
     }
 
     #[test]
-    fn silence_of_the_recorder_is_enough() {
+    fn a_program_that_calls_its_loops_no_more_has_been_heard() {
         let mut tail = tail(&[(Setting::Serial, 2), (PARALLEL, 1)]);
         assert!(!to_fit(&tail, &[]));
-        if let Some(past) = Instant::now().checked_sub(SILENT) {
-            tail.last_call = past;
-            assert!(to_fit(&tail, &[]));
-        }
+        let Some(past) = Instant::now().checked_sub(SILENT) else { return };
+        tail.last_call = past;
+        assert!(to_fit(&tail, &[]));
+        // The next call may take as long as the last one.
+        tail.longest_call = SILENT;
+        assert!(!to_fit(&tail, &[]));
+    }
+
+    #[test]
+    fn what_is_known_of_programs_before_does_not_end_one_that_begins() {
+        let calls = [(Setting::Serial, 12), (PARALLEL, 40)];
+        let reached = ["a::f".to_owned()];
+        let begun = |is_first| {
+            let mut tail = tail(&calls);
+            tail.begin_run(is_first);
+            tail
+        };
+        assert!(!to_fit(&begun(true), &reached));
+        // It has a while to call anything at all, …
+        let Some(past) = Instant::now().checked_sub(LONG_QUIET) else { return };
+        let mut waited = begun(true);
+        (waited.last_news, waited.last_call) = (past, past);
+        assert!(to_fit(&waited, &reached));
+        // … and all of its time where functions are missing.
+        let missing = ["a::g".to_owned()];
+        assert!(!to_fit(&waited, &missing));
+        waited.end_run();
+        assert!(to_fit(&waited, &missing));
+        // A program that ran before tells nothing new by starting once more.
+        let mut again = begun(false);
+        again.end_run();
+        assert!(to_fit(&again, &reached));
     }
 }

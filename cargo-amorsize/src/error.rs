@@ -58,7 +58,7 @@ pub(crate) enum Error {
     #[error("the machine is too noisy to tune on: {what}")]
     TooNoisy { what: String, package: String },
 
-    #[error("the profile {} is damaged: {message}", path.display())]
+    #[error("the profile {} cannot be used: {message}", path.display())]
     Damaged { path: PathBuf, message: String, hint: String },
 
     #[error("there is no profile at {}", path.display())]

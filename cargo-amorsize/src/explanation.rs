@@ -12,7 +12,7 @@ use amorsize_runtime::{Workload, workers_on};
 
 pub(crate) use self::rejected::{Rejected, Why};
 use crate::annotation::Options;
-use crate::fit::{limits, limits_for};
+use crate::fit::{limits, limits_for, limits_for_any};
 
 /// The call that is explained.
 #[derive(Clone)]
@@ -101,7 +101,10 @@ impl<'a> Explanation<'a> {
 
     /// The smallest number of items that is worth a parallel run when so many helpers are hot.
     pub(crate) fn break_even(&self, hot: usize) -> Option<usize> {
-        model::break_even(&self.facts, &self.system.costs, &self.limits, hot)
+        let Limits { min_chunk, max_chunk, .. } =
+            limits_for_any(&self.facts, self.limits, self.call.options);
+        let limits = Limits { min_chunk, max_chunk, ..self.limits };
+        model::break_even(&self.facts, &self.system.costs, &limits, hot)
     }
 
     pub(crate) fn predicted_ns(&self) -> f64 {

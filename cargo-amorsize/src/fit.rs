@@ -103,6 +103,7 @@ impl Measurement {
         let limits = self.limits(measured, &item);
         let at_cost = class.at_cost(&item);
         let options = &measured.source.options;
+        let for_any = limits_for_any(&at_cost, limits, options);
         let limits = limits_for(class.items as usize, &at_cost, limits, options);
         let hot = class.hot as usize;
         let decision = model::decide(class.items as usize, &at_cost, facts, &limits, hot);
@@ -110,7 +111,7 @@ impl Measurement {
         Some(LoopEntry {
             tokens: measured.source.tokens.clone(),
             facts: item,
-            parallel_from: model::break_even(&at_cost, facts, &limits, HOT).map(|n| n as u64),
+            parallel_from: model::break_even(&at_cost, facts, &for_any, HOT).map(|n| n as u64),
             memory: measured.memory,
             plan: ReviewedPlan {
                 items: class.items,
@@ -152,6 +153,12 @@ pub(crate) fn limits_for(n: usize, item: &LoopFacts, limits: Limits, options: &O
         ..amorsize_runtime::Options::NONE
     };
     free.with_chunk(options.fixed_chunk(n, Some(item.item_ns)))
+}
+
+/// The same for calls of any number of items: a chunk that follows from the number is left open.
+pub(crate) fn limits_for_any(item: &LoopFacts, limits: Limits, options: &Options) -> Limits {
+    let options = Options { deterministic: false, ..options.clone() };
+    limits_for(1, item, limits, &options)
 }
 
 /// A plan as the profile writes it: serial is one worker with one chunk.

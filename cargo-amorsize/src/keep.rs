@@ -123,6 +123,12 @@ pub(crate) fn restore(
             let cpu_share = if trusted { kept_share(was, is) } else { was.or(is) };
             *entry = before.clone();
             entry.facts.cpu_share = cpu_share;
+            // It follows from what the machine costs, too.
+            if old.facts != facts
+                && let Some(anew) = measurement.entry(measured, entry.facts, &facts)
+            {
+                entry.parallel_from = anew.parallel_from;
+            }
         }
         entry.memory = memory;
     }

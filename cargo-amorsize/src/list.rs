@@ -23,6 +23,7 @@ pub(crate) fn list(project: &Project) -> Result<()> {
             term::result("");
         }
         listed += 1;
+        check::warn_of_doubts(&scan, package);
         let section = section(&profile, None);
         let class = section.map_or("not measured yet", |(class, _)| class);
         term::result(&format!("{} ({class})", term::heading(&package.name)));

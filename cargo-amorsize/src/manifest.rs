@@ -50,6 +50,12 @@ fn with_table(text: &str) -> Result<Option<String>, String> {
         inline.insert("amorsize", Value::InlineTable(InlineTable::new()));
         return Ok(Some(document.to_string()));
     }
+    // Neither can `package = { … }`.
+    if let Some(package) = document.get_mut("package").and_then(Item::as_inline_table_mut) {
+        let metadata = InlineTable::from_iter([("amorsize", InlineTable::new())]);
+        package.insert("metadata", Value::InlineTable(metadata));
+        return Ok(Some(document.to_string()));
+    }
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let gap = if text.ends_with('\n') { "" } else { end };
     Ok(Some(format!("{text}{gap}{end}{COMMENT}{end}{HEADER}{end}")))
@@ -97,6 +103,13 @@ mod tests {
         ] {
             assert!(added(text).contains("docs"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_package_that_is_an_inline_table_stays_one() {
+        let changed = added("package = { name = 'a' }\nlib = { path = 'a.rs' }\n");
+        assert!(changed.starts_with("package = {") && !changed.contains(HEADER), "{changed}");
+        assert!(added("package.name = 'a'\n").contains(HEADER));
     }
 
     #[test]

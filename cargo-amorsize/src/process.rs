@@ -1,4 +1,4 @@
-//! Child processes that never outlive this one: each in a process group of its own, which is ended
+//! Child processes that do not outlive this one, unless it is killed: each in a process group of its own, which is ended
 //! as a whole at a time limit, on Ctrl-C, and when there is enough to know.
 
 use std::process::{Child, Command, ExitStatus};

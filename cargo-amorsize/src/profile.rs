@@ -45,14 +45,14 @@ fn damaged(package: &Package, path: PathBuf, error: &amorsize_profile::ReadError
         None => message.to_owned(),
     };
     let package = &package.name;
-    let hint = if error.is_conflict() {
-        format!("{}; then: cargo amorsize check -p {package}", error.hint())
-    } else {
+    let hint = if error.is_damaged() {
         let path = quoted(&shown);
         format!(
             "restore it with `git checkout -- {path}`, or delete it and measure again: \
              cargo amorsize tune -p {package}"
         )
+    } else {
+        format!("{}; then: cargo amorsize check -p {package}", error.hint())
     };
     Error::Damaged { path, message, hint }
 }

@@ -225,8 +225,8 @@ impl Features {
     /// turn on.
     fn of<'a>(&'a self, package: &'a BTreeMap<String, Vec<String>>) -> BTreeSet<&'a str> {
         let named = self.named.iter().flat_map(|list| list.split([',', ' ']));
-        let mut next: Vec<&str> =
-            named.map(|name| name.rsplit_once('/').map_or(name, |(_, name)| name)).collect();
+        // `member/feature`, or `dependency/feature`, which turns on an optional dependency, too.
+        let mut next: Vec<&str> = named.flat_map(|name| name.split('/')).collect();
         if !self.no_default {
             next.push("default");
         }

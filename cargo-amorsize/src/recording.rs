@@ -126,7 +126,12 @@ fn features(job: &Job<'_>) -> Features {
 
 /// The names of the benches to run.
 pub(crate) fn benches(job: &Job<'_>) -> Result<Vec<String>> {
-    let known: Vec<String> = project::benches(job.package, &features(job))
+    let mut features = features(job);
+    let anchor = job.project.anchor(job.package)?;
+    if anchor.folder == project::folder_of(job.package) {
+        features.named.push(anchor.feature);
+    }
+    let known: Vec<String> = project::benches(job.package, &features)
         .into_iter()
         .map(|target| target.name.clone())
         .collect();

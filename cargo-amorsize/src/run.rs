@@ -62,7 +62,8 @@ pub(crate) struct Run<'a> {
     pub(crate) package: &'a Package,
     pub(crate) executable: &'a Executable,
     pub(crate) mode: &'a Mode,
-    pub(crate) seed: u64,
+    /// How often it was run before.
+    pub(crate) round: u64,
     /// An existing folder, for this run alone.
     pub(crate) records: &'a Path,
     pub(crate) limit: Duration,
@@ -91,6 +92,7 @@ impl Run<'_> {
         let mut command = self.command(&log)?;
         let started = Instant::now();
         let mut group = Group::spawn(&mut command)?;
+        tail.begin_run(self.round == 0);
         let mut outcome = Outcome::Finished;
         let mut read = Instant::now();
         let mut judged = Instant::now();
@@ -117,6 +119,7 @@ impl Run<'_> {
             Ok(false)
         })?;
         tail.read(self.records).map_err(|error| self.unreadable(&error))?;
+        tail.end_run();
         match end {
             End::Exited(status) if !status.success() => Err(Error::Run {
                 package: self.package.name.to_string(),
@@ -155,7 +158,7 @@ impl Run<'_> {
             // Nobody's history of measurements is to hold runs that recorded.
             .env("CRITERION_HOME", self.project.target_folder().join("criterion"))
             .env("AMORSIZE_RECORD", self.records)
-            .env("AMORSIZE_RECORD_SEED", self.seed.to_string());
+            .env("AMORSIZE_RECORD_SEED", (self.round + 1).to_string());
         // A plan that is forced from outside would measure only itself.
         command.env_remove("AMORSIZE").env_remove("AMORSIZE_PROFILE");
         match self.mode {

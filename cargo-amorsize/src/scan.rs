@@ -1,16 +1,18 @@
 //! Finds the annotated functions of a package by reading its sources, without building it.
 //!
-//! What a scan cannot see: which `#[cfg]` holds, and what macros expand to. Functions under a
-//! `#[cfg]` are found and marked; macros that mention the attribute are noted.
+//! What a scan cannot see: which `#[cfg]` holds, what macros expand to, and files that are generated or that
+//! it cannot read. Functions under a `#[cfg]` are found and marked; macros that mention the attribute, and such files, are
+//! noted.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use amorsize_profile::without_type;
 use cargo_metadata::{Package, Target, TargetKind};
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Punct, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
+use syn::parse::Parser;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -50,6 +52,8 @@ pub(crate) struct Scan {
     pub(crate) functions: BTreeMap<String, Vec<Function>>,
     /// Places where a macro mentions the attribute.
     pub(crate) unseen: Vec<String>,
+    /// Files that could not be read, and why.
+    pub(crate) unread: Vec<String>,
 }
 
 impl Scan {
@@ -62,8 +66,10 @@ impl Scan {
                 scan.target(root, target)?;
             }
         }
-        scan.unseen.sort();
-        scan.unseen.dedup();
+        for noted in [&mut scan.unseen, &mut scan.unread] {
+            noted.sort();
+            noted.dedup();
+        }
         Ok(scan)
     }
 
@@ -95,16 +101,26 @@ impl Scan {
         self.functions.get(base_name(loop_name)).map(Vec::as_slice)
     }
 
+    /// What it could not see, as warnings.
+    pub(crate) fn doubts(&self) -> impl Iterator<Item = String> {
+        let unseen = self.unseen.iter().map(|place| {
+            format!("a macro at {place} mentions `tune`; what it expands to is not checked")
+        });
+        let unread = self.unread.iter().map(|file| format!("not looked at: {file}"));
+        unseen.chain(unread)
+    }
+
     /// Whether there is nothing annotated in what is shipped, nor any macro that might annotate something.
     pub(crate) fn is_empty(&self) -> bool {
         self.unseen.is_empty()
             && self.functions.values().flatten().all(|function| function.auxiliary)
     }
 
-    /// Whether the package has the function that a loop of its profile belongs to, by these tokens: what macros expand to is not
-    /// seen.
+    /// Whether the package has the function that a loop of its profile belongs to, by these tokens, or may have it: what macros
+    /// expand to is not seen.
     pub(crate) fn has(&self, loop_name: &str, tokens: &str) -> bool {
-        tokens == tokens::of_unseen() || self.function_of(loop_name).is_some()
+        let may_have = tokens == tokens::of_unseen() || !self.unread.is_empty();
+        may_have || self.function_of(loop_name).is_some()
     }
 
     fn add(&mut self, function: Function) -> Result<()> {
@@ -164,7 +180,9 @@ impl Walker<'_> {
             });
         match parsed {
             Ok(file) => self.under(&file.attrs, |walker| walker.visit_file(&file)),
-            Err(message) => self.fail(Error::Source { path: self.file.clone(), message }),
+            Err(message) => {
+                self.scan.unread.push(format!("{}: {message}", self.shown().display()));
+            }
         }
     }
 
@@ -246,14 +264,10 @@ impl Walker<'_> {
         files.push((self.children.join(&name).join("mod.rs"), true));
         let Some((file, like_mod_rs)) = files.into_iter().find(|(file, _)| file.is_file()) else {
             if !self.conditional {
-                let message = format!(
+                self.scan.unread.push(format!(
                     "no file for the module `{name}`, declared in {}",
                     self.shown().display()
-                );
-                self.fail(Error::Source {
-                    path: self.children.join(format!("{name}.rs")),
-                    message,
-                });
+                ));
             }
             return;
         };
@@ -316,7 +330,7 @@ impl<'ast> Visit<'ast> for Walker<'_> {
     }
 }
 
-/// Whether tokens hold an attribute whose path ends in `tune`.
+/// Whether tokens hold an attribute whose path ends in `tune`, `#[$crate::tune]` and what is inside `cfg_attr` included.
 fn mentions_attribute(stream: TokenStream) -> bool {
     let mut after_hash = false;
     stream.into_iter().any(|token| {
@@ -325,11 +339,25 @@ fn mentions_attribute(stream: TokenStream) -> bool {
         let TokenTree::Group(group) = token else {
             return false;
         };
-        if was_after_hash && let Ok(meta) = syn::parse2::<syn::Meta>(group.stream()) {
-            return annotation::is_tune(meta.path());
+        if was_after_hash {
+            names_attribute(group.stream())
+        } else {
+            mentions_attribute(group.stream())
         }
-        mentions_attribute(group.stream())
     })
+}
+
+/// Whether what is inside an attribute's brackets is `tune` or `cfg_attr(…, tune)`.
+fn names_attribute(inside: TokenStream) -> bool {
+    // Of `$crate`, the parser knows nothing.
+    let without_dollar = inside
+        .into_iter()
+        .filter(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == '$'));
+    let attribute = Punct::new('#', Spacing::Alone);
+    let inside = Group::new(Delimiter::Bracket, without_dollar.collect());
+    let parse = syn::Attribute::parse_outer;
+    let attributes = parse.parse2(quote::quote!(#attribute #inside));
+    attributes.is_ok_and(|attributes| annotation::find(&attributes).is_some())
 }
 
 fn parent(file: &Path) -> PathBuf {

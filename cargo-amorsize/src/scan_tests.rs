@@ -107,13 +107,15 @@ fn conditions_and_macros_are_noted() {
          #[cfg(test)] mod tests { #[tune] fn g() {} }
          #[cfg(nowhere)] mod missing;
          make! { #[amorsize::tune] fn h() {} }
-         harmless! { tune [tune] }",
+         harmless! { tune [tune] #[tuned] }
+         macro_rules! make { () => { #[$crate::tune] fn h() {} } }
+         make! { #[cfg_attr(unix, doc = \"\", amorsize::tune)] fn h() {} }",
     )]);
     let scan = sources.scan().expect("sources that can be scanned");
     assert_eq!(scan.functions["demo::f"].len(), 2);
     assert!(scan.functions["demo::f"].iter().all(|f| f.conditional && !f.auxiliary));
     assert!(scan.functions["demo::tests::g"].iter().all(|f| !f.conditional && f.auxiliary));
-    assert_eq!(scan.unseen, ["src/lib.rs:5"]);
+    assert_eq!(scan.unseen, ["src/lib.rs:5", "src/lib.rs:7", "src/lib.rs:8"]);
 }
 
 #[test]
@@ -153,11 +155,19 @@ fn two_functions_with_one_loop_name_are_an_error_that_shows_both() {
 }
 
 #[test]
-fn a_source_that_does_not_parse_is_named_with_its_line() {
-    let sources =
-        Sources::new(&[("src/lib.rs", "mod broken;"), ("src/broken.rs", "fn f() {\n  let\n}")]);
-    let message = sources.scan().expect_err("a syntax error").to_string();
-    assert!(message.contains("broken.rs") && message.contains("line 3"), "{message}");
+fn a_source_that_cannot_be_read_is_named_and_the_others_are_scanned() {
+    let sources = Sources::new(&[
+        ("src/lib.rs", "mod broken; mod generated; #[tune] fn f() {}"),
+        ("src/broken.rs", "fn f() {\n  let\n}"),
+    ]);
+    let scan = sources.scan().expect("a scan");
+    assert_eq!(scan.functions.keys().collect::<Vec<_>>(), ["demo::f"]);
+    let doubts: Vec<String> = scan.doubts().collect();
+    assert_eq!(doubts.len(), 2, "{doubts:?}");
+    assert!(doubts[0].contains("src/broken.rs: line 3"), "{doubts:?}");
+    assert!(doubts[1].contains("`generated`, declared in src/lib.rs"), "{doubts:?}");
+    // Its functions may be in there.
+    assert!(scan.has("demo::broken::g", "tokens"));
 }
 
 #[test]

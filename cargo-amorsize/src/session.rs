@@ -123,7 +123,7 @@ impl Session<'_> {
             package: self.package,
             executable,
             mode: &self.mode,
-            seed: round + 1,
+            round,
             records: records.path(),
             limit,
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use amorsize_profile::Record;
 
@@ -14,23 +14,42 @@ use crate::observations::{Observations, quarter_octave};
 pub(crate) struct Tail {
     files: BTreeMap<PathBuf, (u64, Vec<u8>)>,
     pub(crate) seen: Observations,
-    /// When a loop, or a size of one, was last seen for the first time.
+    /// When a loop, or a size of one, was last seen for the first time, or a program was first run since.
     pub(crate) last_news: Instant,
-    /// When a call was last added.
+    /// When a call was last added, or a program was started since.
     pub(crate) last_call: Instant,
+    /// The longest call so far.
+    pub(crate) longest_call: Duration,
+    /// A program runs that has not recorded a call in this run.
+    pub(crate) awaits_call: bool,
     known: BTreeSet<(String, u32)>,
 }
 
 impl Tail {
     pub(crate) fn new(seen: Observations) -> Self {
-        let known = BTreeSet::new();
         Tail {
             files: BTreeMap::new(),
             seen,
             last_news: Instant::now(),
             last_call: Instant::now(),
-            known,
+            longest_call: Duration::ZERO,
+            awaits_call: false,
+            known: BTreeSet::new(),
         }
+    }
+
+    /// A program starts, for the first time or not.
+    pub(crate) fn begin_run(&mut self, is_first: bool) {
+        self.awaits_call = true;
+        self.last_call = Instant::now();
+        if is_first {
+            self.last_news = self.last_call;
+        }
+    }
+
+    /// It has ended.
+    pub(crate) fn end_run(&mut self) {
+        self.awaits_call = false;
     }
 
     /// Takes up what was written since the last time. An incomplete last line waits for its rest.
@@ -68,6 +87,8 @@ impl Tail {
             Record::Untuned { name } => !self.seen.untuned.contains(name),
             Record::Call(call) => {
                 self.last_call = Instant::now();
+                self.longest_call = self.longest_call.max(Duration::from_nanos(call.wall_ns));
+                self.awaits_call = false;
                 let name = call.name.clone() + &call.item_type;
                 let size = (name, quarter_octave(call.items));
                 call.items > 0 && self.known.insert(size)

@@ -127,6 +127,7 @@ struct Outcome {
 impl Job<'_> {
     fn run(&self) -> Result<Tuned> {
         let old = profile::load(self.package)?;
+        check::warn_of_doubts(&self.scan, self.package);
         self.project.anchor(self.package)?;
         if self.scan.is_empty() {
             let packages = format!("package `{}`", self.package.name);
@@ -148,7 +149,7 @@ impl Job<'_> {
         memory::measure(self, &mut recording, limit)?;
         let seen = &recording.seen;
         let measurement = self.measurement(seen)?;
-        self.refuse_noise(&measurement)?;
+        self.refuse_noise(&measurement, recording.load)?;
 
         let class = measurement.machine.class.clone();
         let old_section = old.as_ref().and_then(|profile| profile.machines.get(&class));
@@ -296,8 +297,13 @@ impl Job<'_> {
             keep::add_meanwhile(&mut section, old, current.as_ref());
             profile.machines.insert(class.to_owned(), section);
             for section in profile.machines.values_mut() {
-                section.loops.retain(|name, entry| self.scan.has(name, &entry.tokens));
-                section.untuned.retain(|name, tokens| self.scan.has(name, tokens));
+                let before = section.clone();
+                let is_there = |name: &str, tokens: &str| {
+                    self.scan.has(name, tokens)
+                        && !check::is_left_behind(&self.scan, &before, name, tokens)
+                };
+                section.loops.retain(|name, entry| is_there(name, &entry.tokens));
+                section.untuned.retain(|name, tokens| is_there(name, tokens));
             }
         })?;
         if written {
@@ -337,7 +343,9 @@ impl Job<'_> {
         own.then(|| Source { tokens: tokens::of_unseen(), ..Source::default() })
     }
 
-    fn refuse_noise(&self, measurement: &Measurement) -> Result<()> {
+    /// An error where times differ too much to tell anything and other programs may be why. On a quiet machine it is the
+    /// data: some calls of a search are over at once.
+    fn refuse_noise(&self, measurement: &Measurement, load: f64) -> Result<()> {
         let spread = spread(measurement);
         if spread <= HOPELESS {
             return Ok(());
@@ -346,6 +354,10 @@ impl Job<'_> {
             "half of the serial calls of one loop differ by {:.0} % and more",
             spread * 100.0
         );
+        if load <= LOADED {
+            term::warning(&format!("{what}, on a quiet machine: plans are for the median"));
+            return Ok(());
+        }
         if self.options.force {
             term::warning(&format!("{what}; kept because of --force"));
             return Ok(());
@@ -364,7 +376,9 @@ impl Job<'_> {
         }
         let kept = match (self.trusts(load), old) {
             (true, _) => "parallel plans look worse than they are",
-            (false, true) => "old numbers stay as they are",
+            (false, true) => {
+                "old numbers stay as they are, and new parallel plans could not be judged"
+            }
             (false, false) => "parallel plans could not be judged",
         };
         let load = load * 100.0;

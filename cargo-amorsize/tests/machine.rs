@@ -130,7 +130,11 @@ fn a_package_s_profile_is_shown_with_whether_it_knows_this_machine() {
     fixture.write("amorsize.toml", "format = 1\n");
     let ran = fixture.run("info --message-format json");
     assert_eq!(ran.stdout, "");
-    ran.expect_error(exit_codes::PROFILE_DAMAGED, "amorsize.toml is damaged", "git checkout -- ");
+    ran.expect_error(
+        exit_codes::PROFILE_DAMAGED,
+        "amorsize.toml cannot be used",
+        "git checkout -- ",
+    );
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn a_profile_cut_at_any_byte_is_refused_by_name() {
         if cut.ends_with('\n') || end % 97 == 0 {
             fixture.run("check").expect_error(
                 exit_codes::PROFILE_DAMAGED,
-                "amorsize.toml is damaged",
+                "amorsize.toml cannot be used",
                 "cargo amorsize tune -p demo",
             );
         } else {
@@ -289,6 +289,16 @@ fn calls_of_any_size_on_machines_of_any_size_are_explained() {
 }
 
 #[test]
+fn a_package_without_a_profile_whose_functions_a_scan_does_not_see_is_not_called_fresh() {
+    let inside_a_macro = format!("macro_rules! tuned {{ () => {{ {LIBRARY} }} }}\ntuned!();\n");
+    let files = [("Cargo.toml", &*manifest("demo", "")), ("src/lib.rs", &inside_a_macro)];
+    let ran = Fixture::new(&files).run("check").expect_code(exit_codes::OK);
+    let says = "Unchecked demo: no profile yet";
+    assert!(ran.stderr.contains(says) && !ran.stderr.contains("Fresh"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cargo amorsize tune -p demo"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_loop_that_cannot_be_tuned_is_fresh_listed_and_explained_until_it_is_edited() {
     let fixture = measured();
     let path = fixture.path("amorsize.toml");
@@ -465,7 +475,7 @@ fn a_damaged_profile_stops_tune_before_anything_is_built() {
     fixture.write("amorsize.toml", "format = 1\n");
     let ran = fixture.run("tune").expect_error(
         exit_codes::PROFILE_DAMAGED,
-        "amorsize.toml is damaged",
+        "amorsize.toml cannot be used",
         "git checkout -- ",
     );
     assert!(!ran.stderr.contains("Building"), "{}", ran.stderr);

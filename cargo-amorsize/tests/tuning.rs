@@ -68,6 +68,40 @@ fn a_package_is_tuned_and_its_profile_is_fresh_at_once() {
 }
 
 #[test]
+fn a_second_bench_has_time_to_begin_however_much_the_first_one_told() {
+    let for_long = |setup: &str, function: &str| {
+        let setup = format!("{setup} let numbers: Vec<u64> = (0..200_000).collect();");
+        bench(&setup, &format!("pair::{function}(black_box(&numbers))"))
+            .replace("from_secs(3)", "from_secs(60)")
+    };
+    let targets = BENCH_TARGET.to_owned() + &BENCH_TARGET.replace("speed", "warmth");
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", &manifest("pair", &targets)),
+        ("src/lib.rs", &(LIBRARY.to_owned() + CUBES)),
+        ("benches/speed.rs", &for_long("", "squares")),
+        (
+            "benches/warmth.rs",
+            &for_long("std::thread::sleep(std::time::Duration::from_secs(1));", "cubes"),
+        ),
+    ]);
+    let ran = tune(&fixture, "--time-limit 30 --force").expect_code(exit_codes::OK);
+    assert!(!ran.stderr.contains("no run reached"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("no verification reached"), "{}", ran.stderr);
+    let profile = Profile::load(&fixture.path("amorsize.toml")).expect("a whole profile");
+    let profile = profile.expect("a profile");
+    let section = profile.machines.values().next().expect("a section");
+    assert_eq!(section.loops.keys().collect::<Vec<_>>(), ["pair::cubes", "pair::squares"]);
+}
+
+/// A second function for [`LIBRARY`].
+const CUBES: &str = "
+#[amorsize::tune]
+pub fn cubes(numbers: &[u64]) -> u64 {
+    numbers.par_iter().map(|&n| n.wrapping_mul(n).wrapping_mul(n)).sum()
+}
+";
+
+#[test]
 fn a_dry_run_tells_programs_what_it_measured_and_changes_no_file() {
     let fixture = package("rehearsed", &squares().replace("demo::", "rehearsed::"));
     let before = fixture.read("Cargo.toml");

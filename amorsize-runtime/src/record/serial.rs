@@ -9,10 +9,10 @@ use super::Seen;
 use super::memory::{Taken, Watch, Watched};
 use super::meter::{Meter, note_handed_over};
 use crate::allocator::{Window, is_installed};
-use crate::drive::Context;
 use crate::model;
 use crate::pieces::Pieces;
 use crate::run::{FoldedBy, OpenBy, Run};
+use crate::way::Context;
 
 /// Blocks of a serial run of known length.
 const BLOCKS: usize = 8;

@@ -208,20 +208,3 @@ fn crews_are_tried_once_where_only_losses_keep_the_model_from_them() {
     // Nobody has looked at calls of other sizes.
     assert_eq!([800, 80].map(|n| contention(faster, n)), [Some(0.0), Some(1.0)]);
 }
-
-#[test]
-fn one_call_in_so_many_is_measured_and_of_two_loops_in_turns_each_as_often() {
-    let calls = || {
-        let is_measured = |_: &u32| {
-            let is_due = sample_is_due();
-            schedule_sample();
-            is_due
-        };
-        (0..1_000 * SAMPLE_EVERY).filter(is_measured).collect::<Vec<u32>>()
-    };
-    // Nobody else has counted on a new thread.
-    let measured = std::thread::spawn(calls).join().expect("it counts");
-    let of_one_loop = measured.iter().filter(|&call| call % 2 == 0).count();
-    assert!((900..1_100).contains(&measured.len()), "{}", measured.len());
-    assert!((400..600).contains(&of_one_loop), "{of_one_loop}");
-}
