@@ -207,6 +207,44 @@ fn loops_in_closures_macros_and_inner_functions_are_found() {
     assert!(was_called("attribute::everywhere#3"));
 }
 
+#[amorsize::tune(cost = unit)]
+fn with_inner_functions(unit: usize, xs: &[u32]) -> (u32, u32, u32) {
+    fn without_a_cost(xs: &[u32]) -> u32 {
+        xs.par_iter().sum()
+    }
+    #[amorsize::tune(name = "of its own")]
+    fn of_its_own(xs: &[u32]) -> u32 {
+        xs.par_iter().map(|x| 2 * x).sum()
+    }
+    (xs.par_iter().max().map_or(0, |&x| x), without_a_cost(xs), of_its_own(xs))
+}
+
+#[test]
+fn functions_in_functions_have_no_part_in_the_cost_and_loops_of_their_own() {
+    under_every_plan(|| assert_eq!(with_inner_functions(3, &[1, 2, 3]), (3, 6, 12)));
+    assert!(was_called("of its own"));
+}
+
+/// As rayon's: type arguments, and what is shown of an iterator with closures.
+#[amorsize::tune]
+fn shown(xs: &[u32]) -> (String, Vec<Vec<u32>>) {
+    let doubled = xs.par_iter().map(|x| 2 * x);
+    let text = format!("{doubled:?}");
+    let folded = doubled.fold_with::<_, Vec<u32>>(Vec::new(), |mut all, x| {
+        all.push(x);
+        all
+    });
+    assert!(format!("{folded:?}").contains("base"));
+    (text, folded.collect())
+}
+
+#[test]
+fn iterators_with_closures_can_be_shown() {
+    let (text, folded) = shown(&[1, 2]);
+    assert!(text.contains("Mapped") && text.contains("[1, 2]"), "{text}");
+    assert_eq!(folded.concat(), [2, 4]);
+}
+
 #[amorsize::tune]
 fn merged(words: &[String]) -> Vec<(char, usize)> {
     let counts = words

@@ -25,6 +25,18 @@ mod in_the_body {
     }
 }
 
+/// The imports are in a block of the function, where alone they are seen.
+mod in_a_block {
+    #[amorsize::tune]
+    pub(crate) fn increment(xs: &mut [u32]) {
+        if !xs.is_empty() {
+            use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
+
+            xs.par_iter_mut().for_each(|x| *x += 1);
+        }
+    }
+}
+
 /// No adaptor of the loop needs the trait.
 mod without {
     use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -46,9 +58,12 @@ mod prelude {
 }
 
 #[test]
-fn imports_by_name_in_the_body_or_by_prelude_all_stay_in_use() {
+fn imports_by_name_in_the_body_in_a_block_or_by_prelude_all_stay_in_use() {
     assert_eq!(by_name::numbered(&[5, 5, 5]), [5, 6, 7]);
     assert_eq!(in_the_body::products(&[1, 2, 3, 4], &[1, 1, 2, 2], 2), 17);
+    let mut xs = [1, 2];
+    in_a_block::increment(&mut xs);
+    assert_eq!(xs, [2, 3]);
     assert_eq!(without::total(&[1_u8, 2, 3]), 6);
     assert_eq!(prelude::backwards(&[1, 2, 3]), [3, 2, 1]);
 }

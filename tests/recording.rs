@@ -107,6 +107,21 @@ fn the_cost_of_an_item_is_recorded_with_each_call() {
     assert_eq!(calls, expected, "{text}");
 }
 
+#[amorsize::tune(deterministic)]
+fn roots(xs: &[f64]) -> f64 {
+    xs.par_iter().map(|x| x.sqrt()).sum()
+}
+
+#[test]
+fn a_deterministic_loop_is_so_while_it_is_recorded() {
+    let Some(text) = recorded("a_deterministic_loop_is_so_while_it_is_recorded") else {
+        let xs: Vec<f64> = (0..100_000).map(f64::from).collect();
+        let first = roots(&xs);
+        return (0..300).for_each(|_| assert_eq!(roots(&xs).to_bits(), first.to_bits()));
+    };
+    assert!(text.contains("\tserial\t") && !text.contains("\trayon\t"), "{text}");
+}
+
 fn pairs(xs: &[u32]) -> rayon::slice::Chunks<'_, u32> {
     xs.par_chunks(2)
 }

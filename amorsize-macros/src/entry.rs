@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::collects;
-use crate::tokens::{is_punct, without_turbofish};
+use crate::tokens::{commas, is_punct, without_turbofish};
 
 /// Methods of rayon's that start a parallel iterator.
 const ENTRY_CALLS: &[&str] = &[
@@ -150,11 +150,13 @@ pub(crate) struct Given<'g> {
     pub(crate) expansion: &'g TokenStream,
     /// What the function returns.
     pub(crate) returned: &'g [TokenTree],
+    /// Keeps the imports in use that can be seen from where it stands.
+    pub(crate) imports: &'g TokenStream,
 }
 
 /// Inserts the tuning calls behind every entry call, and gives every `join` its static.
 pub(crate) fn tune(body: TokenStream, given: &Given<'_>) -> Body {
-    let mut loops = Loops { given, found: 0, joins: 0, tuned: Vec::new() };
+    let mut loops = Loops { given, cost: given.cost, found: 0, joins: 0, tuned: Vec::new() };
     let tokens = tune_tokens(body, Place::Returned, &mut loops);
     Body { tokens, found: loops.found, joins: loops.joins, loops: loops.tuned }
 }
@@ -162,6 +164,8 @@ pub(crate) fn tune(body: TokenStream, given: &Given<'_>) -> Body {
 /// The loops found so far.
 struct Loops<'g> {
     given: &'g Given<'g>,
+    /// The function's cost where its variable can be seen: in no function within it.
+    cost: Option<&'g Ident>,
     found: usize,
     joins: usize,
     tuned: Vec<usize>,
@@ -184,7 +188,7 @@ impl Loops<'_> {
     fn next(&mut self, at: Span, own_cost: Option<TokenStream>) -> Option<TokenStream> {
         let target = self.next_static()?;
         let span = Span::mixed_site().located_at(at);
-        let cost = match (own_cost, self.given.cost) {
+        let cost = match (own_cost, self.cost) {
             (Some(own), _) => as_number(&own),
             (None, Some(cost)) => cost.to_token_stream(),
             (None, None) => {
@@ -226,9 +230,18 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
             out.push(token.clone());
             continue;
         };
-        if is_module(&tokens[..position]) {
-            // Loops in there cannot see the statics out here; their functions can be annotated.
+        let is_block = group.delimiter() == Delimiter::Brace;
+        let inner = if is_block { function_begun(&tokens[..position]) } else { None };
+        if is_module(&tokens[..position]) || inner.is_some_and(is_tuned) {
+            // Loops in there cannot see the statics out here, or have their own; their functions can be annotated.
             out.push(token.clone());
+            continue;
+        }
+        if inner.is_some() {
+            let cost = loops.cost.take();
+            let body = tune_block(group.stream(), Place::Anywhere, loops);
+            loops.cost = cost;
+            out.push(in_place_of(group, group.delimiter(), body));
             continue;
         }
         if let Some(mark) = mark(&tokens[..position]) {
@@ -273,7 +286,10 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
             collects::mark(&mut out, expected);
         }
         let entry = is(ENTRY_CALLS).then_some(method).flatten();
-        let mut arguments = tune_tokens(group.stream(), inside, loops);
+        let mut arguments = match group.delimiter() {
+            Delimiter::Brace => tune_block(group.stream(), inside, loops),
+            _ => tune_tokens(group.stream(), inside, loops),
+        };
         if let Some(call) = method.filter(|_| combines && is(OPERAND_CALLS)) {
             arguments = operand(arguments, call.span());
         }
@@ -285,15 +301,61 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
     out.into_iter().collect()
 }
 
+/// The same of what is in braces. Of a block with imports of its own, these stay in use.
+fn tune_block(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> TokenStream {
+    let found = loops.found;
+    let imports = has_imports(tokens.clone()).then_some(loops.given.imports);
+    let tuned = tune_tokens(tokens, place, loops);
+    let imports = imports.filter(|_| loops.found > found);
+    quote!(#imports #tuned)
+}
+
+/// Whether one of these statements is a `use`.
+fn has_imports(statements: TokenStream) -> bool {
+    let tokens: Vec<TokenTree> = statements.into_iter().collect();
+    let is_use = |position: usize| {
+        let begins = match tokens[..position].last() {
+            None => true,
+            Some(TokenTree::Group(group)) => group.delimiter() != Delimiter::Parenthesis,
+            Some(before) => is_punct(before, ';'),
+        };
+        begins && matches!(&tokens[position], TokenTree::Ident(word) if word == "use")
+    };
+    (0..tokens.len()).any(is_use)
+}
+
+/// The head of a function, attributes included, if what follows these tokens is its body.
+fn function_begun(before: &[TokenTree]) -> Option<&[TokenTree]> {
+    let ends_a_statement = |token: &TokenTree| match token {
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+        token => is_punct(token, ';'),
+    };
+    let start = before.iter().rposition(ends_a_statement).map_or(0, |end| end + 1);
+    let head = &before[start..];
+    let is_name = |two: &[TokenTree]| matches!(two, [TokenTree::Ident(keyword), TokenTree::Ident(_)] if keyword == "fn");
+    head.windows(2).any(is_name).then_some(head)
+}
+
+/// Whether a function with this head has an attribute whose path ends in `tune`.
+fn is_tuned(head: &[TokenTree]) -> bool {
+    head.windows(2).any(|two| match two {
+        [hash, TokenTree::Group(group)] if is_punct(hash, '#') => {
+            let path = |token: &TokenTree| !matches!(token, TokenTree::Group(_));
+            let last = group.stream().into_iter().take_while(path).last();
+            matches!(last, Some(TokenTree::Ident(name)) if name == "tune")
+        }
+        _ => false,
+    })
+}
+
 /// A single argument, made what the loop can use of it. More of them, or none, are for a method of the
 /// user's own.
 fn operand(arguments: TokenStream, at: Span) -> TokenStream {
-    let is_comma = |token: &TokenTree| is_punct(token, ',');
     let mut argument: Vec<TokenTree> = arguments.clone().into_iter().collect();
-    if argument.last().is_some_and(is_comma) {
+    if argument.last().is_some_and(|last| is_punct(last, ',')) {
         argument.pop();
     }
-    if argument.is_empty() || argument.iter().any(is_comma) {
+    if argument.is_empty() || commas(&argument).next().is_some() {
         return arguments;
     }
     let argument = Group::new(Delimiter::Parenthesis, argument.into_iter().collect());
@@ -439,8 +501,15 @@ pub(crate) mod tests {
         let expansion = quote::quote!(::amorsize::expansion);
         let returned: TokenStream = returned.parse().expect("test type is tokens");
         let returned: Vec<TokenTree> = returned.into_iter().collect();
-        let given =
-            Given { skip, cost: None, facade: &facade, expansion: &expansion, returned: &returned };
+        let (cost, imports) = (Ident::new("units", Span::call_site()), quote!(imports!();));
+        let given = Given {
+            skip,
+            cost: source.contains("units").then_some(&cost),
+            facade: &facade,
+            expansion: &expansion,
+            returned: &returned,
+            imports: &imports,
+        };
         tune(source.parse().expect("test source is tokens"), &given)
     }
 
@@ -590,6 +659,41 @@ pub(crate) mod tests {
         let body = tuned_but(&[1], "amorsize::join(1, a, 1, b)");
         assert_eq!(body.tokens.to_string().replace(' ', ""), "amorsize::join(1,a,1,b)");
         assert_eq!((body.found, body.joins, body.loops), (1, 1, vec![]));
+    }
+
+    #[test]
+    fn functions_inside_the_body_do_not_see_its_cost_and_may_have_loops_of_their_own() {
+        let source = "f(units); fn g() { x.par_iter().sum() } y.par_iter().sum()";
+        assert_eq!(
+            tuned(source).0,
+            "f(units);fng(){x.par_iter().__slot().__kind().__tune(&__AMORSIZE_LOOP_0).sum()}\
+             y.par_iter().__slot().__kind().__tune_at_cost(&__AMORSIZE_LOOP_1,units).sum()"
+        );
+        for attribute in ["#[tune]", "#[amorsize::tune(io)]", "#[inline] #[tune]"] {
+            let source =
+                format!("a; {attribute} pub fn g<T>(x: T) {{ x.par_iter() }} y.par_iter()");
+            assert_eq!(tuned(&source).1, 1, "{source}");
+        }
+        assert_eq!(tuned("let f: fn(u8) = g; { x.par_iter() }").1, 1);
+    }
+
+    #[test]
+    fn imports_of_a_block_with_a_loop_stay_in_use() {
+        let (tokens, _) =
+            tuned("{ use rayon::prelude::*; x.par_iter() } { use a; b } { c.par_iter() }");
+        assert_eq!(
+            tokens,
+            "{imports!();userayon::prelude::*;x.par_iter().__slot().__kind().__tune(&__AMORSIZE_LOOP_0)}\
+             {usea;b}{c.par_iter().__slot().__kind().__tune(&__AMORSIZE_LOOP_1)}"
+        );
+    }
+
+    #[test]
+    fn a_comma_between_types_makes_no_second_argument() {
+        let (tokens, _) = tuned("x.par_iter().zip(f::<A, fn(B) -> C>(y))");
+        assert!(tokens.contains("(f::<A,fn(B)->C>(y)).__slot().__kind().__operand()"), "{tokens}");
+        let (tokens, _) = tuned("x.par_iter().zip(f::<A, B>(y), z)");
+        assert!(!tokens.contains("__operand"), "{tokens}");
     }
 
     #[test]

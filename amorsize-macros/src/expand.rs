@@ -56,6 +56,11 @@ fn kernel(function: &Annotated, options: &Options) -> TokenStream {
     });
     let Annotated { conditions, visibility, name: function_name, .. } = function;
     let carrier = function_name.unraw().to_string().to_uppercase();
+    if *function_name == carrier {
+        let message = "the constant of a kernel has its name in capitals: this function needs a name in small letters";
+        let error = Error::new(function_name.span(), message).to_compile_error();
+        return quote!(#error #tuned);
+    }
     let carrier = Ident::new(&carrier, function_name.span());
     let doc = format!("The loop of which one item is [`{function_name}`].");
     quote! {
@@ -77,12 +82,23 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     let at_cost = options.cost.is_some().then_some(&cost);
     let expansion = expansion(options);
     let facade = facade(options);
+    // The user's imports of rayon's traits stay in use, see `nothing`.
+    let imports = quote! {
+        #[allow(dead_code)]
+        fn __amorsize_imports() {
+            #[allow(unused_imports)]
+            use #expansion::NotImported as _;
+            let _ = #expansion::nothing().interleave_shortest(#expansion::nothing());
+            let _ = #expansion::nothing().panic_fuse();
+        }
+    };
     let given = Given {
         skip: &options.skipped(),
         cost: at_cost,
         facade: &facade,
         expansion: &expansion,
         returned: &function.returned,
+        imports: &imports,
     };
     let body = entry::tune(function.body.stream(), &given);
     let (embedded, profile_error) = Embedded::read();
@@ -134,14 +150,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
             use #expansion::{
                 AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, Unmarked as _, Untuned as _,
             };
-            // The user's imports of rayon's traits stay in use, see `nothing`.
-            #[allow(dead_code)]
-            fn __amorsize_imports() {
-                #[allow(unused_imports)]
-                use #expansion::NotImported as _;
-                let _ = #expansion::nothing().interleave_shortest(#expansion::nothing());
-                let _ = #expansion::nothing().panic_fuse();
-            }
+            #imports
         }
     });
     // Once, before the body can move or shadow what it is computed from.

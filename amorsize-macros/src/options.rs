@@ -6,6 +6,8 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, Lit, LitInt, LitStr, Path, Result, Token, bracketed};
 
+use crate::tokens::commas;
+
 const VALID: &str = "valid options are `kernel`, `max_workers = 4`, `chunk = 64`, \
     `chunk_time = \"500us\"`, `cost = xs.len()`, `memory = \"500MB\"`, `memory_fraction = 0.5`, `respect_load`, \
     `deterministic`, `on_pool`, `io`, `skip = 2`, `name = \"…\"` and `crate = path`";
@@ -214,16 +216,14 @@ fn loop_numbers(input: ParseStream<'_>) -> Result<Vec<LitInt>> {
     Ok(numbers)
 }
 
-/// Any tokens up to the next comma.
+/// Any tokens up to the next comma that is in no `::<…>`.
 fn expression(input: ParseStream<'_>) -> Result<TokenStream> {
-    let mut tokens = TokenStream::new();
-    while !input.is_empty() && !input.peek(Token![,]) {
-        tokens.extend([input.parse::<TokenTree>()?]);
-    }
-    if tokens.is_empty() {
+    let rest: Vec<TokenTree> = input.fork().parse::<TokenStream>()?.into_iter().collect();
+    let end = commas(&rest).next().unwrap_or(rest.len());
+    if end == 0 {
         return Err(input.error("expected an expression for the units of work in one item"));
     }
-    Ok(tokens)
+    (0..end).map(|_| input.parse::<TokenTree>()).collect()
 }
 
 /// Reads `= value` into `slot`; true if there was a value already.

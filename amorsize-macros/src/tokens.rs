@@ -7,6 +7,23 @@ pub(crate) fn is_punct(token: &TokenTree, c: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == c)
 }
 
+/// Where commas stand that are in no `::<…>`.
+pub(crate) fn commas(tokens: &[TokenTree]) -> impl Iterator<Item = usize> + '_ {
+    let mut depth = 0_usize;
+    tokens.iter().enumerate().filter_map(move |(position, token)| {
+        let follows = |c| position > 0 && is_punct(&tokens[position - 1], c);
+        match depth {
+            0 if is_punct(token, ',') => return Some(position),
+            0 if is_punct(token, '<') && follows(':') => depth = 1,
+            0 => {}
+            _ if is_punct(token, '<') => depth += 1,
+            _ if is_punct(token, '>') && !follows('-') => depth -= 1,
+            _ => {}
+        }
+        None
+    })
+}
+
 /// Drops a trailing `::<…>`.
 pub(crate) fn without_turbofish(tokens: &[TokenTree]) -> &[TokenTree] {
     let is_bracket = |position: usize| {

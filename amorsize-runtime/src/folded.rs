@@ -1,11 +1,13 @@
 //! [`Folded`] and [`FoldedWith`]: rayon's `fold` and `fold_with`, with a closure that the compiler inlines into the loop; see
 //! `mapped.rs`.
 
+use std::fmt;
+
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
 
 /// What a function makes of the items of `I`: one value for each folder, which begins with what `identity` returns.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "parallel iterators do nothing until they are consumed"]
 pub struct Folded<I, ID, F> {
     base: I,
@@ -17,6 +19,12 @@ impl<I, ID, F> Folded<I, ID, F> {
     #[inline]
     pub(crate) fn new(base: I, identity: ID, fold_op: F) -> Self {
         Folded { base, identity, fold_op }
+    }
+}
+
+impl<I: fmt::Debug, ID, F> fmt::Debug for Folded<I, ID, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Folded").field("base", &self.base).finish_non_exhaustive()
     }
 }
 
@@ -37,7 +45,7 @@ where
 }
 
 /// The same, where each folder begins with a clone of `init`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "parallel iterators do nothing until they are consumed"]
 pub struct FoldedWith<I, U, F> {
     base: I,
@@ -49,6 +57,13 @@ impl<I, U, F> FoldedWith<I, U, F> {
     #[inline]
     pub(crate) fn new(base: I, init: U, fold_op: F) -> Self {
         FoldedWith { base, init, fold_op }
+    }
+}
+
+impl<I: fmt::Debug, U: fmt::Debug, F> fmt::Debug for FoldedWith<I, U, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("FoldedWith");
+        shown.field("base", &self.base).field("init", &self.init).finish_non_exhaustive()
     }
 }
 

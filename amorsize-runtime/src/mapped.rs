@@ -4,13 +4,15 @@
 //! compiled apart from the loop, so that closures of more than a few instructions are called item by item, and never vectorised.
 //! Here the standard iterator gets a closure that calls `F`, where the type of that iterator needs no name: in `fold_with`.
 
+use std::fmt;
+
 use rayon::iter::plumbing::{
     Consumer, Folder, Producer, ProducerCallback, UnindexedConsumer, bridge,
 };
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 
 /// Items of `I` after a function.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "parallel iterators do nothing until they are consumed"]
 pub struct Mapped<I, F> {
     base: I,
@@ -21,6 +23,13 @@ impl<I, F> Mapped<I, F> {
     #[inline]
     pub(crate) fn new(base: I, map_op: F) -> Self {
         Mapped { base, map_op }
+    }
+}
+
+/// As rayon's: closures have nothing to show.
+impl<I: fmt::Debug, F> fmt::Debug for Mapped<I, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapped").field("base", &self.base).finish_non_exhaustive()
     }
 }
 

@@ -63,9 +63,13 @@ fn is_there() -> bool {
     rayon::current_thread_index().is_some() || *GLOBAL.get_or_init(build)
 }
 
-/// Runs `work` on a thread of rayon's global pool, once, and waits for it.
+/// Runs `work` on a thread of rayon's global pool, once, and waits for it; here where there is no pool.
 pub(crate) fn enter(work: &mut (dyn FnMut() + Send)) {
-    rayon::scope(|_| work());
+    if is_there() {
+        rayon::scope(|_| work());
+    } else {
+        work();
+    }
 }
 
 /// Threads of the pool for items that wait, for each core and at least.

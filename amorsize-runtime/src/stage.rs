@@ -7,6 +7,8 @@
 //! plain loop. No type of such an iterator is named, so that its closures can be those that `mapped.rs`
 //! speaks of. A consumer that is full stops a chunk at the next item that passes all stages.
 
+use std::fmt;
+
 use rayon::iter::plumbing::{Consumer, Folder, UnindexedConsumer};
 use rayon::iter::{
     FromParallelIterator, IndexedParallelIterator, ParallelExtend, ParallelIterator,
@@ -123,7 +125,7 @@ where
 
     /// As rayon's `fold_with`.
     #[inline]
-    pub fn fold_with<U, F>(self, init: U, fold_op: F) -> FoldedWith<Self, U, F>
+    pub fn fold_with<F, U>(self, init: U, fold_op: F) -> FoldedWith<Self, U, F>
     where
         F: Fn(U, S::Out) -> U + Sync + Send,
         U: Send + Clone,
@@ -245,8 +247,14 @@ macro_rules! closure_stage {
     ($name:ident, $doc:literal, [$($generics:ident),*], $closure:path, $out:ty,
         |$items:ident, $op:ident| $made:expr, where { $($bounds:tt)* }) => {
         #[doc = $doc]
-        #[derive(Clone, Debug)]
+        #[derive(Clone)]
         pub struct $name<C>(pub(crate) C);
+
+        impl<C> fmt::Debug for $name<C> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
 
         impl<T, C $(, $generics)*> Stage<T> for $name<C>
         where

@@ -334,7 +334,7 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
 
     /// As rayon's `fold_with`.
     #[inline]
-    pub fn fold_with<U, F>(self, init: U, fold_op: F) -> FoldedWith<Self, U, F>
+    pub fn fold_with<F, U>(self, init: U, fold_op: F) -> FoldedWith<Self, U, F>
     where
         F: Fn(U, I::Item) -> U + Sync + Send,
         U: Send + Clone,

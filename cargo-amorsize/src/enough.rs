@@ -44,7 +44,9 @@ pub(crate) fn to_verify(tail: &Tail, verified: &[String]) -> bool {
         && is_quiet(tail, verified)
         && (is_silent(tail)
             || every_loop(&tail.seen, |class| {
-                known(&class.serial) && known(&class.rayon) && known(&class.tuned)
+                // Deterministic loops never run as rayon's.
+                let rayon = class.rayon.is_empty() || known(&class.rayon);
+                known(&class.serial) && rayon && known(&class.tuned)
             }))
 }
 
@@ -147,9 +149,11 @@ mod tests {
 
     #[test]
     fn verifying_needs_all_three() {
-        let calls = [(Setting::Serial, 12), (Setting::Rayon, 12), (TUNED, 12)];
+        let calls = [(Setting::Serial, 12), (TUNED, 12), (Setting::Rayon, 12)];
         assert!(to_verify(&tail(&calls), &[]));
-        assert!(!to_verify(&tail(&calls[..2]), &[]));
+        assert!(to_verify(&tail(&calls[..2]), &[]));
+        assert!(!to_verify(&tail(&calls[..1]), &[]));
+        assert!(!to_verify(&tail(&[calls[0], calls[1], (Setting::Rayon, 3)]), &[]));
     }
 
     #[test]

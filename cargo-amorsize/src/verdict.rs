@@ -413,7 +413,7 @@ pub(crate) fn print(rows: &[Verified], section: &Section, mended: &[String], ver
                 units::time(item_ns),
                 units::plan(row.workers, row.chunk),
                 units::time(row.serial),
-                units::time(row.rayon),
+                if row.rayon.is_nan() { "-".to_owned() } else { units::time(row.rayon) },
                 units::time(row.tuned),
                 units::factor(row.speedup().unwrap_or(f64::NAN)),
                 units::time(row.predicted),

@@ -102,6 +102,7 @@ struct Stint {
 /// The calls of one loop at one order of magnitude of items.
 #[derive(Debug)]
 pub(super) struct Experiment {
+    has_rayon: bool,
     /// The settings of a round; empty until the item time is known.
     settings: Vec<Setting>,
     /// What is left of the present round.
@@ -122,18 +123,22 @@ pub(super) struct Experiment {
 }
 
 impl Experiment {
-    pub(super) fn explore(items: u64, seed: u64) -> Self {
-        Experiment::new(Vec::new(), Some(items), ENOUGH, seed)
+    /// `has_rayon` if calls may run as rayon's, which reduces in another order each time.
+    pub(super) fn explore(items: u64, has_rayon: bool, seed: u64) -> Self {
+        Experiment { has_rayon, ..Experiment::new(Vec::new(), Some(items), ENOUGH, seed) }
     }
 
-    pub(super) fn verify(seed: u64) -> Self {
+    /// The same.
+    pub(super) fn verify(has_rayon: bool, seed: u64) -> Self {
         let tuned = Setting::Tuned { workers: 1, chunk: 1, predicted_ns: 0 };
-        let settings = vec![Setting::Serial, Setting::Rayon, tuned];
-        Experiment::new(settings, None, ENOUGH_TO_VERIFY, seed)
+        let mut settings = vec![Setting::Serial, tuned];
+        settings.extend(has_rayon.then_some(Setting::Rayon));
+        Experiment { has_rayon, ..Experiment::new(settings, None, ENOUGH_TO_VERIFY, seed) }
     }
 
     fn new(settings: Vec<Setting>, items: Option<u64>, enough: usize, seed: u64) -> Self {
         Experiment {
+            has_rayon: true,
             settings,
             round: Vec::new(),
             stint: None,
@@ -239,7 +244,7 @@ impl Experiment {
         if serial_ns < NEVER_PARALLEL_NS || limits.workers < 2 {
             return;
         }
-        self.settings.push(Setting::Rayon);
+        self.settings.extend(self.has_rayon.then_some(Setting::Rayon));
         let is_long = serial_ns >= LONG_NS;
         let mut workers = limits.workers;
         while workers >= 2 {
@@ -330,7 +335,7 @@ mod tests {
     use super::*;
 
     fn explored(items: u64, item_ns: f64, workers: usize) -> Experiment {
-        let mut experiment = Experiment::explore(items, 7);
+        let mut experiment = Experiment::explore(items, true, 7);
         assert_eq!(experiment.next(Phase::Crew), Assignment::First);
         experiment.learn_item_time(item_ns, Limits::cores(workers));
         experiment
@@ -526,7 +531,7 @@ mod tests {
     /// How calls are verified that take so long, under plans for so many workers.
     fn verified(workers: u32, call_ns: u64, phase: Phase) -> [usize; 3] {
         let tuned = Setting::Tuned { workers, chunk: 1, predicted_ns: 0 };
-        let mut experiment = without_end(Experiment::verify(3));
+        let mut experiment = without_end(Experiment::verify(true, 3));
         for _ in 0..TELLING {
             experiment.add(Setting::Serial, 1_000, call_ns);
             experiment.add(Setting::Rayon, 1_000, call_ns);

@@ -216,13 +216,17 @@ impl Recorder {
         // If it is a kernel's, its calls are items from now on.
         self.with_samples(name, Samples::end);
         if let Some(inner) = nesting::within_item() {
-            return self.run_as(context, run, inner.setting()).0;
+            let setting = match inner.setting() {
+                Setting::Rayon if target.options().deterministic => Setting::Serial,
+                setting => setting,
+            };
+            return self.run_as(context, run, setting).0;
         }
         let key = (name, item_type, items.ilog2(), cost.log2() as i32);
         if self.with_turns(key, Turns::next_is_theirs) {
             return context.run_serial(None, run).close();
         }
-        let assignment = self.with_experiment(key, items, |e| e.next(self.phase()));
+        let assignment = self.with_experiment(target, key, items, |e| e.next(self.phase()));
         let measured = Measured::start(match assignment {
             Assignment::First | Assignment::SerialBlocks { .. } => Inner::Serial,
             Assignment::Run(setting) | Assignment::Unmeasured(setting) => Inner::of(setting),
@@ -291,7 +295,7 @@ impl Recorder {
                     }
                 };
                 let limits = target.limits_of_crew(limits);
-                self.with_experiment(key, items, |e| e.learn_item_time(item_ns, limits));
+                self.with_experiment(target, key, items, |e| e.learn_item_time(item_ns, limits));
                 return result;
             }
             Assignment::SerialBlocks { metered } => {
@@ -313,7 +317,7 @@ impl Recorder {
         };
         collection::tell(target, wall_ns as f64, move |wall_ns| {
             let wall_ns = wall_ns as u64;
-            self.with_experiment(key, items, |e| e.add(setting, items, wall_ns));
+            self.with_experiment(target, key, items, |e| e.add(setting, items, wall_ns));
             write(items, hot, setting, wall_ns, seen);
         });
         result
@@ -436,15 +440,22 @@ impl Recorder {
         f(turns.entry(key).or_default())
     }
 
-    fn with_experiment<R>(&self, key: Key, items: u64, f: impl FnOnce(&mut Experiment) -> R) -> R {
+    fn with_experiment<R>(
+        &self,
+        target: &Loop,
+        key: Key,
+        items: u64,
+        f: impl FnOnce(&mut Experiment) -> R,
+    ) -> R {
+        let has_rayon = !target.options().deterministic;
         let mut experiments = self.experiments.lock().unwrap_or_else(PoisonError::into_inner);
         let number = experiments.len() as u64;
         let experiment = experiments.entry(key).or_insert_with(|| {
             let seed = self.seed.wrapping_add(number);
             match self.mode {
-                Mode::Verify => Experiment::verify(seed),
+                Mode::Verify => Experiment::verify(has_rayon, seed),
                 // Calls whose memory is watched are no experiment.
-                Mode::Explore | Mode::Memory(_) => Experiment::explore(items, seed),
+                Mode::Explore | Mode::Memory(_) => Experiment::explore(items, has_rayon, seed),
             }
         });
         f(experiment)

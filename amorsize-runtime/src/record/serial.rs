@@ -132,7 +132,7 @@ impl Blocks {
         P: Pieces,
         C: Consumer<P::Item>,
     {
-        if context.lengths.whole {
+        if context.lengths.whole || context.target.options().deterministic {
             self.next = run.len;
         }
         let folded = self.run_blocks(context, None, run, None);
@@ -151,6 +151,10 @@ impl Blocks {
         C: Consumer<P::Item>,
     {
         let workers = context.target.limits_of_crew(context.limits).workers;
+        // Blocks would be reduced in another order.
+        if context.target.options().deterministic {
+            self.next = run.len;
+        }
         self.watch();
         let folded = self.run_blocks(context, None, run, (workers > 1).then_some(workers));
         if self.handed_over.is_none() {
