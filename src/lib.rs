@@ -172,12 +172,16 @@
 //!
 //! Results, their order, panics and drops are the same, as far as reductions are associative. Floating-point sums are not: they
 //! depend on where pieces begin and end, and may change from call to call, as a loop goes parallel. The option `deterministic` makes
-//! them repeat. Three things differ:
+//! them repeat. Some things differ:
 //!
 //! - A serial plan runs on the caller and never enters a pool.
 //! - In a parallel plan the caller works too. Items that run on a caller from outside the pool see
 //!   `rayon::current_thread_index() == None`.
-//! - `fold` and `map_init` start as many folds as the plan has pieces, which may be one.
+//! - `fold` and `map_init` start as many folds as the plan has pieces, which may be one; `map_init` before a stage such as `filter`
+//!   starts more.
+//! - Once a search after such a stage is over, other workers go on for about as long as they have searched, and to the end of what
+//!   one item of `flat_map_iter` yields. Rayon's stop at their next item.
+//! - `assert!` and `dbg!` around a loop print it with the calls that the attribute has added.
 //!
 //! Two things do not compile under the attribute: a place that names rayon's iterator type (`let it: rayon::slice::Iter<_> = …`), and
 //! `a.chain(b)` where `a` is a variable that holds a tuned iterator and rayon cannot index `b`. The option `skip` leaves such a loop alone.

@@ -10,8 +10,11 @@ use rayon::iter::plumbing::{Folder, Producer};
 
 use crate::clock::Instant;
 
-/// Items before the first look whether a folder is full, and the time between two looks, about.
-const FIRST_STEP: usize = 4_096;
+/// Items before the first look whether a folder is full. There are twice as many before each further one: a piece that goes on
+/// although the search is over does so for about as long as it took until then, …
+const FIRST_STEP: usize = 64;
+/// … from so many items on only while the time between two looks is not much longer than this.
+const TIMED_FROM: usize = 4_096;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// A producer that leads a folder through its items.
@@ -21,6 +24,12 @@ pub(crate) trait Pieces: Producer {
 
     /// Folds all items.
     fn fold_piece<F: Folder<Self::Item>>(self, folder: F) -> F;
+
+    /// The same for so few items that nobody has to look.
+    #[inline]
+    fn fold_few<F: Folder<Self::Item>>(self, folder: F) -> F {
+        fold_all(self, folder)
+    }
 }
 
 /// Folds all items, as the standard iterator over them. Never inlined: this is the only copy of a loop's body
@@ -87,14 +96,19 @@ impl<P: Producer> Pieces for Stepwise<P> {
             } else {
                 (pieces, None)
             };
-            let start = later.is_some().then(Instant::now);
+            let start = (later.is_some() && step >= TIMED_FROM).then(Instant::now);
             folder = fold_all(now.producer, folder);
-            if start.is_some_and(|start| start.elapsed() < BETWEEN_LOOKS) {
+            if start.is_none_or(|start| start.elapsed() < BETWEEN_LOOKS) {
                 step = step.saturating_mul(2);
             }
             rest = later;
         }
         folder
+    }
+
+    #[inline]
+    fn fold_few<F: Folder<P::Item>>(self, folder: F) -> F {
+        fold_all(self.producer, folder)
     }
 }
 
@@ -126,5 +140,64 @@ impl<P: Producer> Producer for Stepwise<P> {
     /// For rayon.
     fn fold_with<F: Folder<P::Item>>(self, folder: F) -> F {
         self.fold_piece(folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use rayon::iter::plumbing::ProducerCallback;
+    use rayon::prelude::*;
+
+    use super::*;
+
+    /// Wants no item any more once it was led past so many. None reaches what comes after a stage that rejects them all.
+    struct Until<'c> {
+        seen: &'c Cell<usize>,
+        full_at: usize,
+    }
+
+    impl<T> Folder<T> for Until<'_> {
+        type Result = ();
+
+        fn consume(self, _: T) -> Self {
+            self.seen.set(self.seen.get() + 1);
+            self
+        }
+
+        /// As a stage that rejects all items: it does not ask.
+        fn consume_iter<I: IntoIterator<Item = T>>(self, items: I) -> Self {
+            items.into_iter().fold(self, Self::consume)
+        }
+
+        fn complete(self) {}
+
+        fn full(&self) -> bool {
+            self.seen.get() >= self.full_at
+        }
+    }
+
+    struct Seen<'c>(&'c Cell<usize>, usize);
+
+    impl<T> ProducerCallback<T> for Seen<'_> {
+        type Output = ();
+
+        fn callback<P: Producer<Item = T>>(self, producer: P) {
+            let Seen(seen, full_at) = self;
+            Stepwise { producer, len: LEN }.fold_piece(Until { seen, full_at });
+        }
+    }
+
+    const LEN: usize = 1_000_000;
+
+    #[test]
+    fn a_piece_goes_on_for_no_longer_than_it_took_until_the_search_was_over() {
+        for full_at in [1, 64, 65, 3_000, 100_000, LEN] {
+            let seen = Cell::new(0);
+            (0..LEN).into_par_iter().with_producer(Seen(&seen, full_at));
+            let most = (2 * full_at + FIRST_STEP).min(LEN);
+            assert!((full_at..=most).contains(&seen.get()), "{full_at}: {}", seen.get());
+        }
     }
 }

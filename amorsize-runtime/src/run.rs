@@ -5,9 +5,9 @@
 //! reduction, for each time that a worker takes something from another one, however small the pieces are. Where
 //! reductions are cheap a crew closes folders earlier, see `Division::folder_items`.
 
-use rayon::iter::plumbing::{Consumer, Folder, Producer, Reducer, UnindexedConsumer};
+use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
-use crate::pieces::{Pieces, fold_all};
+use crate::pieces::Pieces;
 use crate::pool;
 
 /// A contiguous run of items with the consumer of just these items.
@@ -61,17 +61,17 @@ impl<P: Pieces, C: Consumer<P::Item>> Run<P, C> {
     }
 }
 
-/// Folds all items on this thread, as the plain iterator would.
+/// Folds all of few items on this thread, as the plain iterator would.
 #[inline]
 pub(crate) fn fold_at_once<P, C>(producer: P, consumer: C) -> C::Result
 where
-    P: Producer,
+    P: Pieces,
     C: Consumer<P::Item>,
 {
     if consumer.full() {
         return consumer.into_folder().complete();
     }
-    fold_all(producer, consumer.into_folder()).complete()
+    producer.fold_few(consumer.into_folder()).complete()
 }
 
 /// What has been made of a run's items.
