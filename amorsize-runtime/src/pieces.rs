@@ -12,7 +12,7 @@ use crate::clock::Instant;
 
 /// Items before the first look whether a folder is full. There are twice as many before each further one: a piece that goes on
 /// although the search is over does so for about as long as it took until then, …
-const FIRST_STEP: usize = 64;
+const FIRST_STEP: usize = 512;
 /// … from so many items on only while the time between two looks is not much longer than this.
 const TIMED_FROM: usize = 4_096;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_piece_goes_on_for_no_longer_than_it_took_until_the_search_was_over() {
-        for full_at in [1, 64, 65, 3_000, 100_000, LEN] {
+        for full_at in [1, 512, 513, 3_000, 100_000, LEN] {
             let seen = Cell::new(0);
             (0..LEN).into_par_iter().with_producer(Seen(&seen, full_at));
             let most = (2 * full_at + FIRST_STEP).min(LEN);
