@@ -102,11 +102,22 @@ fn waiting_threads(n: usize) -> HashSet<ThreadId> {
     (0..n).into_par_iter().map(|_| spin()).collect()
 }
 
+#[amorsize::tune(on_pool)]
+fn threads_of_the_pool(n: usize) -> HashSet<ThreadId> {
+    (0..n).into_par_iter().map(|_| spin()).collect()
+}
+
 #[amorsize::tune]
 fn count(n: usize) -> usize {
     if n < 2 {
         return n;
     }
+    let (a, b) = amorsize::join(n / 2, || count(n / 2), n - n / 2, || count(n - n / 2));
+    a + b
+}
+
+#[amorsize::tune(on_pool)]
+fn count_on_the_pool(n: usize) -> usize {
     let (a, b) = amorsize::join(n / 2, || count(n / 2), n - n / 2, || count(n - n / 2));
     a + b
 }
@@ -121,7 +132,8 @@ fn where_the_system_gives_no_threads_everything_runs_on_the_caller() {
             for n in [1, 10, 3_000] {
                 assert_eq!(threads(n), alone);
                 assert_eq!(waiting_threads(n), alone);
-                assert_eq!(count(n), n);
+                assert_eq!(threads_of_the_pool(n), alone);
+                assert_eq!([count(n), count_on_the_pool(n)], [n, n]);
             }
             amorsize::warm_up();
             return;

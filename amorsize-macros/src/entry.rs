@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::collects;
-use crate::tokens::{commas, is_punct, without_turbofish};
+use crate::tokens::{commas, is_punct, split_inner_attributes, without_turbofish};
 
 /// Methods of rayon's that start a parallel iterator.
 const ENTRY_CALLS: &[&str] = &[
@@ -307,7 +307,8 @@ fn tune_block(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Token
     let imports = has_imports(tokens.clone()).then_some(loops.given.imports);
     let tuned = tune_tokens(tokens, place, loops);
     let imports = imports.filter(|_| loops.found > found);
-    quote!(#imports #tuned)
+    let (inner_attributes, statements) = split_inner_attributes(tuned);
+    quote!(#inner_attributes #imports #statements)
 }
 
 /// Whether one of these statements is a `use`.
@@ -326,11 +327,22 @@ fn has_imports(statements: TokenStream) -> bool {
 
 /// The head of a function, attributes included, if what follows these tokens is its body.
 fn function_begun(before: &[TokenTree]) -> Option<&[TokenTree]> {
-    let ends_a_statement = |token: &TokenTree| match token {
-        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+    let is_type_argument = |position: usize| {
+        let is = |position: Option<usize>, c| {
+            position
+                .and_then(|position| before.get(position))
+                .is_some_and(|token| is_punct(token, c))
+        };
+        let (previous, next) = (position.checked_sub(1), Some(position + 1));
+        is(next, '>') || is(previous, '<') || (is(previous, ',') && is(next, ','))
+    };
+    let ends_a_statement = |&position: &usize| match &before[position] {
+        TokenTree::Group(group) => {
+            group.delimiter() == Delimiter::Brace && !is_type_argument(position)
+        }
         token => is_punct(token, ';'),
     };
-    let start = before.iter().rposition(ends_a_statement).map_or(0, |end| end + 1);
+    let start = (0..before.len()).rev().find(ends_a_statement).map_or(0, |end| end + 1);
     let head = &before[start..];
     let is_name = |two: &[TokenTree]| matches!(two, [TokenTree::Ident(keyword), TokenTree::Ident(_)] if keyword == "fn");
     head.windows(2).any(is_name).then_some(head)
@@ -675,6 +687,9 @@ pub(crate) mod tests {
             assert_eq!(tuned(&source).1, 1, "{source}");
         }
         assert_eq!(tuned("let f: fn(u8) = g; { x.par_iter() }").1, 1);
+        let source =
+            "#[tune] fn g() -> A<{ N }> where [(); { N }]: B { x.par_iter() } y.par_iter()";
+        assert_eq!(tuned(source).1, 1);
     }
 
     #[test]
@@ -686,6 +701,12 @@ pub(crate) mod tests {
             "{imports!();userayon::prelude::*;x.par_iter().__slot().__kind().__tune(&__AMORSIZE_LOOP_0)}\
              {usea;b}{c.par_iter().__slot().__kind().__tune(&__AMORSIZE_LOOP_1)}"
         );
+    }
+
+    #[test]
+    fn attributes_of_a_block_stay_first() {
+        let (tokens, _) = tuned("fn g() { #![allow(x)] use a::*; x.par_iter(); }");
+        assert!(tokens.starts_with("fng(){#![allow(x)]imports!();usea::*;"), "{tokens}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From the annotated function to the tuned one.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::Error;
 use syn::ext::IdentExt;
@@ -9,7 +9,7 @@ use crate::annotated::Annotated;
 use crate::embed::Embedded;
 use crate::entry::{self, Given};
 use crate::options::{self, Options};
-use crate::tokens::is_punct;
+use crate::tokens::split_inner_attributes;
 
 /// Expands `#[tune(options)] item`. Whatever is wrong, the item itself is emitted, so that one error
 /// does not become many.
@@ -84,13 +84,15 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     let facade = facade(options);
     // The user's imports of rayon's traits stay in use, see `nothing`.
     let imports = quote! {
-        #[allow(dead_code)]
-        fn __amorsize_imports() {
-            #[allow(unused_imports)]
-            use #expansion::NotImported as _;
-            let _ = #expansion::nothing().interleave_shortest(#expansion::nothing());
-            let _ = #expansion::nothing().panic_fuse();
-        }
+        const _: () = {
+            #[allow(dead_code)]
+            fn __amorsize_imports() {
+                #[allow(unused_imports)]
+                use #expansion::NotImported as _;
+                let _ = #expansion::nothing().interleave_shortest(#expansion::nothing());
+                let _ = #expansion::nothing().panic_fuse();
+            }
+        };
     };
     let given = Given {
         skip: &options.skipped(),
@@ -170,21 +172,6 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     });
     let error = error.map(|error| error.to_compile_error());
     quote!(#error #tuned)
-}
-
-/// Splits a body into its leading `#![…]`, which must stay first, and the rest.
-fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
-    let tokens: Vec<TokenTree> = body.into_iter().collect();
-    let attributes = tokens
-        .chunks_exact(3)
-        .take_while(|three| {
-            is_punct(&three[0], '#')
-                && is_punct(&three[1], '!')
-                && matches!(three[2], TokenTree::Group(_))
-        })
-        .count();
-    let (attributes, statements) = tokens.split_at(3 * attributes);
-    (attributes.iter().cloned().collect(), statements.iter().cloned().collect())
 }
 
 /// The path of what expansions may use.

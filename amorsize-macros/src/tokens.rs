@@ -1,6 +1,6 @@
 //! What several modules ask of tokens.
 
-use proc_macro2::TokenTree;
+use proc_macro2::{TokenStream, TokenTree};
 
 /// Whether a token is this punctuation character.
 pub(crate) fn is_punct(token: &TokenTree, c: char) -> bool {
@@ -47,4 +47,19 @@ pub(crate) fn without_turbofish(tokens: &[TokenTree]) -> &[TokenTree] {
         }
     }
     tokens
+}
+
+/// Splits a body into its leading `#![…]`, which must stay first, and the rest.
+pub(crate) fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
+    let tokens: Vec<TokenTree> = body.into_iter().collect();
+    let attributes = tokens
+        .chunks_exact(3)
+        .take_while(|three| {
+            is_punct(&three[0], '#')
+                && is_punct(&three[1], '!')
+                && matches!(three[2], TokenTree::Group(_))
+        })
+        .count();
+    let (attributes, statements) = tokens.split_at(3 * attributes);
+    (attributes.iter().cloned().collect(), statements.iter().cloned().collect())
 }

@@ -147,7 +147,7 @@ where
     if target.serial().is_untimed(units(run.len, cost)) {
         return run.fold_within(lengths);
     }
-    if target.options().on_pool && rayon::current_thread_index().is_none() {
+    if target.options().on_pool && pool::is_outside() {
         let (mut run, mut result) = (Some(run), None);
         let mut decide = |run| decide_and_run(target, run, lengths, cost);
         pool::enter(&mut || result = run.take().map(&mut decide));

@@ -95,7 +95,7 @@ where
     target.activate();
     #[cfg(feature = "record")]
     crate::record::note_untuned(target);
-    if target.options().on_pool && rayon::current_thread_index().is_none() {
+    if target.options().on_pool && pool::is_outside() {
         let (mut branches, mut results) = (Some((left, right)), None);
         pool::enter(&mut || {
             let (left, right) = branches.take().expect("the pool runs it once");

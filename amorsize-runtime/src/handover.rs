@@ -116,7 +116,7 @@ pub(crate) struct Desk {
     pending: AtomicUsize,
     /// When one was spawned last.
     pub(crate) summoned_ns: AtomicU64,
-    /// When the last call ended.
+    /// When the last call ended; 0 while one runs, and after one that panicked.
     pub(crate) ended_ns: AtomicU64,
     /// How many helpers had come to it.
     came: AtomicUsize,

@@ -84,8 +84,9 @@ struct Staying {
     looks: u32,
     /// When it looked at the clock last.
     looked_ns: u64,
-    /// When it leaves, as far as it knows.
+    /// When it leaves, as far as it knows, and whether that is certain.
     until_ns: u64,
+    is_certain: bool,
     /// When it leaves even if the call goes on.
     at_last_ns: u64,
     /// When it looks after other work next.
@@ -98,18 +99,21 @@ impl Staying {
         Staying { looked_ns: now_ns, ..Staying::default() }
     }
 
-    /// Has done its work of a call, and begins to wait.
-    fn begin(&mut self, now_ns: u64) {
+    /// Has done its work of a call.
+    fn begin_to_wait(&mut self, now_ns: u64) {
         let worked_ns = now_ns - self.looked_ns;
         self.until_ns = now_ns + self.stay_ns;
         self.at_last_ns = self.until_ns.max(now_ns + worked_ns.min(REDUCING_NS));
         self.turn_until_ns = now_ns + TURN_NS;
     }
 
-    /// Whether it has stayed for long enough. It looks no sooner than it has to at what the caller writes.
+    /// Whether it has stayed for long enough. It looks no sooner than it has to at what the caller writes, and no more once the call
+    /// has ended: later ones that do not call it are none of its business.
     fn is_over(&mut self, desk: &Desk, now_ns: u64) -> bool {
-        if now_ns >= self.until_ns {
-            self.until_ns = match desk.ended_ns.load(Ordering::Relaxed) {
+        if now_ns >= self.until_ns && !self.is_certain {
+            let ended_ns = desk.ended_ns.load(Ordering::Relaxed);
+            self.is_certain = ended_ns != RUNNING;
+            self.until_ns = match ended_ns {
                 RUNNING => self.at_last_ns.min(now_ns + self.stay_ns),
                 ended_ns => ended_ns + self.stay_ns,
             };
@@ -134,7 +138,7 @@ impl Linger for Staying {
         }
         let now_ns = pool::now_ns();
         if is_first {
-            self.begin(now_ns);
+            self.begin_to_wait(now_ns);
         }
         self.looked_ns = now_ns;
         if now_ns < self.turn_until_ns {
@@ -209,7 +213,7 @@ mod tests {
         let mut staying = Staying::from(START_NS);
         assert!(staying.begins(&desk));
         let done_ns = START_NS + worked_ns;
-        staying.begin(done_ns);
+        staying.begin_to_wait(done_ns);
         let mut passed_ns = 0;
         while !staying.is_over(&desk, done_ns + passed_ns) {
             passed_ns += 1_000;
@@ -229,5 +233,21 @@ mod tests {
         assert_eq!(stays_ns(1_000_000, None), REDUCING_NS);
         assert_eq!(stays_ns(70_000, None), 70_000);
         assert_eq!(stays_ns(1_000, None), STAY_NS);
+    }
+
+    #[test]
+    fn helpers_do_not_stay_for_calls_of_others() {
+        let desk = Desk::new(1);
+        stay(&desk, STAY_NS);
+        let mut staying = Staying::from(0);
+        assert!(staying.begins(&desk));
+        staying.begin_to_wait(1_000_000);
+        let after_ns = |passed_ns: u64| 1_000_000 + passed_ns;
+        let mut is_over = |passed_ns| {
+            end(&desk, after_ns(passed_ns));
+            staying.is_over(&desk, after_ns(passed_ns))
+        };
+        let left_ns = (0..).step_by(1_000).find(|&passed_ns| is_over(passed_ns));
+        assert!(left_ns <= Some(2 * STAY_NS), "{left_ns:?}");
     }
 }

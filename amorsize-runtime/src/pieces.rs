@@ -13,7 +13,7 @@ use crate::clock::Instant;
 /// Items before the first look whether a folder is full. There are twice as many before each further one: a piece that goes on
 /// although the search is over does so for about as long as it took until then, …
 const FIRST_STEP: usize = 512;
-/// … from so many items on only while the time between two looks is not much longer than this.
+/// … from so many items on only while it is less than this between two looks.
 const TIMED_FROM: usize = 4_096;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 

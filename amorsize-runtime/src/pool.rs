@@ -63,13 +63,14 @@ fn is_there() -> bool {
     rayon::current_thread_index().is_some() || *GLOBAL.get_or_init(build)
 }
 
-/// Runs `work` on a thread of rayon's global pool, once, and waits for it; here where there is no pool.
+/// Whether this thread is outside of the pool that it could [`enter`].
+pub(crate) fn is_outside() -> bool {
+    rayon::current_thread_index().is_none() && is_there()
+}
+
+/// Runs `work` on a thread of rayon's global pool, once, and waits for it.
 pub(crate) fn enter(work: &mut (dyn FnMut() + Send)) {
-    if is_there() {
-        rayon::scope(|_| work());
-    } else {
-        work();
-    }
+    rayon::scope(|_| work());
 }
 
 /// Threads of the pool for items that wait, for each core and at least.

@@ -31,7 +31,8 @@ const MANY_LOST: u32 = 3;
 const UNTRIED: u32 = u32::MAX;
 
 /// Short calls are left to crews if they take their callers, alone, so many times as long: so few calls tell no more than that, and
-/// crews cost what no call of the loop takes, such as memory that another thread has to give back.
+/// crews cost what no call of the loop takes, such as memory that another thread has to give back. For the same reasons crews have
+/// to win by as much where a profile is against them, however long calls are.
 pub(crate) const WON_BY: f64 = 1.1;
 
 /// Calls in a row of what is not in use.
@@ -172,7 +173,9 @@ impl Rivals {
             }
             return;
         };
-        let is_doubtful = alone_wins == crews_win(is_short, alone_ns, crew_ns);
+        // Calls of one size may be short or long: what both would say.
+        let crews_win = |is_short| crews_win(is_short, alone_ns, crew_ns);
+        let is_doubtful = if alone_wins { crews_win(true) } else { !crews_win(false) };
         // Another thread may just have begun one.
         if is_doubtful && trial.saturating_sub(call) > DOUBT {
             self.set_trial(call, DOUBT);

@@ -70,9 +70,12 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
     let scan = Scan::of(package)?;
     let profile = profile::load(package)?;
     if scan.is_empty() && profile.is_none() {
-        if project.is_explicit() {
+        let anchor = project.anchor(package);
+        if project.is_explicit() || anchor.is_ok() {
             warn_of_doubts(&scan, package);
-            project.anchor(package)?;
+        }
+        if project.is_explicit() {
+            anchor?;
         }
         return Ok(false);
     }

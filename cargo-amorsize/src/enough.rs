@@ -11,8 +11,8 @@ use crate::tail::Tail;
 const QUIET: Duration = Duration::from_millis(1_500);
 /// The same while annotated functions are missing, which may be reached late, or never.
 const LONG_QUIET: Duration = Duration::from_secs(6);
-/// Where loops are not known well, but a program has called none of them for this long, and for so many times as long as the longest
-/// call took, it seems to be busy with something else.
+/// Where loops are not known well, but nothing was recorded for this long, and for so many times as long as the longest call took,
+/// the program seems to be busy with something else. (Or the recorder has all it wants of them: it stops writing then.)
 const SILENT: Duration = Duration::from_secs(6);
 const SILENT_CALLS: u32 = 3;
 
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn verifying_needs_all_three() {
+    fn verifying_needs_all_that_is_tried() {
         let calls = [(Setting::Serial, 12), (TUNED, 12), (Setting::Rayon, 12)];
         assert!(to_verify(&tail(&calls), &[]));
         assert!(to_verify(&tail(&calls[..2]), &[]));

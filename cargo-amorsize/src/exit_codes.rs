@@ -11,8 +11,8 @@ pub const USAGE: u8 = 2;
 /// There is nothing to tune: no annotated function, or no bench or test that could reach one.
 pub const NOTHING_TO_TUNE: u8 = 4;
 
-/// The project is not set up for Amorsize: no such package, no dependency on `amorsize`, a source
-/// file that cannot be read, two loops with one name.
+/// The project is not set up for Amorsize: no such package, no dependency on `amorsize`, a
+/// Cargo.toml that cannot be read, two loops with one name.
 pub const SETUP_ERROR: u8 = 96;
 
 /// `check`: the profile does not match the sources.
@@ -27,7 +27,7 @@ pub const CARGO_METADATA_FAILED: u8 = 102;
 /// A bench or test failed, panicked or hung while it was recorded or verified.
 pub const RUN_FAILED: u8 = 103;
 
-/// The profile is damaged: truncated, badly merged or edited by hand.
+/// The profile is damaged (truncated, badly merged or edited by hand), or this version cannot read it.
 pub const PROFILE_DAMAGED: u8 = 104;
 
 /// A file could not be written; what was there before is unchanged.

@@ -30,6 +30,11 @@ impl Ticks {
     }
 }
 
+/// Whether the system tells what others use.
+pub(crate) fn is_known() -> bool {
+    Ticks::now().is_some()
+}
+
 /// The share of the processors' time that others have used since then; 0 where nobody knows.
 pub(crate) fn share_since(before: Option<Ticks>) -> f64 {
     before.zip(Ticks::now()).map_or(0.0, |(before, now)| now.others_since(&before))

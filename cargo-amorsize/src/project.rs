@@ -197,7 +197,7 @@ pub(crate) fn profile_path(package: &Package) -> PathBuf {
 
 /// The bench targets that are run when none is named: those whose features are on.
 pub(crate) fn benches<'a>(package: &'a Package, features: &Features) -> Vec<&'a Target> {
-    let on = features.of(&package.features);
+    let on = features.of(&package.name, &package.features);
     package
         .targets
         .iter()
@@ -223,17 +223,26 @@ pub(crate) struct Features {
 impl Features {
     /// Those that are on in a package with these features: the ones that are named, the default ones, and all that they
     /// turn on.
-    fn of<'a>(&'a self, package: &'a BTreeMap<String, Vec<String>>) -> BTreeSet<&'a str> {
+    fn of<'a>(
+        &'a self,
+        package: &str,
+        features: &'a BTreeMap<String, Vec<String>>,
+    ) -> BTreeSet<&'a str> {
         let named = self.named.iter().flat_map(|list| list.split([',', ' ']));
-        // `member/feature`, or `dependency/feature`, which turns on an optional dependency, too.
-        let mut next: Vec<&str> = named.flat_map(|name| name.split('/')).collect();
+        // Of `package/feature` the feature; `dependency/feature` turns on an optional dependency here.
+        let own = |name: &'a str| match name.split_once('/') {
+            Some((of, feature)) if of == package => feature,
+            Some((dependency, _)) => dependency,
+            None => name,
+        };
+        let mut next: Vec<&str> = named.map(own).collect();
         if !self.no_default {
             next.push("default");
         }
         let mut on = BTreeSet::new();
         while let Some(feature) = next.pop() {
             if on.insert(feature) {
-                next.extend(package.get(feature).into_iter().flatten().map(String::as_str));
+                next.extend(features.get(feature).into_iter().flatten().map(String::as_str));
             }
         }
         on
@@ -311,9 +320,12 @@ mod tests {
         .into();
         let on = |named: &str, no_default| {
             let features = Features { named: vec![named.into()], all: false, no_default };
-            ["alloc", "simd", "other"].map(|feature| features.of(&package).contains(feature))
+            ["alloc", "simd", "other"]
+                .map(|feature| features.of("demo", &package).contains(feature))
         };
         assert_eq!(on("", false), [true, false, false]);
         assert_eq!(on("demo/fast,nothing", true), [false, true, false]);
+        // A dependency's feature turns the dependency on, and no feature of the package that has its name.
+        assert_eq!(on("other/alloc,simd?/fast", true), [false, false, true]);
     }
 }

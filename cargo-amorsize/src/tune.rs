@@ -61,7 +61,12 @@ fn tune_all(
     let mut last_error = None;
     for package in project.packages() {
         let result = match Scan::of(package) {
-            Ok(scan) if scan.is_empty() && !project.is_explicit() => continue,
+            Ok(scan) if scan.is_empty() && !project.is_explicit() => {
+                if project.anchor(package).is_ok() {
+                    check::warn_of_doubts(&scan, package);
+                }
+                continue;
+            }
             Ok(scan) => Job { project, package, options, verbose, scan }.run(),
             Err(error) => Err(error),
         };
@@ -354,7 +359,7 @@ impl Job<'_> {
             "half of the serial calls of one loop differ by {:.0} % and more",
             spread * 100.0
         );
-        if load <= LOADED {
+        if noise::is_known() && load <= LOADED {
             term::warning(&format!("{what}, on a quiet machine: plans are for the median"));
             return Ok(());
         }

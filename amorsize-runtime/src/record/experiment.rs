@@ -207,17 +207,19 @@ impl Experiment {
     fn heeded(&mut self, phase: Phase) -> Option<Phase> {
         let is_tried = |phase| self.settings.iter().any(|setting| Phase::of(setting) == phase);
         let is_short = self.serial_ns < Phase::LENGTH.as_nanos() as f64;
-        if !is_short || !is_tried(Phase::Rayon) || !self.has_seen_all(TELLING) {
+        let is_compared = is_tried(Phase::Rayon) || is_tried(Phase::Crew);
+        if !is_short || !is_compared || !self.has_seen_all(TELLING) {
             return None;
         }
         let has_crew = phase == Phase::Crew && is_tried(Phase::Crew);
+        let has_rayon = phase == Phase::Rayon && is_tried(Phase::Rayon);
         // Not from call to call: where the system places threads, and how hot they are, takes a while to settle.
         let stays_serial = match self.phase {
             Some((present, stays_serial)) if present == phase => stays_serial,
             _ => self.stays_serial(),
         };
         self.phase = Some((phase, stays_serial));
-        let is_among_its_like = phase == Phase::Rayon || (has_crew && !stays_serial);
+        let is_among_its_like = has_rayon || (has_crew && !stays_serial);
         Some(if is_among_its_like { phase } else { Phase::Serial })
     }
 
@@ -526,6 +528,24 @@ mod tests {
         }
         assert!(calls > 5 * ENOUGH, "{calls}");
         assert!(experiment.seen.iter().all(|&(.., count)| count >= ENOUGH));
+    }
+
+    #[test]
+    fn without_rayon_the_phases_are_heeded_as_well() {
+        let mut experiment = Experiment::explore(1_000, false, 7);
+        assert_eq!(experiment.next(Phase::Crew), Assignment::First);
+        experiment.learn_item_time(1_000.0, Limits::cores(2));
+        assert!(!experiment.settings.contains(&Setting::Rayon));
+        for setting in experiment.settings.clone() {
+            let wall_ns = if Phase::of(&setting) == Phase::Crew { 500_000 } else { 900_000 };
+            (0..TELLING).for_each(|_| experiment.add(setting, 1_000, wall_ns));
+        }
+        for phase in [Phase::Serial, Phase::Rayon] {
+            let settings = settings_in(&mut experiment, phase, 100);
+            assert!(settings.iter().all(|setting| Phase::of(setting) == Phase::Serial));
+        }
+        let crews = settings_in(&mut experiment, Phase::Crew, 100);
+        assert!(crews.iter().any(|setting| Phase::of(setting) == Phase::Crew));
     }
 
     /// How calls are verified that take so long, under plans for so many workers.

@@ -151,7 +151,7 @@ impl Blocks {
         C: Consumer<P::Item>,
     {
         let workers = context.target.limits_of_crew(context.limits).workers;
-        // Blocks would be reduced in another order.
+        // Blocks would be reduced in another order, and so would a rest that goes parallel after a while.
         if context.target.options().deterministic {
             self.next = run.len;
         }
