@@ -179,8 +179,8 @@
 //!   `rayon::current_thread_index() == None`.
 //! - `fold` and `map_init` start as many folds as the plan has pieces, which may be one; `map_init` before a stage such as `filter`
 //!   starts more.
-//! - Once a search after such a stage is over, other workers go on for about as long as they have searched, and to the end of what
-//!   one item of `flat_map_iter` yields. Rayon's stop at their next item.
+//! - Once a search after such a stage is over, other workers go on for about as long as they have searched, for up to 512 items
+//!   in any case, and to the end of what one item of `flat_map_iter` yields. Rayon's stop at their next item.
 //! - `assert!` and `dbg!` around a loop print it with the calls that the attribute has added.
 //!
 //! Two things do not compile under the attribute: a place that names rayon's iterator type (`let it: rayon::slice::Iter<_> = …`), and

@@ -70,12 +70,9 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
     let scan = Scan::of(package)?;
     let profile = profile::load(package)?;
     if scan.is_empty() && profile.is_none() {
-        let anchor = project.anchor(package);
-        if project.is_explicit() || anchor.is_ok() {
-            warn_of_doubts(&scan, package);
-        }
+        warn_of_skipped(project, &scan, package);
         if project.is_explicit() {
-            anchor?;
+            project.anchor(package)?;
         }
         return Ok(false);
     }
@@ -124,6 +121,13 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
 pub(crate) fn warn_of_doubts(scan: &Scan, package: &Package) {
     for doubt in scan.doubts() {
         term::warning(&format!("{}: {doubt}", package.name));
+    }
+}
+
+/// The same of a package in which nothing was found, if it uses Amorsize.
+pub(crate) fn warn_of_skipped(project: &Project, scan: &Scan, package: &Package) {
+    if project.anchor(package).is_ok() {
+        warn_of_doubts(scan, package);
     }
 }
 

@@ -17,9 +17,7 @@ pub(crate) fn list(project: &Project) -> Result<()> {
         let scan = Scan::of(package)?;
         let profile = profile::load(package)?.unwrap_or_default();
         if scan.functions.is_empty() && profile.machines.is_empty() {
-            if project.anchor(package).is_ok() {
-                check::warn_of_doubts(&scan, package);
-            }
+            check::warn_of_skipped(project, &scan, package);
             continue;
         }
         if listed > 0 {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use amorsize_profile::without_type;
 use cargo_metadata::{Package, Target, TargetKind};
-use proc_macro2::{Delimiter, Group, Punct, Spacing, TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::spanned::Spanned;
@@ -350,13 +350,11 @@ fn mentions_attribute(stream: TokenStream) -> bool {
 /// Whether what is inside an attribute's brackets is `tune` or `cfg_attr(…, tune)`.
 fn names_attribute(inside: TokenStream) -> bool {
     // Of `$crate`, the parser knows nothing.
-    let without_dollar = inside
+    let inside: TokenStream = inside
         .into_iter()
-        .filter(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == '$'));
-    let attribute = Punct::new('#', Spacing::Alone);
-    let inside = Group::new(Delimiter::Bracket, without_dollar.collect());
-    let parse = syn::Attribute::parse_outer;
-    let attributes = parse.parse2(quote::quote!(#attribute #inside));
+        .filter(|token| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == '$'))
+        .collect();
+    let attributes = syn::Attribute::parse_outer.parse2(quote!(#[#inside]));
     attributes.is_ok_and(|attributes| annotation::find(&attributes).is_some())
 }
 

@@ -62,9 +62,7 @@ fn tune_all(
     for package in project.packages() {
         let result = match Scan::of(package) {
             Ok(scan) if scan.is_empty() && !project.is_explicit() => {
-                if project.anchor(package).is_ok() {
-                    check::warn_of_doubts(&scan, package);
-                }
+                check::warn_of_skipped(project, &scan, package);
                 continue;
             }
             Ok(scan) => Job { project, package, options, verbose, scan }.run(),
