@@ -77,6 +77,7 @@ fn profile(loops: &[(&str, f64)]) -> Profile {
         tokens: "0123456789abcdef".to_owned(),
         facts: LoopFacts {
             item_ns,
+            item_growth: 0.0,
             item_cv: 0.1,
             piece_ns: 0.0,
             reduce_ns: 20.0,

@@ -162,6 +162,7 @@ const fn known_to_be_short(name: &'static str) -> Profiled {
     // Far more than an addition takes anywhere: calls that take longer than 1,000 such items would be a reason to look.
     const ITEM: LoopFacts = LoopFacts {
         item_ns: 20.0,
+        item_growth: 0.0,
         item_cv: 0.1,
         piece_ns: 0.0,
         reduce_ns: 50.0,

@@ -84,6 +84,7 @@ const fn known_to_take(task_bytes: Option<u64>) -> Profiled {
     };
     const ITEM: LoopFacts = LoopFacts {
         item_ns: 1e8,
+        item_growth: 0.0,
         item_cv: 0.0,
         piece_ns: 0.0,
         reduce_ns: 50.0,

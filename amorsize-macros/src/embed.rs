@@ -69,9 +69,9 @@ fn literal(
     let machine_names = MachineFacts::NAMES.map(|name| Ident::new(name, Span::call_site()));
     let machine_numbers = machine.to_array();
     let facts = entry.facts;
-    let amorsize_profile::LoopFacts { item_ns, item_cv, piece_ns, reduce_ns, .. } = facts;
-    let amorsize_profile::LoopFacts { reduce_growth, contention, coherency, .. } = facts;
-    let amorsize_profile::LoopFacts { imbalance, cpu_share, .. } = facts;
+    let amorsize_profile::LoopFacts { item_ns, item_growth, item_cv, piece_ns, .. } = facts;
+    let amorsize_profile::LoopFacts { reduce_ns, reduce_growth, contention, .. } = facts;
+    let amorsize_profile::LoopFacts { coherency, imbalance, cpu_share, .. } = facts;
     let cpu_share = match cpu_share {
         Some(cpu_share) => quote!(::core::option::Option::Some(#cpu_share)),
         None => quote!(::core::option::Option::None),
@@ -102,6 +102,7 @@ fn literal(
             },
             item: #expansion::LoopFacts {
                 item_ns: #item_ns,
+                item_growth: #item_growth,
                 item_cv: #item_cv,
                 piece_ns: #piece_ns,
                 reduce_ns: #reduce_ns,

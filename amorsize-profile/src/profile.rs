@@ -111,8 +111,12 @@ impl MachineFacts {
 /// `cost` tells how many units of work an item is, `item_ns` is the time of one unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LoopFacts {
-    /// Mean time of one item, run serially.
+    /// Mean time of one item, run serially. Where it grows with the call, this is the time in a call of one unit of work.
     pub item_ns: f64,
+    /// How it grows: in a call of `n` units an item takes `item_ns · n^item_growth`. 0 where it does not depend on the call, 1
+    /// where each item looks at all others, 2 for the rows of a product of square matrices. From 0 to
+    /// [`MOST_ITEM_GROWTH`](Self::MOST_ITEM_GROWTH).
+    pub item_growth: f64,
     /// Coefficient of variation of the item time: standard deviation divided by mean.
     pub item_cv: f64,
     /// Cost of one more piece beyond the claim, where each has a folder of its own.
@@ -137,21 +141,59 @@ pub struct LoopFacts {
 }
 
 impl LoopFacts {
+    /// The largest growth of item times.
+    pub const MOST_ITEM_GROWTH: f64 = 3.0;
+
     /// These facts for a call whose items are `cost` units of work each.
     #[must_use]
     pub fn at_cost(self, cost: f64) -> Self {
-        LoopFacts { item_ns: self.item_ns * cost, reduce_ns: self.reduce_ns_of(cost), ..self }
+        LoopFacts {
+            item_ns: cost * self.item_ns_of(cost),
+            reduce_ns: self.reduce_ns_of(cost),
+            ..self
+        }
+    }
+
+    /// These facts for calls of `n` items alone: `item_ns` is what an item takes in them.
+    #[must_use]
+    pub fn in_calls_of(self, n: usize) -> Self {
+        LoopFacts { item_ns: self.item_ns_of(n.max(1) as f64), item_growth: 0.0, ..self }
+    }
+
+    /// These facts with items that take `item_ns` in calls of `n`, and as much more in longer ones as before.
+    #[must_use]
+    pub fn with_item_ns(self, n: usize, item_ns: f64) -> Self {
+        LoopFacts { item_ns: item_ns / grown(n.max(1) as f64, self.item_growth), ..self }
+    }
+
+    /// The mean time of one item in a call of `n`, run serially, in nanoseconds.
+    #[must_use]
+    pub fn item_ns_of(&self, n: f64) -> f64 {
+        self.item_ns * grown(n, self.item_growth)
+    }
+
+    /// How many items a call has that takes so many nanoseconds serially.
+    #[must_use]
+    pub fn items_in(&self, ns: f64) -> usize {
+        let units = ns / self.item_ns;
+        // Most do not grow, see `grown`. Saturates, and maps NaN to 0.
+        let items = match self.item_growth {
+            0.0 => units,
+            growth => units.powf(1.0 / (1.0 + growth)),
+        };
+        items as usize
     }
 
     /// What one reduction costs in a call of `n` items, in nanoseconds.
     #[must_use]
     pub fn reduce_ns_of(&self, n: f64) -> f64 {
-        // Most do not grow, and a power takes longer than all the rest of a prediction.
-        if self.reduce_growth == 0.0 {
-            return self.reduce_ns;
-        }
-        self.reduce_ns * n.powf(self.reduce_growth)
+        self.reduce_ns * grown(n, self.reduce_growth)
     }
+}
+
+/// `n^growth`. Most times do not grow, and a power takes longer than all the rest of a prediction.
+fn grown(n: f64, growth: f64) -> f64 {
+    if growth == 0.0 { 1.0 } else { n.powf(growth) }
 }
 
 /// A loop's name without `<type>`, which tells loops of generic functions apart.
@@ -224,4 +266,46 @@ pub struct ReviewedPlan {
     pub chunk: u64,
     /// Measured serial time divided by measured tuned time.
     pub speedup: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of a product of square matrices.
+    fn rows() -> LoopFacts {
+        LoopFacts { item_ns: 0.5, item_growth: 2.0, ..LoopFacts::default() }
+    }
+
+    fn assert_near(found: f64, expected: f64) {
+        assert!((found / expected - 1.0).abs() < 1e-12, "{found} {expected}");
+    }
+
+    #[test]
+    fn items_of_longer_calls_take_longer_by_the_growth() {
+        assert_eq!(rows().in_calls_of(16).item_ns, 128.0);
+        assert_eq!(rows().in_calls_of(16).in_calls_of(64), rows().in_calls_of(16));
+        assert_eq!(rows().in_calls_of(0), rows().in_calls_of(1));
+        let constant = LoopFacts { item_growth: 0.0, ..rows() };
+        assert_eq!(constant.in_calls_of(1 << 40), constant);
+        assert_near(rows().with_item_ns(100, 7.0).in_calls_of(100).item_ns, 7.0);
+    }
+
+    #[test]
+    fn calls_that_take_a_time_have_so_many_items() {
+        assert_eq!(rows().items_in(0.5 * 1e6 + 1.0), 100);
+        assert_eq!(LoopFacts { item_growth: 0.0, ..rows() }.items_in(1e3), 2_000);
+        assert_eq!(
+            [f64::NAN, 0.0, f64::INFINITY].map(|ns| rows().items_in(ns)),
+            [0, 0, usize::MAX]
+        );
+        assert_eq!(LoopFacts::default().items_in(1.0), usize::MAX);
+    }
+
+    #[test]
+    fn an_item_of_several_units_counts_as_so_many_units() {
+        let units = rows().in_calls_of(400);
+        let items = rows().at_cost(4.0).in_calls_of(100);
+        assert_near(100.0 * items.item_ns, 400.0 * units.item_ns);
+    }
 }

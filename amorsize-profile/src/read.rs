@@ -178,6 +178,7 @@ impl<'t> Table<'t> {
             "parallel_from",
             "plan",
             "item_ns",
+            "item_growth",
             "item_cv",
             "piece_ns",
             "reduce_ns",
@@ -192,14 +193,15 @@ impl<'t> Table<'t> {
             tokens: self.token_hash("tokens")?,
             facts: LoopFacts {
                 item_ns: self.measure("item_ns")?,
+                item_growth: self.up_to(LoopFacts::MOST_ITEM_GROWTH, "item_growth")?.unwrap_or(0.0),
                 item_cv: self.measure("item_cv")?,
                 piece_ns: self.measure("piece_ns")?,
                 reduce_ns: self.measure("reduce_ns")?,
-                reduce_growth: self.share("reduce_growth")?.unwrap_or(0.0),
+                reduce_growth: self.up_to(1.0, "reduce_growth")?.unwrap_or(0.0),
                 contention: self.measure("contention")?,
                 coherency: self.measure_or_zero("coherency")?,
                 imbalance: self.measure_or_zero("imbalance")?,
-                cpu_share: self.share("cpu_share")?,
+                cpu_share: self.up_to(1.0, "cpu_share")?,
             },
             parallel_from: match self.require("parallel_from")?.get_ref() {
                 DeValue::String(word) if word == NEVER => None,
@@ -333,14 +335,14 @@ impl<'t> Table<'t> {
         if self.entries.contains_key(key) { self.measure(key) } else { Ok(0.0) }
     }
 
-    /// A number up to 1, which may be left out.
-    fn share(&self, key: &str) -> Result<Option<f64>, ReadError> {
+    /// A number up to `most`, which may be left out.
+    fn up_to(&self, most: f64, key: &str) -> Result<Option<f64>, ReadError> {
         let Some(value) = self.entries.get(key) else { return Ok(None) };
         match self.measure(key)? {
-            share if share > 1.0 => {
-                Err(self.damaged(value.span(), &format!("`{key}` is more than 1")))
+            number if number > most => {
+                Err(self.damaged(value.span(), &format!("`{key}` is more than {most}")))
             }
-            share => Ok(Some(share)),
+            number => Ok(Some(number)),
         }
     }
 

@@ -59,6 +59,7 @@ impl Profile {
             for entry in section.loops.values_mut() {
                 for number in [
                     &mut entry.facts.item_ns,
+                    &mut entry.facts.item_growth,
                     &mut entry.facts.item_cv,
                     &mut entry.facts.piece_ns,
                     &mut entry.facts.reduce_ns,
@@ -146,6 +147,9 @@ fn write_loop(text: &mut String, entry: &LoopEntry) -> fmt::Result {
     let (workers, chunk, speedup) = (plan.workers, plan.chunk, Exact(plan.speedup));
     writeln!(text, "workers = {workers}, chunk = {chunk}, speedup = {speedup} }}")?;
     writeln!(text, "item_ns = {}", Exact(facts.item_ns))?;
+    if facts.item_growth != 0.0 {
+        writeln!(text, "item_growth = {}", Exact(facts.item_growth))?;
+    }
     writeln!(text, "item_cv = {}", Exact(facts.item_cv))?;
     writeln!(text, "piece_ns = {}", Exact(facts.piece_ns))?;
     writeln!(text, "reduce_ns = {}", Exact(facts.reduce_ns))?;
@@ -211,6 +215,7 @@ pub(crate) mod tests {
             tokens: "89abcdef01234567".to_owned(),
             facts: LoopFacts {
                 item_ns: 15_300.0,
+                item_growth: 1.5,
                 item_cv: 1.42,
                 piece_ns: 25.0,
                 reduce_ns: 310.0,
@@ -262,7 +267,7 @@ pub(crate) mod tests {
 format = 1
 
 [machine."x86_64-linux-amd-19h"]
-checksum = "3a60ce905d1f133d"
+checksum = "e3f27e2ef082290d"
 spawn_ns = 210.0
 wake_ns = 640.0
 cold_spawn_ns = 2100.0
@@ -276,6 +281,7 @@ tokens = "89abcdef01234567"
 parallel_from = 12
 plan = {{ items = 1480, workers = 2, chunk = 24, speedup = 1.93 }}
 item_ns = 15300.0
+item_growth = 1.5
 item_cv = 1.42
 piece_ns = 25.0
 reduce_ns = 310.0

@@ -65,7 +65,8 @@ pub struct LoopStatus {
     pub item_type: &'static str,
     /// Whether the profile that was compiled in knows the loop.
     pub profiled: bool,
-    /// Mean item time in nanoseconds as decisions use it; `None` while nothing is known.
+    /// Mean item time in nanoseconds as decisions use it; `None` while nothing is known. Where items take longer in longer
+    /// calls, that of items in calls of 50 µs.
     pub item_ns: Option<f64>,
     /// What the last reductions of two workers' results took on average, in nanoseconds; `None` while there was
     /// none.
@@ -182,7 +183,7 @@ impl Loop {
     /// What calls of `n` items cost here, as far as profile and observation tell; `None` if the loop
     /// was never seen.
     pub(crate) fn facts(&self, n: usize) -> Option<LoopFacts> {
-        let facts = self.blend(n, self.observed.item_ns(n))?;
+        let facts = self.blend(n, self.observed_item_ns(n))?;
         Some(match self.observed.losses(n).phase() {
             Phase::Refuted => model::without_losses(facts),
             _ => facts,
@@ -201,19 +202,32 @@ impl Loop {
 
     /// What calls cost here that are short enough for thresholds, whatever their size.
     fn facts_of_all(&self) -> Option<LoopFacts> {
+        if let Some(facts) = self.profile().filter(|facts| facts.item_growth > 0.0) {
+            // Other sizes would say little of these.
+            let n = facts.items_in(CHECKPOINT_FROM_NS);
+            let observed = self.observed.item_ns_at(n);
+            return Some(facts.with_item_ns(n, blended(facts.in_calls_of(n), observed).item_ns));
+        }
         let observed = self.observed.item_ns_of_all();
         let n = observed.map_or(0, |(item_ns, _)| (CHECKPOINT_FROM_NS / item_ns) as usize);
         self.blend(n, observed)
     }
 
+    /// What calls of `n` items cost, of which so much was observed.
     fn blend(&self, n: usize, observed: Option<(f64, f64)>) -> Option<LoopFacts> {
-        let Some(facts) = self.profile() else {
-            return observed.map(|(item_ns, _)| LoopFacts { item_ns, ..self.unrecorded(n) });
-        };
-        Some(match observed {
-            None => facts,
-            Some((item_ns, calls)) => model::learned(facts, item_ns, calls),
-        })
+        match self.profile() {
+            Some(facts) => Some(blended(facts.in_calls_of(n), observed)),
+            None => observed.map(|(item_ns, _)| LoopFacts { item_ns, ..self.unrecorded(n) }),
+        }
+    }
+
+    /// What items of calls of about `n` take, as observed. Where they take longer in longer calls, calls of another size
+    /// say nothing of them.
+    fn observed_item_ns(&self, n: usize) -> Option<(f64, f64)> {
+        match self.profile() {
+            Some(facts) if facts.item_growth > 0.0 => self.observed.item_ns_at(n),
+            _ => self.observed.item_ns(n),
+        }
     }
 
     /// What the profile says about the loop on this machine.
@@ -308,7 +322,8 @@ impl Loop {
 
     /// What is known of calls of `n` items, with an item time that was just measured.
     pub(crate) fn facts_with(&self, n: usize, item_ns: f64) -> LoopFacts {
-        LoopFacts { item_ns, ..self.profile().unwrap_or_else(|| self.unrecorded(n)) }
+        let facts = self.profile().unwrap_or_else(|| self.unrecorded(n));
+        LoopFacts { item_ns, item_growth: 0.0, ..facts }
     }
 
     /// Learns from a call of `n` items whose items took `busy_ns` in all, on however many workers.
@@ -366,7 +381,7 @@ impl Loop {
 
     /// What becomes of a call of about `n` items that the model has a crew for: what calls took has the last word.
     pub(crate) fn choose(&self, n: usize, is_short: bool) -> Choice {
-        let recorded_ns = self.profile().map_or(f64::INFINITY, |facts| facts.item_ns);
+        let recorded_ns = self.profile().map_or(f64::INFINITY, |facts| facts.item_ns_of(n as f64));
         self.observed.choose(n, is_short, recorded_ns)
     }
 
@@ -399,19 +414,25 @@ impl Loop {
 
     /// Learns from a serial call without a decision if it is not the only one that took longer, or less, than known.
     pub(crate) fn observe_certain(&self, n: usize, busy_ns: f64) {
-        let known_item_ns = self.known_item_ns();
-        let is_surprise = self.thresholds.are_surprised(busy_ns, known_item_ns * n as f64);
+        let is_surprise = self.thresholds.are_surprised(busy_ns, self.known_ns(n));
         // Nobody asks for the machine on account of calls as short as those that the profile leaves serial on any.
-        let is_short = busy_ns <= known_item_ns * self.serial().untimed() as f64;
+        let is_short = busy_ns <= self.known_ns(self.serial().untimed());
         if is_surprise && !(is_short && self.thresholds.item_ns().is_none()) {
             self.observe(n, busy_ns);
         }
     }
 
-    /// The item time that the thresholds follow from: until the machine is known, the largest of the profile.
-    fn known_item_ns(&self) -> f64 {
-        let of_profile = || self.entries().map(|entry| entry.item.item_ns).fold(0.0, f64::max);
-        self.thresholds.item_ns().unwrap_or_else(of_profile)
+    /// What a serial call of `n` items takes by the facts that the thresholds follow from: until the machine is known, by
+    /// those of the profile that say most.
+    fn known_ns(&self, n: usize) -> f64 {
+        let serial_ns = |item: LoopFacts| n as f64 * item.in_calls_of(n).item_ns;
+        match self.thresholds.item_ns() {
+            Some(item_ns) => {
+                let profiled = self.facts.get().copied().flatten().unwrap_or(UNRECORDED);
+                serial_ns(LoopFacts { item_ns, ..profiled })
+            }
+            None => self.entries().map(|entry| serial_ns(entry.item)).fold(0.0, f64::max),
+        }
     }
 
     /// Recomputes the thresholds if the item time has moved.
@@ -503,10 +524,20 @@ impl Loop {
             name: self.name,
             item_type: self.item_type(),
             profiled: self.entries().next().is_some(),
-            item_ns: self.facts_of_all().map(|facts| facts.item_ns),
+            item_ns: self
+                .facts_of_all()
+                .map(|facts| facts.in_calls_of(facts.items_in(CHECKPOINT_FROM_NS)).item_ns),
             reduce_ns: self.observed.reduction().map(|(reduce_ns, _)| reduce_ns),
             serial_below: self.serial().untimed(),
         }
+    }
+}
+
+/// What items cost of which the profile says this, and of which so much was observed.
+fn blended(profiled: LoopFacts, observed: Option<(f64, f64)>) -> LoopFacts {
+    match observed {
+        None => profiled,
+        Some((item_ns, calls)) => model::learned(profiled, item_ns, calls),
     }
 }
 
@@ -581,6 +612,7 @@ mod tests {
         };
         let item = LoopFacts {
             item_ns,
+            item_growth: 0.0,
             item_cv: 0.0,
             piece_ns: 0.0,
             reduce_ns: 0.0,

@@ -6,7 +6,7 @@
 //! For one call of `n` items on `w` workers with chunks of `c` items, all times in nanoseconds:
 //!
 //! ```text
-//! serial    T = n·t
+//! serial    T = n·t,  t = item·n^growth
 //! parallel  T = (n·t·slow(w) + Σ Lᵢ + claim·n/c) / w + spawn·(w − 1)/w + tail
 //!               + piece·n/(c·w) + reduce·n^growth·reductions
 //! ```
@@ -265,9 +265,10 @@ pub fn predict(
     machine: &MachineFacts,
     hot: usize,
 ) -> Terms {
+    let item = item.in_calls_of(n);
     match plan {
         Plan::Serial => Terms { items: n as f64 * item.item_ns, ..Terms::default() },
-        Plan::Parallel { workers, chunk } => parallel_terms(n, workers, chunk, item, machine, hot),
+        Plan::Parallel { workers, chunk } => parallel_terms(n, workers, chunk, &item, machine, hot),
     }
 }
 
@@ -406,6 +407,7 @@ pub fn decide(
     limits: &Limits,
     hot: usize,
 ) -> Decision {
+    let item = &item.in_calls_of(n);
     let serial = predict(n, Plan::Serial, item, machine, hot);
     let mut best =
         Decision { plan: Plan::Serial, terms: serial, serial_ns: serial.total(), limited_by: None };
@@ -499,6 +501,7 @@ pub fn best_chunk(
     machine: &MachineFacts,
     hot: usize,
 ) -> usize {
+    let item = &item.in_calls_of(n);
     // What follows is a number for these, whatever the facts are.
     let (n, w) = (n.max(1), workers.max(1) as f64);
     let items = n as f64;
@@ -594,8 +597,8 @@ fn first_parallel(
         return None;
     }
     // Below this a serial run ends before a helper starts, see `decide`.
-    let never = first_helper_ns(machine, hot) / item.item_ns;
-    let (mut below, mut above) = ((never as usize).clamp(1, most - 1), most);
+    let never = item.items_in(first_helper_ns(machine, hot));
+    let (mut below, mut above) = (never.clamp(1, most - 1), most);
     while above - below > 1 + (tolerance * below as f64) as usize {
         let middle = below + (above - below) / 2;
         if parallel(middle) {

@@ -35,6 +35,7 @@ const HOT: usize = usize::MAX;
 fn items(item_ns: f64) -> LoopFacts {
     LoopFacts {
         item_ns,
+        item_growth: 0.0,
         item_cv: 0.1,
         piece_ns: 0.0,
         reduce_ns: 20.0,
@@ -98,6 +99,7 @@ impl Random {
     fn item(&mut self) -> LoopFacts {
         LoopFacts {
             item_ns: self.between(0.5, 1e7),
+            item_growth: self.some(0.1, LoopFacts::MOST_ITEM_GROWTH),
             item_cv: self.some(0.01, 10.0),
             piece_ns: self.some(10.0, 1e5),
             reduce_ns: self.some(10.0, 1e5),
@@ -129,10 +131,11 @@ fn no_facts_lead_to_a_panic_or_to_a_plan_that_is_not_allowed() {
     let mut random = Random(7);
     let mut pick = |of: usize| random.below(of);
     let mut parallel = 0;
-    for _ in 0..10_000 {
+    for _ in 0..100_000 {
         let mut number = || NUMBERS[pick(NUMBERS.len())];
         let item = LoopFacts {
             item_ns: number(),
+            item_growth: number(),
             item_cv: number(),
             piece_ns: number(),
             reduce_ns: number(),
@@ -213,6 +216,7 @@ fn helpers_who_summon_others_are_as_late_as_step_by_step() {
 /// A loop whose items take 1 µs and differ in nothing, without costs of its own.
 const PLAIN: LoopFacts = LoopFacts {
     item_ns: 1_000.0,
+    item_growth: 0.0,
     item_cv: 0.0,
     piece_ns: 0.0,
     reduce_ns: 0.0,
@@ -277,6 +281,25 @@ fn results_are_reduced_in_pairs_and_more_often_where_much_is_taken_from_others()
     );
     // Two pieces have two results.
     assert_eq!(reduce(16, 32), 20.0);
+}
+
+#[test]
+fn items_that_take_longer_in_longer_calls_pay_from_where_those_calls_do() {
+    // 1 µs each in calls of 1,000.
+    let growing = LoopFacts { item_ns: 1.0, item_growth: 1.0, ..PLAIN };
+    let limits = Limits::cores(4);
+    for n in [1, 10, 31, 100, 1_000, 100_000] {
+        let alike = LoopFacts { item_ns: n as f64, ..PLAIN };
+        let [found, expected] =
+            [growing, alike].map(|item| decide(n, &item, &MACHINE, &limits, HOT));
+        assert_eq!(found, expected, "{n}");
+        let [found, expected] =
+            [growing, alike].map(|item| predict(n, expected.plan, &item, &MACHINE, HOT));
+        assert_eq!(found, expected, "{n}");
+    }
+    let from = break_even(&growing, &MACHINE, &limits, HOT).expect("long calls pay");
+    let is_parallel = |n| decide(n, &growing, &MACHINE, &limits, HOT).plan != Plan::Serial;
+    assert!(from > 2 && is_parallel(from) && !is_parallel(from - 1), "{from}");
 }
 
 #[test]

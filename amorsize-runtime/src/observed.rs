@@ -54,7 +54,12 @@ impl Observed {
 
     /// Mean item time and number of calls behind it, for calls of about `n` items if there were any.
     pub(crate) fn item_ns(&self, n: usize) -> Option<(f64, f64)> {
-        self.by_size[size(n)].get().or_else(|| self.item_ns_of_all())
+        self.item_ns_at(n).or_else(|| self.item_ns_of_all())
+    }
+
+    /// The same, `None` if there were no calls of about `n` items.
+    pub(crate) fn item_ns_at(&self, n: usize) -> Option<(f64, f64)> {
+        self.by_size[size(n)].get()
     }
 
     /// What becomes of a call of about `n` items that the model has a crew for. It is counted. See [`Rivals::choose`].

@@ -8,6 +8,7 @@ use crate::machine;
 /// anything from nothing to the merge of two hash maps.
 pub(crate) const UNRECORDED: LoopFacts = LoopFacts {
     item_ns: 0.0,
+    item_growth: 0.0,
     item_cv: 0.5,
     piece_ns: 0.0,
     reduce_ns: 2_000.0,

@@ -147,7 +147,7 @@ pub(crate) fn serial_below(
     limits: &Limits,
     doubted_from: Option<usize>,
 ) -> [usize; 3] {
-    let short = (CHECKPOINT_FROM_NS / facts.item_ns) as usize;
+    let short = facts.items_in(CHECKPOINT_FROM_NS);
     let below = |facts: &LoopFacts, hot| {
         model::break_even_within(short, facts, machine, limits, hot).unwrap_or(short)
     };
@@ -160,7 +160,7 @@ pub(crate) fn serial_below(
             (timed, timed)
         }
     };
-    [timed.min((TIMED_FROM_NS / facts.item_ns) as usize), timed, when_cold]
+    [timed.min(facts.items_in(TIMED_FROM_NS)), timed, when_cold]
 }
 
 /// The same as far as a profile knows, whatever the machine: with the smallest number over its machines, so that programs whose
@@ -168,8 +168,8 @@ pub(crate) fn serial_below(
 pub(crate) fn embedded_serial_below(
     entries: impl Iterator<Item = &'static Profiled>,
 ) -> [usize; 3] {
-    let short = |entry: &Profiled| (TIMED_FROM_NS / entry.item.item_ns) as usize;
-    let untimed = entries.map(|entry| entry.parallel_from.min(short(entry))).min().unwrap_or(0);
+    let short = |entry: &Profiled| entry.parallel_from.min(entry.item.items_in(TIMED_FROM_NS));
+    let untimed = entries.map(short).min().unwrap_or(0);
     [untimed, untimed, 0]
 }
 

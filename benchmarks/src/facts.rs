@@ -74,6 +74,7 @@ impl fmt::Display for Results {
         let mut table = Table::new([
             "workload",
             "item",
+            "growth",
             "variation",
             "piece",
             "reduce",
@@ -84,6 +85,7 @@ impl fmt::Display for Results {
             table.row([
                 workload.clone(),
                 time(facts.item_ns),
+                format!("{:.2}", facts.item_growth),
                 format!("{:.1}", facts.item_cv),
                 time(facts.piece_ns),
                 time(facts.reduce_ns),

@@ -20,6 +20,7 @@ const CALLS: usize = 5_000;
 pub(crate) fn serial_overhead(machine: MachineFacts, effort: &Effort) -> Estimate {
     let facts = LoopFacts {
         item_ns: 1.0,
+        item_growth: 0.0,
         item_cv: 0.1,
         piece_ns: 0.0,
         reduce_ns: 50.0,

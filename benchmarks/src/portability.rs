@@ -121,7 +121,8 @@ impl Porting<'_> {
         let as_ported = Peer::Profiled(profiled_on(self.class, foreign, costs));
         let peers = [Peer::Serial, as_planned, as_ported];
         let samples = case.samples(&peers, native.item_ns * n as f64, budget);
-        let scaled_ns = foreign.item_ns * self.recorded.machine().reference_ns / costs.reference_ns;
+        let foreign_ns = foreign.in_calls_of(n).item_ns;
+        let scaled_ns = foreign_ns * self.recorded.machine().reference_ns / costs.reference_ns;
         Ported {
             workload: W::NAME,
             n,

@@ -119,6 +119,7 @@ fn build() -> Result<PathBuf, String> {
 #[serde(remote = "LoopFacts")]
 pub(crate) struct Facts {
     item_ns: f64,
+    item_growth: f64,
     item_cv: f64,
     piece_ns: f64,
     reduce_ns: f64,

@@ -23,6 +23,7 @@ static RESPECTING: Loop =
 /// Dear enough for all workers.
 const FACTS: LoopFacts = LoopFacts {
     item_ns: 1e6,
+    item_growth: 0.0,
     item_cv: 0.1,
     piece_ns: 0.0,
     reduce_ns: 50.0,

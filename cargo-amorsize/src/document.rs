@@ -124,7 +124,8 @@ fn workload(explanation: &Explanation<'_>) -> Value {
     json!({
         "items": call.len,
         "cost_per_item": call.cost,
-        "item_ns": facts.item_ns,
+        "item_ns": facts.item_ns_of(call.len as f64),
+        "item_growth": facts.item_growth,
         "item_cv": facts.item_cv,
         "variation": explanation.variation().name(),
         "serial_ns": explanation.decision.serial_ns,

@@ -102,7 +102,7 @@ impl<'a> Explanation<'a> {
     /// The smallest number of items that is worth a parallel run when so many helpers are hot.
     pub(crate) fn break_even(&self, hot: usize) -> Option<usize> {
         let Limits { min_chunk, max_chunk, .. } =
-            limits_for_any(&self.facts, self.limits, self.call.options);
+            limits_for_any(&self.facts.in_calls_of(self.call.len), self.limits, self.call.options);
         let limits = Limits { min_chunk, max_chunk, ..self.limits };
         model::break_even(&self.facts, &self.system.costs, &limits, hot)
     }

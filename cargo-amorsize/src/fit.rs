@@ -11,10 +11,10 @@ use amorsize_runtime::model::{self, Limits, Plan, Terms};
 use amorsize_runtime::{io_limits, workers_on};
 
 use crate::annotation::Options;
+use crate::growth::{self, Growth};
 use crate::observations::{
     Cost, LoopMemory, Machine, Observations, SettingTimes, SizeClass, dominant, size_classes,
 };
-use crate::reduction::Reduction;
 use crate::stats::{median, quantile, trimmed_mean};
 
 /// Settings with fewer calls than this say more about chance than about the setting, as long as
@@ -101,9 +101,9 @@ impl Measurement {
     ) -> Option<LoopEntry> {
         let class = dominant(&measured.classes)?;
         let limits = self.limits(measured, &item);
-        let at_cost = class.at_cost(&item);
+        let at_cost = item.at_cost(class.cost.0);
         let options = &measured.source.options;
-        let for_any = limits_for_any(&at_cost, limits, options);
+        let for_any = limits_for_any(&class.facts(&item), limits, options);
         let limits = limits_for(class.items as usize, &at_cost, limits, options);
         let hot = class.hot as usize;
         let decision = model::decide(class.items as usize, &at_cost, facts, &limits, hot);
@@ -152,10 +152,11 @@ pub(crate) fn limits_for(n: usize, item: &LoopFacts, limits: Limits, options: &O
         deterministic,
         ..amorsize_runtime::Options::NONE
     };
-    free.with_chunk(options.fixed_chunk(n, Some(item.item_ns)))
+    free.with_chunk(options.fixed_chunk(n, Some(item.in_calls_of(n).item_ns)))
 }
 
-/// The same for calls of any number of items: a chunk that follows from the number is left open.
+/// The same for calls of any number of items that take as long as `item` says: a chunk that follows from the number is left
+/// open.
 pub(crate) fn limits_for_any(item: &LoopFacts, limits: Limits, options: &Options) -> Limits {
     let options = Options { deterministic: false, ..options.clone() };
     limits_for(1, item, limits, &options)
@@ -173,13 +174,14 @@ pub(crate) fn workers_and_chunk(plan: Plan, items: u64) -> (u32, u64) {
 pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<LoopFacts> {
     let class = dominant(classes)?;
     let item_ns = class.item_ns().filter(|item_ns| *item_ns > 0.0)?;
-    let unit_ns = item_ns / class.cost.0;
+    let Growth { unit_ns, growth: item_growth } = growth::of_items(classes)?;
     let item_cv =
         if class.item_sd.is_empty() { UNKNOWN_CV } else { median(&class.item_sd) / item_ns };
-    let Reduction { unit_ns: reduce_ns, growth: reduce_growth } = Reduction::of(classes);
+    let Growth { unit_ns: reduce_ns, growth: reduce_growth } = growth::of_reductions(classes);
     let cpu_share = (!class.cpu_shares.is_empty()).then(|| median(&class.cpu_shares));
     let item = LoopFacts {
         item_ns: unit_ns,
+        item_growth,
         item_cv,
         reduce_ns,
         reduce_growth,
@@ -217,8 +219,8 @@ const WORTH_COHERENCY: f64 = 1.4;
 fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> {
     // Other sizes may have other item times (caches, other data): what handing out costs is then
     // judged against their own.
-    let at_cost = class.at_cost(&item);
-    let item = LoopFacts { item_ns: class.item_ns().unwrap_or(at_cost.item_ns), ..at_cost };
+    let facts = class.facts(&item);
+    let item = LoopFacts { item_ns: class.item_ns().unwrap_or(facts.item_ns), ..facts };
     let fastest = class.settings.iter().map(|setting| trimmed_mean(&setting.wall));
     let fastest = fastest.fold(f64::INFINITY, f64::min);
     let parallel = class.settings.iter().filter(|setting| setting.workers > 1);
@@ -405,7 +407,8 @@ pub(crate) fn made_serial_by_pieces(
     limits: &Limits,
 ) -> LoopFacts {
     // A second piece that costs more than the whole run cannot pay.
-    let run_ns = call.items as f64 * item.item_ns * call.cost.0;
+    let items = call.items as usize;
+    let run_ns = items as f64 * item.at_cost(call.cost.0).in_calls_of(items).item_ns;
     let most = item.piece_ns.max(2.0 * limits.workers as f64 * run_ns);
     let raised = |piece_ns| LoopFacts { piece_ns, ..item };
     let least = least_serial(item.piece_ns, most, raised, call, machine, limits);

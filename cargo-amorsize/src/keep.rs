@@ -174,7 +174,7 @@ fn good_enough(
         let cold_start_ns = new.1.cold_spawn_ns + new.1.cold_wake_ns;
         let negligible_ns = SHARE_OF_COLD_START * cold_start_ns;
         let about_as_fast = |old: f64, new: f64| old <= new * (1.0 + tolerance) + negligible_ns;
-        let (was, is) = (class.at_cost(old.0), class.at_cost(new.0));
+        let (was, is) = (class.facts(old.0), class.facts(new.0));
         let (old, new) = ((&was, old.1, &old_limits), (&is, new.1, &new_limits));
         class.hots().into_iter().all(|hot| {
             let plan = |(item, machine, limits)| {
@@ -215,7 +215,7 @@ pub(crate) fn pace(section: &Section, measurement: &Measurement) -> f64 {
         .filter_map(|(name, measured)| {
             let class = dominant(&measured.classes)?;
             let facts = section.loops.get(name)?.facts;
-            Some(class.item_ns()? / class.at_cost(&facts).item_ns)
+            Some(class.item_ns()? / class.facts(&facts).item_ns)
         })
         .collect();
     if paces.is_empty() { 1.0 } else { median(&paces) }
@@ -245,6 +245,7 @@ mod tests {
     fn measurement(item_ns: f64, machine: MachineFacts, tokens: &str) -> Measurement {
         let item = LoopFacts {
             item_ns,
+            item_growth: 0.0,
             item_cv: 0.1,
             piece_ns: 0.0,
             reduce_ns: 20.0,

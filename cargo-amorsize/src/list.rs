@@ -80,7 +80,7 @@ fn cells(entry: Option<&LoopEntry>, state: &str) -> Vec<String> {
     match entry {
         Some(LoopEntry { facts, parallel_from, plan, .. }) => vec![
             units::count(plan.items),
-            units::time(facts.at_cost(plan.cost).item_ns),
+            units::time(facts.at_cost(plan.cost).item_ns_of(plan.items as f64)),
             units::plan(plan.workers, plan.chunk),
             units::factor(plan.speedup),
             parallel_from.map_or_else(|| "never".to_owned(), units::count),

@@ -237,8 +237,8 @@ impl SizeClass {
     }
 
     /// The facts of a loop for calls of this class.
-    pub(crate) fn at_cost(&self, facts: &LoopFacts) -> LoopFacts {
-        facts.at_cost(self.cost.0)
+    pub(crate) fn facts(&self, facts: &LoopFacts) -> LoopFacts {
+        facts.at_cost(self.cost.0).in_calls_of(self.items as usize)
     }
 
     pub(crate) fn parallel_calls(&self) -> usize {

@@ -63,7 +63,7 @@ impl Verified {
             rayon: trimmed_mean(&class.rayon),
             tuned: trimmed_mean(&class.tuned),
             predicted: trimmed_mean(&class.predicted),
-            predicted_serial: class.at_cost(facts).item_ns * class.items as f64,
+            predicted_serial: class.facts(facts).item_ns * class.items as f64,
             to_serial: ratio_of_means(&class.tuned, &class.serial),
             to_rayon: ratio_of_means(&class.tuned, &class.rayon),
             parallel: class
@@ -400,8 +400,10 @@ pub(crate) fn print(rows: &[Verified], section: &Section, mended: &[String], ver
             hidden += usize::from(row.loses_to_serial() || row.loses_to_rayon());
             continue;
         }
-        let facts = section.loops.get(&row.name).map(|entry| entry.facts.at_cost(row.cost.0));
-        let item_ns = facts.map_or(f64::NAN, |facts| facts.item_ns);
+        let item_ns = section
+            .loops
+            .get(&row.name)
+            .map_or(f64::NAN, |entry| entry.facts.at_cost(row.cost.0).item_ns_of(row.items as f64));
         let mut notes = row.notes();
         if row.given_up && row.gains_nothing() && mended.contains(&row.name) {
             notes.push("so at this size it will run serially".to_owned());

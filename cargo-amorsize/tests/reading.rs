@@ -16,6 +16,7 @@ fn profile(name: &str, tokens: &str) -> String {
         tokens: tokens.to_owned(),
         facts: LoopFacts {
             item_ns: 40.0,
+            item_growth: 0.0,
             item_cv: 0.2,
             piece_ns: 0.0,
             reduce_ns: 30.0,

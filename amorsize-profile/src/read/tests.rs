@@ -248,9 +248,14 @@ fn every_kind_of_damage_is_said_with_its_line() {
              or too large",
         ),
         (
+            "item_growth = 1.5",
+            "item_growth = 3.5",
+            "amorsize.toml:19: loop \"source_stats::count::tokens\": `item_growth` is more than 3",
+        ),
+        (
             "cpu_share = 0.964",
             "cpu_share = 1.5",
-            "amorsize.toml:26: loop \"source_stats::count::tokens\": `cpu_share` is more than 1",
+            "amorsize.toml:27: loop \"source_stats::count::tokens\": `cpu_share` is more than 1",
         ),
         (
             "parallel_from = 12",
@@ -267,12 +272,12 @@ fn every_kind_of_damage_is_said_with_its_line() {
         (
             "= \"0123456789abcdef\"",
             "= 1",
-            "amorsize.toml:67: `untuned`: `source_stats::group` is a whole number, not a string",
+            "amorsize.toml:70: `untuned`: `source_stats::group` is a whole number, not a string",
         ),
         (
             "0123456789abcdef",
             "0123456789abcde",
-            "amorsize.toml:67: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
+            "amorsize.toml:70: `untuned`: `source_stats::group` is not 16 lowercase hexadecimal \
              digits",
         ),
         ("180.5", "180.5\nuntuned = []", "amorsize.toml:7: `untuned` is an array, not a table"),

@@ -16,6 +16,7 @@ const GB: u64 = 1_000_000_000;
 /// A loop that could not be better.
 const EVEN: LoopFacts = LoopFacts {
     item_ns: 1e6,
+    item_growth: 0.0,
     item_cv: 0.1,
     piece_ns: 0.0,
     reduce_ns: 20.0,

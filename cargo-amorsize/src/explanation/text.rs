@@ -46,10 +46,14 @@ impl Explanation<'_> {
         let (even, uneven) = (Variation::EVEN, Variation::UNEVEN);
         let variation = self.variation().name();
         let variation = format!("{variation}: even < {even}, uneven > {uneven}");
-        let growth = if facts.reduce_growth > 0.0 { "the longer, the more items" } else { "" };
+        let grows = |growth: f64| if growth > 0.0 { "the longer, the more items" } else { "" };
         let mut rows = vec![
             Row::new("items", units::count(call.len as u64), &cost),
-            Row::new("time per item", units::time(facts.item_ns), ""),
+            Row::new(
+                "time per item",
+                units::time(facts.item_ns_of(call.len as f64)),
+                grows(facts.item_growth),
+            ),
             Row::new("variation", units::significant(facts.item_cv), &variation),
             Row::new("serial time", units::time(self.decision.serial_ns), ""),
             Row::new(
@@ -58,7 +62,11 @@ impl Explanation<'_> {
                 "longer, times w − 1 for w workers",
             ),
             Row::new("one piece", units::time(facts.piece_ns), "beyond its claim"),
-            Row::new("one reduction", units::time(facts.reduce_ns_of(call.len as f64)), growth),
+            Row::new(
+                "one reduction",
+                units::time(facts.reduce_ns_of(call.len as f64)),
+                grows(facts.reduce_growth),
+            ),
         ];
         if facts.coherency > 0.0 {
             let coherency = format!("{:.4} %", 100.0 * facts.coherency);
