@@ -69,9 +69,16 @@ impl Clone for Flag {
 }
 
 /// How many units of work an item is.
-pub trait Cost: Copy + Send {
+pub trait Cost: Copy + Send + Sync {
     #[doc(hidden)]
     fn per_item(self) -> f64;
+
+    /// Calls the function of a `map` or `for_each`.
+    #[doc(hidden)]
+    #[inline]
+    fn call<T, R>(map_op: &impl Fn(T) -> R, item: T) -> R {
+        map_op(item)
+    }
 }
 
 /// One: what is measured is the time of an item. Takes no room and no time.
@@ -90,6 +97,13 @@ impl Cost for f64 {
     #[inline]
     fn per_item(self) -> f64 {
         if self > 0.0 && self.is_finite() { self } else { 1.0 }
+    }
+
+    /// Apart from the loop over items. An item of many units of work is a loop of its own, as a rule over a slice that it alone
+    /// may write to. The compiler knows that of a function's arguments, not of what it has taken from an iterator.
+    #[inline(never)]
+    fn call<T, R>(map_op: &impl Fn(T) -> R, item: T) -> R {
+        map_op(item)
     }
 }
 
@@ -303,7 +317,7 @@ impl<I: IndexedParallelIterator, K: Cost> Tuned<I, K> {
 
     /// As rayon's `map`; stays tuned.
     #[inline]
-    pub fn map<F, R>(self, map_op: F) -> Tuned<Mapped<I, F>, K>
+    pub fn map<F, R>(self, map_op: F) -> Tuned<Mapped<I, F, K>, K>
     where
         F: Fn(I::Item) -> R + Sync + Send,
         R: Send,
