@@ -163,13 +163,19 @@ impl LoopFacts {
     /// These facts with items that take `item_ns` in calls of `n`, and as much more in longer ones as before.
     #[must_use]
     pub fn with_item_ns(self, n: usize, item_ns: f64) -> Self {
-        LoopFacts { item_ns: item_ns / grown(n.max(1) as f64, self.item_growth), ..self }
+        LoopFacts { item_ns: item_ns / self.items_grown(n.max(1) as f64), ..self }
     }
 
     /// The mean time of one item in a call of `n`, run serially, in nanoseconds.
     #[must_use]
     pub fn item_ns_of(&self, n: f64) -> f64 {
-        self.item_ns * grown(n, self.item_growth)
+        self.item_ns * self.items_grown(n)
+    }
+
+    /// How many times as long an item takes in a call of `n` as in a call of one.
+    #[must_use]
+    pub fn items_grown(&self, n: f64) -> f64 {
+        grown(n, self.item_growth)
     }
 
     /// How many items a call has that takes so many nanoseconds serially.

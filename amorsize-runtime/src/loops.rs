@@ -183,7 +183,8 @@ impl Loop {
     /// What calls of `n` items cost here, as far as profile and observation tell; `None` if the loop
     /// was never seen.
     pub(crate) fn facts(&self, n: usize) -> Option<LoopFacts> {
-        let facts = self.blend(n, self.observed_item_ns(n))?;
+        let profile = self.profile().map(|facts| facts.in_calls_of(n));
+        let facts = self.blend(n, profile, self.observed.item_ns(n, self.items_grown(n)))?;
         Some(match self.observed.losses(n).phase() {
             Phase::Refuted => model::without_losses(facts),
             _ => facts,
@@ -202,32 +203,30 @@ impl Loop {
 
     /// What calls cost here that are short enough for thresholds, whatever their size.
     fn facts_of_all(&self) -> Option<LoopFacts> {
-        if let Some(facts) = self.profile().filter(|facts| facts.item_growth > 0.0) {
-            // Other sizes would say little of these.
-            let n = facts.items_in(CHECKPOINT_FROM_NS);
-            let observed = self.observed.item_ns_at(n);
-            return Some(facts.with_item_ns(n, blended(facts.in_calls_of(n), observed).item_ns));
-        }
         let observed = self.observed.item_ns_of_all();
         let n = observed.map_or(0, |(item_ns, _)| (CHECKPOINT_FROM_NS / item_ns) as usize);
-        self.blend(n, observed)
+        self.blend(n, self.profile(), observed)
     }
 
-    /// What calls of `n` items cost, of which so much was observed.
-    fn blend(&self, n: usize, observed: Option<(f64, f64)>) -> Option<LoopFacts> {
-        match self.profile() {
-            Some(facts) => Some(blended(facts.in_calls_of(n), observed)),
-            None => observed.map(|(item_ns, _)| LoopFacts { item_ns, ..self.unrecorded(n) }),
+    /// What is known of calls of `n` items, where the profile says this and so much was observed.
+    fn blend(
+        &self,
+        n: usize,
+        profile: Option<LoopFacts>,
+        observed: Option<(f64, f64)>,
+    ) -> Option<LoopFacts> {
+        match (profile, observed) {
+            (Some(facts), Some((item_ns, calls))) => Some(model::learned(facts, item_ns, calls)),
+            (Some(facts), None) => Some(facts),
+            (None, observed) => {
+                observed.map(|(item_ns, _)| LoopFacts { item_ns, ..self.unrecorded(n) })
+            }
         }
     }
 
-    /// What items of calls of about `n` take, as observed. Where they take longer in longer calls, calls of another size
-    /// say nothing of them.
-    fn observed_item_ns(&self, n: usize) -> Option<(f64, f64)> {
-        match self.profile() {
-            Some(facts) if facts.item_growth > 0.0 => self.observed.item_ns_at(n),
-            _ => self.observed.item_ns(n),
-        }
+    /// How many times as long items of a call of `n` take, by the profile, as in a call of one.
+    fn items_grown(&self, n: usize) -> f64 {
+        self.profile().map_or(1.0, |facts| facts.items_grown(n.max(1) as f64))
     }
 
     /// What the profile says about the loop on this machine.
@@ -334,9 +333,11 @@ impl Loop {
         if busy_ns < OBSERVABLE_NS {
             // Too short to tell the item time, but it tells when items are cheaper than they seemed, as when a program has
             // just started.
-            let seemed = self.observed.item_ns_of_all().map(|(item_ns, _)| item_ns * n as f64);
+            let grown = self.items_grown(n);
+            let seemed = self.observed.item_ns_of_all();
+            let seemed = seemed.map(|(item_ns, _)| item_ns * grown * n as f64);
             if seemed.is_some_and(|seemed_ns| seemed_ns > SURPRISE * busy_ns) {
-                self.observed.add(n, busy_ns);
+                self.observed.add(n, busy_ns, grown);
             }
             if self.is_known() {
                 self.apply();
@@ -346,7 +347,7 @@ impl Loop {
             }
             return;
         }
-        self.observed.add(n, busy_ns);
+        self.observed.add(n, busy_ns, self.items_grown(n));
         // The thresholds take some microseconds to compute, which a few short calls are not worth.
         if self.is_known() {
             self.apply();
@@ -533,14 +534,6 @@ impl Loop {
     }
 }
 
-/// What items cost of which the profile says this, and of which so much was observed.
-fn blended(profiled: LoopFacts, observed: Option<(f64, f64)>) -> LoopFacts {
-    match observed {
-        None => profiled,
-        Some((item_ns, calls)) => model::learned(profiled, item_ns, calls),
-    }
-}
-
 fn recording() -> bool {
     #[cfg(feature = "record")]
     return crate::record::recorder().is_some();
@@ -643,6 +636,22 @@ mod tests {
         assert_eq!(item_times(select(ENTRIES, "a::f")), [1.0, 2.0, 3.0]);
         assert_eq!(item_times(select(ENTRIES, "a::f#2")), [4.0]);
         assert!(select(ENTRIES, "a::").is_empty() && select(ENTRIES, "f").is_empty());
+    }
+
+    #[test]
+    fn where_items_grow_with_the_call_those_of_one_size_tell_of_another_as_the_profile_says() {
+        static LOOP: Loop = Loop::new("all to all", Options::NONE, &[]);
+        let item = LoopFacts { item_ns: 1.0, item_growth: 1.0, ..UNRECORDED };
+        assert!(LOOP.adopt(item));
+        let item_ns = |n| LOOP.facts(n).expect("it was adopted").item_ns;
+        assert_eq!([10, 1_000].map(item_ns), [10.0, 1_000.0]);
+        assert_eq!(LOOP.known_ns(1_000), 1e6);
+        let short = LOOP.planned().untimed();
+        (0..100).for_each(|_| LOOP.observe(1_000, 1_000.0 * 2_000.0));
+        assert!((15.0..=20.0).contains(&item_ns(10)), "{}", item_ns(10));
+        assert!((1_500.0..=2_000.0).contains(&item_ns(1_000)), "{}", item_ns(1_000));
+        assert!(LOOP.planned().untimed() < short, "{short}");
+        assert_eq!(LOOP.facts_with(1_000, 7.0).in_calls_of(1_000).item_ns, 7.0);
     }
 
     #[test]

@@ -23,7 +23,7 @@ const UNSEEN: u64 = u64::MAX;
 /// Observed costs of a loop.
 #[derive(Debug)]
 pub(crate) struct Observed {
-    /// Over calls of every size.
+    /// Over calls of every size, as if each were a call of one item.
     all: Mean,
     /// How long these took in all, until that is [`COLD_FOR_NS`].
     busy_ns: AtomicU64,
@@ -52,14 +52,11 @@ impl Observed {
         }
     }
 
-    /// Mean item time and number of calls behind it, for calls of about `n` items if there were any.
-    pub(crate) fn item_ns(&self, n: usize) -> Option<(f64, f64)> {
-        self.item_ns_at(n).or_else(|| self.item_ns_of_all())
-    }
-
-    /// The same, `None` if there were no calls of about `n` items.
-    pub(crate) fn item_ns_at(&self, n: usize) -> Option<(f64, f64)> {
-        self.by_size[size(n)].get()
+    /// Mean item time and number of calls behind it, for calls of about `n` items, which are expected to take `grown` times as
+    /// long as in a call of one; by calls of other sizes if there were none of this one.
+    pub(crate) fn item_ns(&self, n: usize, grown: f64) -> Option<(f64, f64)> {
+        let of_all = || self.item_ns_of_all().map(|(item_ns, calls)| (item_ns * grown, calls));
+        self.by_size[size(n)].get().or_else(of_all)
     }
 
     /// What becomes of a call of about `n` items that the model has a crew for. It is counted. See [`Rivals::choose`].
@@ -95,7 +92,7 @@ impl Observed {
         self.losses[size(n)].tries_crew(&self.rivals[size(n)], is_short)
     }
 
-    /// Mean item time and number of calls behind it, whatever their size.
+    /// Mean item time in a call of one, and number of calls behind it, whatever their size.
     pub(crate) fn item_ns_of_all(&self) -> Option<(f64, f64)> {
         self.all.get()
     }
@@ -105,15 +102,15 @@ impl Observed {
         self.busy_ns.load(Ordering::Relaxed) as f64 >= COLD_FOR_NS
     }
 
-    /// Adds a call of `n` items that took `busy_ns` in all.
-    pub(crate) fn add(&self, n: usize, busy_ns: f64) {
+    /// Adds a call of `n` items that took `busy_ns` in all and are expected to take `grown` times as long as in a call of one.
+    pub(crate) fn add(&self, n: usize, busy_ns: f64, grown: f64) {
         let item_ns = busy_ns / n as f64;
         // Overhead and cold caches make up a large part of short calls.
         let weight = (busy_ns / FULL_WEIGHT_NS).min(1.0);
         if !self.is_telling() {
             self.busy_ns.fetch_add(busy_ns as u64, Ordering::Relaxed);
         }
-        self.all.add(item_ns, weight);
+        self.all.add(item_ns / grown, weight);
         self.by_size[size(n)].add(item_ns, weight);
     }
 
@@ -166,19 +163,28 @@ mod tests {
     #[test]
     fn sizes_have_means_of_their_own() {
         let observed = Observed::new();
-        assert_eq!(observed.item_ns(4), None);
-        observed.add(4, 4.0 * 7_000.0);
-        observed.add(1_000, 1_000.0 * 300.0);
-        assert_eq!(observed.item_ns(5), Some((7_000.0, 1.0)));
-        assert_eq!(observed.item_ns(700), Some((300.0, 1.0)));
-        assert_eq!(observed.item_ns(usize::MAX), Some((3_650.0, 2.0)));
+        assert_eq!(observed.item_ns(4, 1.0), None);
+        observed.add(4, 4.0 * 7_000.0, 1.0);
+        observed.add(1_000, 1_000.0 * 300.0, 1.0);
+        assert_eq!(observed.item_ns(5, 1.0), Some((7_000.0, 1.0)));
+        assert_eq!(observed.item_ns(700, 1.0), Some((300.0, 1.0)));
+        assert_eq!(observed.item_ns(usize::MAX, 1.0), Some((3_650.0, 2.0)));
+    }
+
+    #[test]
+    fn where_items_grow_with_the_call_one_size_tells_of_another_as_expected() {
+        let observed = Observed::new();
+        observed.add(1_000, 1_000.0 * 2_000.0, 1_000.0);
+        assert_eq!(observed.item_ns(1_000, 1_000.0), Some((2_000.0, 1.0)));
+        assert_eq!(observed.item_ns(10, 10.0), Some((20.0, 1.0)));
+        assert_eq!(observed.item_ns_of_all(), Some((2.0, 1.0)));
     }
 
     #[test]
     fn short_calls_weigh_less() {
         let observed = Observed::new();
-        observed.add(1_000, 1_000.0 * 100.0);
-        observed.add(1, 1_000.0);
+        observed.add(1_000, 1_000.0 * 100.0, 1.0);
+        observed.add(1, 1_000.0, 1.0);
         let (mean, calls) = observed.item_ns_of_all().expect("two calls");
         assert!((100.0..200.0).contains(&mean) && calls == 2.0, "{mean}");
     }
@@ -201,19 +207,19 @@ mod tests {
     #[test]
     fn the_first_short_calls_tell_nothing() {
         let observed = Observed::new();
-        observed.add(1, 1_200.0);
-        observed.add(10, 2_100.0);
+        observed.add(1, 1_200.0, 1.0);
+        observed.add(10, 2_100.0, 1.0);
         assert!(!observed.is_telling());
-        observed.add(1_000, 17_000.0);
+        observed.add(1_000, 17_000.0, 1.0);
         assert!(observed.is_telling());
     }
 
     #[test]
     fn old_calls_are_forgotten() {
         let observed = Observed::new();
-        (0..1_000).for_each(|_| observed.add(10, 10.0 * 1e6));
-        (0..200).for_each(|_| observed.add(10, 10.0 * 1e4));
-        let (mean, _) = observed.item_ns(10).expect("many calls");
+        (0..1_000).for_each(|_| observed.add(10, 10.0 * 1e6, 1.0));
+        (0..200).for_each(|_| observed.add(10, 10.0 * 1e4, 1.0));
+        let (mean, _) = observed.item_ns(10, 1.0).expect("many calls");
         assert!((mean - 1e4).abs() < 1e4, "{mean}");
     }
 }

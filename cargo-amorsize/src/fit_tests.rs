@@ -149,6 +149,21 @@ fn known_facts_are_found_again() {
 }
 
 #[test]
+fn items_that_grow_with_the_call_are_found_and_decide_in_calls_of_all_sizes() {
+    // In 64 of them 128 ns, in 2,048 of them 4 µs.
+    let truth = LoopFacts { item_ns: 2.0, item_growth: 1.0, item_cv: 0.2, ..LoopFacts::default() };
+    let measured = measured(truth, &[64, 512, 2_048], 4, 0.0);
+    let section = measured.section(MACHINE);
+    let entry = &section.loops["demo::f"];
+    assert_near(entry.facts.item_ns, 2.0, 0.01);
+    assert_near(entry.facts.item_growth, 1.0, 1e-3);
+    assert!(entry.facts.contention < 0.005 && entry.facts.piece_ns < 5.0, "{entry:?}");
+    let limits = Limits::cores(4);
+    let from = model::break_even(&truth, &MACHINE, &limits, HOT).expect("long calls pay") as f64;
+    assert_near(entry.parallel_from.expect("long calls pay") as f64, from, 0.02 * from + 1.0);
+}
+
+#[test]
 fn reductions_that_grow_with_the_call_are_found_in_calls_of_all_sizes() {
     let truth = LoopFacts {
         item_ns: 500.0,
