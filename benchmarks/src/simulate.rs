@@ -13,6 +13,7 @@ mod scenario;
 
 use std::fmt;
 
+use amorsize::expansion::LoopFacts;
 use amorsize_runtime::model::{self, Limits, Plan};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -90,7 +91,9 @@ fn outcome(seed: u64) -> Outcome {
     // What the recorder cannot fit stays serial, as in a program whose profile lacks the loop's entry.
     let facts = profile.loops.get(recording::NAME).map(|entry| entry.facts);
     let first = facts.map_or(Plan::Serial, |facts| decide(facts).plan);
-    let learned = facts.map(|facts| model::learned(facts, seen_ns, tried.len() as f64));
+    let learn =
+        |facts: LoopFacts| model::learned(facts.in_calls_of(n), seen_ns, tried.len() as f64);
+    let learned = facts.map(learn);
     let decision = learned.map(decide);
     let chosen = decision.map_or(Plan::Serial, |decision| decision.plan);
 

@@ -5,8 +5,12 @@ use amorsize_profile::LoopFacts;
 use crate::observations::{OFTEN, SizeClass, dominant};
 use crate::stats::median;
 
-/// Items that take longer by less than this factor in the longest calls than in the shortest are the same in all.
-const ITEMS_WORTH_GROWTH: f64 = 1.5;
+/// Items that take longer by less than this factor in the longest calls than in the shortest are the same in all. A long tail
+/// that short recordings miss makes a difference of two.
+const ITEMS_WORTH_GROWTH: f64 = 3.0;
+
+/// Where the mean item time of a size is not sure within this share, it says nothing of other sizes.
+const TELLING: f64 = 0.1;
 
 /// A law of item times has to leave no more than this share of what they differ by: others belong to different data.
 const UNEXPLAINED: f64 = 0.1;
@@ -31,7 +35,7 @@ pub(crate) fn of_items(classes: &[SizeClass]) -> Option<Growth> {
     let unit_ns = |class: &SizeClass| Some(class.item_ns()? / class.cost.0);
     let main = dominant(classes)?;
     let main_ns = unit_ns(main)?;
-    let told = classes.iter().filter(|class| class.serial.len() >= OFTEN);
+    let told = classes.iter().filter(|class| class.serial.len() >= OFTEN && is_telling(class));
     let told = told.filter_map(|class| Told::by(class, unit_ns(class)?, class.serial.len()));
     let line = Line::through(&told.collect::<Vec<_>>());
     let grows = |line: &Line| line.rise() >= ITEMS_WORTH_GROWTH.ln();
@@ -41,6 +45,16 @@ pub(crate) fn of_items(classes: &[SizeClass]) -> Option<Growth> {
         None => 0.0,
     };
     Some(Growth { unit_ns: main_ns / units(main).powf(growth), growth })
+}
+
+/// Whether the mean item time of these calls is that of their size, and not of the items that they happened to have: which may
+/// be the same in all of them.
+fn is_telling(class: &SizeClass) -> bool {
+    let of_items = class
+        .item_ns()
+        .filter(|_| !class.item_sd.is_empty())
+        .map_or(0.0, |item_ns| median(&class.item_sd) / item_ns / (class.items as f64).sqrt());
+    class.serial_uncertainty().max(of_items) <= TELLING
 }
 
 /// What a reduction costs.
@@ -175,6 +189,7 @@ mod tests {
     #[test]
     fn items_that_differ_little_or_by_other_reasons_than_the_length_have_none() {
         assert_near(of_item_times(&[(4, 11_300.0), (64, 15_200.0)]), 15_200.0, 0.0);
+        assert_near(of_item_times(&[(100, 10.0), (1_000, 20.0)]), 20.0, 0.0);
         let other_data = [(1, 30.0), (8, 15.0), (64, 60.0), (512, 6.0), (4_096, 80.0)];
         assert_near(of_item_times(&other_data), 80.0, 0.0);
         // What a call costs beside its items.
@@ -190,6 +205,18 @@ mod tests {
         classes[1].serial.clear();
         assert_near(of_items(&classes[..1]).expect("there are serial calls"), 1e3, 0.0);
         assert_eq!(of_items(&classes[1..]), None);
+    }
+
+    #[test]
+    fn sizes_of_a_few_items_that_differ_much_have_no_law() {
+        let class = |items, item_ns: f64, item_cv| SizeClass {
+            item_sd: vec![item_ns * item_cv],
+            serial: vec![item_ns * items as f64; OFTEN],
+            ..class(items, 1.0, 1.0)
+        };
+        let law = |item_cv| of_items(&[class(100, 5.0, item_cv), class(1_000, 50.0, item_cv)]);
+        assert_near(law(0.5).expect("there are serial calls"), 0.05, 1.0);
+        assert_near(law(9.0).expect("there are serial calls"), 50.0, 0.0);
     }
 
     #[test]
