@@ -157,13 +157,13 @@ impl LoopFacts {
     /// These facts for calls of `n` items alone: `item_ns` is what an item takes in them.
     #[must_use]
     pub fn in_calls_of(self, n: usize) -> Self {
-        LoopFacts { item_ns: self.item_ns_of(n.max(1) as f64), item_growth: 0.0, ..self }
+        self.with_item_ns(self.item_ns_of(n.max(1) as f64))
     }
 
-    /// These facts with items that take `item_ns` in calls of `n`, and as much more in longer ones as before.
+    /// These facts with items that take `item_ns` nanoseconds however long the call.
     #[must_use]
-    pub fn with_item_ns(self, n: usize, item_ns: f64) -> Self {
-        LoopFacts { item_ns: item_ns / self.items_grown(n.max(1) as f64), ..self }
+    pub fn with_item_ns(self, item_ns: f64) -> Self {
+        LoopFacts { item_ns, item_growth: 0.0, ..self }
     }
 
     /// The mean time of one item in a call of `n`, run serially, in nanoseconds.
@@ -181,13 +181,8 @@ impl LoopFacts {
     /// How many items a call has that takes so many nanoseconds serially.
     #[must_use]
     pub fn items_in(&self, ns: f64) -> usize {
-        let units = ns / self.item_ns;
-        // Most do not grow, see `grown`. Saturates, and maps NaN to 0.
-        let items = match self.item_growth {
-            0.0 => units,
-            growth => units.powf(1.0 / (1.0 + growth)),
-        };
-        items as usize
+        // `as` saturates and maps NaN to 0.
+        (ns / self.item_ns).powf(1.0 / (1.0 + self.item_growth)) as usize
     }
 
     /// What one reduction costs in a call of `n` items, in nanoseconds.
@@ -294,7 +289,7 @@ mod tests {
         assert_eq!(rows().in_calls_of(0), rows().in_calls_of(1));
         let constant = LoopFacts { item_growth: 0.0, ..rows() };
         assert_eq!(constant.in_calls_of(1 << 40), constant);
-        assert_near(rows().with_item_ns(100, 7.0).in_calls_of(100).item_ns, 7.0);
+        assert_eq!(rows().with_item_ns(7.0).in_calls_of(100).item_ns, 7.0);
     }
 
     #[test]

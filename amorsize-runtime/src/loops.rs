@@ -321,8 +321,7 @@ impl Loop {
 
     /// What is known of calls of `n` items, with an item time that was just measured.
     pub(crate) fn facts_with(&self, n: usize, item_ns: f64) -> LoopFacts {
-        let facts = self.profile().unwrap_or_else(|| self.unrecorded(n));
-        LoopFacts { item_ns, item_growth: 0.0, ..facts }
+        self.profile().unwrap_or_else(|| self.unrecorded(n)).with_item_ns(item_ns)
     }
 
     /// Learns from a call of `n` items whose items took `busy_ns` in all, on however many workers.

@@ -6,9 +6,9 @@
 //! For one call of `n` items on `w` workers with chunks of `c` items, all times in nanoseconds:
 //!
 //! ```text
-//! serial    T = n·t,  t = item·n^growth
+//! serial    T = n·t,  t = item·n^item_growth
 //! parallel  T = (n·t·slow(w) + Σ Lᵢ + claim·n/c) / w + spawn·(w − 1)/w + tail
-//!               + piece·n/(c·w) + reduce·n^growth·reductions
+//!               + piece·n/(c·w) + reduce·n^reduce_growth·reductions
 //! ```
 //!
 //! Helper `i` of the `w − 1` starts at `Lᵢ`, which is `i·spawn + wake` until the first ones help to summon the
@@ -487,21 +487,21 @@ fn worker_steps(limit: usize) -> impl Iterator<Item = usize> {
     std::iter::successors((limit >= 2).then_some(2), next)
 }
 
-/// The chunk size that balances what chunks cost against the wait for the last one, when `hot` helpers are hot.
+/// The chunk size that balances what chunks cost against the wait for the last one, when `hot` helpers are hot. The facts are
+/// those of calls of `n` items.
 ///
 /// With `c` items per chunk the cost is `A/c + B·c`, with `A = (claim + piece)·n/w`, and `B` the
 /// growth of the tail per item. More pieces mean more reductions, by `G·ln(1/c)`. The sum is smallest where
 /// `B·c² − G·c − A = 0`. Where items vary, the tail
 /// also grows with `√c`; there `c = (2·A/D)^⅔` or `c = (2·G/D)²`, whichever is larger, with `D` the variation of a chunk of
 /// one item, and the smaller of the two is taken.
-pub fn best_chunk(
+pub(crate) fn best_chunk(
     n: usize,
     workers: usize,
     item: &LoopFacts,
     machine: &MachineFacts,
     hot: usize,
 ) -> usize {
-    let item = &item.in_calls_of(n);
     // What follows is a number for these, whatever the facts are.
     let (n, w) = (n.max(1), workers.max(1) as f64);
     let items = n as f64;

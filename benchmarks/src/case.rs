@@ -129,7 +129,7 @@ impl<W: Workload> Swept<W> {
         self.cases.iter_mut().zip(&self.sweeps).filter_map(move |(case, sweep)| {
             let item_ns = sweep.serial_ns() / case.n() as f64;
             let facts = facts.filter(|_| sweep.serial_ns() >= PREDICTABLE_NS)?;
-            Some((case, sweep, LoopFacts { item_ns, item_growth: 0.0, ..facts }))
+            Some((case, sweep, facts.with_item_ns(item_ns)))
         })
     }
 }

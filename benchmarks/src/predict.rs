@@ -197,7 +197,7 @@ impl Predicting<'_> {
         // A machine that is faster now than it was during the sweep is no error of the model's: half of the rounds
         // tell what items take at present, the other half what the plan took.
         let present_ns = median_of_half(&serial, 0);
-        let present = facts.with_item_ns(n, present_ns / n as f64);
+        let present = facts.with_item_ns(present_ns / n as f64);
         let predicted_ns = model::predict(n, decision.plan, &present, &machine, HOT).total();
         Prediction {
             name: format!("{}/{n}", W::NAME),

@@ -220,7 +220,7 @@ fn rows(class: &SizeClass, item: LoopFacts, machine: &MachineFacts) -> Vec<Row> 
     // Other sizes may have other item times (caches, other data): what handing out costs is then
     // judged against their own.
     let facts = class.facts(&item);
-    let item = LoopFacts { item_ns: class.item_ns().unwrap_or(facts.item_ns), ..facts };
+    let item = facts.with_item_ns(class.item_ns().unwrap_or(facts.item_ns));
     let fastest = class.settings.iter().map(|setting| trimmed_mean(&setting.wall));
     let fastest = fastest.fold(f64::INFINITY, f64::min);
     let parallel = class.settings.iter().filter(|setting| setting.workers > 1);
