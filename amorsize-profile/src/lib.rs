@@ -5,10 +5,9 @@
 //! rayon or on a serialisation framework, because the proc macro builds it into the host part of
 //! every user's build.
 //!
-//! Without features there are the types, [`checksum`], [`parse_size`], [`permille`], [`parse_duration_ns`] and the lines of
-//! record files.
+//! Without features there are the types, [`checksum`], [`parse_size`], [`permille`] and [`parse_duration_ns`].
 //! The feature `toml` adds `Profile::load`, `Profile::parse` and `Profile::render`; the feature `write` adds
-//! `update`, and raises the required Rust version to 1.89.
+//! `update`, and raises the required Rust version to 1.89. The feature `record` adds the lines of record files.
 
 mod checksum;
 mod duration;
@@ -18,6 +17,7 @@ mod profile;
 mod read;
 #[cfg(feature = "toml")]
 mod read_error;
+#[cfg(feature = "record")]
 mod record;
 #[cfg(feature = "toml")]
 mod render;
@@ -36,6 +36,7 @@ pub use profile::{
 };
 #[cfg(feature = "toml")]
 pub use read_error::ReadError;
+#[cfg(feature = "record")]
 pub use record::{Call, Memory, MemoryEvidence, Record, Setting, Usage, read_records};
 pub use size::{InvalidSize, parse_size};
 #[cfg(feature = "write")]

@@ -1,6 +1,6 @@
 //! The runtime of Amorsize: loops, plans, the cost model, the executor.
 //!
-//! Programs depend on the facade `amorsize`, which re-exports what loops need. `machine_survey`, what is known of the machine, is
+//! Programs depend on the facade `amorsize`, which re-exports what loops need. `machine_survey`, what is known of the machine (feature `survey`), is
 //! for programs too, and used from here. The rest is public for the benchmarks and `cargo amorsize`, and no interface.
 //! `ARCHITECTURE.md` in the repository says how the modules fit together.
 
@@ -65,10 +65,11 @@ pub use fallible::{Fallible, FromFallible};
 pub use force::{Force, InvalidForce};
 pub use fork::join;
 pub use loops::{Loop, LoopStatus, force, invalid_force, loops, warm_up};
-pub use machine::survey::{self, machine_survey};
+pub use machine::{available_memory, class as machine_class, load as machine_load, usable_cores};
+#[cfg(feature = "survey")]
 pub use machine::{
-    available_memory, class as machine_class, load as machine_load,
-    measure_often as measure_machine, usable_cores,
+    measure_often as measure_machine,
+    survey::{self, machine_survey},
 };
 pub use operand::{NoIndex, Unindexed};
 pub use options::Options;

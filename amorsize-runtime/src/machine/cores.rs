@@ -1,11 +1,10 @@
 //! How many workers a call may have.
 
-use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::allotment::allotted;
 use super::cgroup;
-use super::cpus::cpu_list;
+use super::cpus::Cpus;
 use super::fact::{Fact, least};
 use super::host::Host;
 use crate::model::{Bound, Limits};
@@ -154,50 +153,50 @@ fn processors(host: &Host<'_>) -> (Option<Fact<usize>>, Option<Fact<usize>>) {
 }
 
 /// The processors that are switched on and that the affinity mask allows.
-pub(super) fn mask(host: &Host<'_>) -> Option<BTreeSet<u32>> {
+pub(super) fn mask(host: &Host<'_>) -> Option<Cpus> {
     // A thread that was pinned to one core says nothing about the others, so the masks of the calling thread
     // and of the process's first one are joined.
     let of = |task: &str| {
         let status = host.read(&format!("/proc/{task}/status"))?;
-        cpu_list(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?)
+        Cpus::parse(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?)
     };
     let mut mask = of("self")?;
-    mask.extend(of("thread-self").unwrap_or_default());
+    mask.extend(&of("thread-self").unwrap_or_default());
     // Masks may name processors that are switched off or that the machine never had.
-    let online = host.read("/sys/devices/system/cpu/online").and_then(|list| cpu_list(&list));
-    let present: BTreeSet<u32> = online.unwrap_or_default().intersection(&mask).copied().collect();
+    let online = host.read("/sys/devices/system/cpu/online").and_then(|list| Cpus::parse(&list));
+    let present = online.unwrap_or_default().within(&mask);
     if present.is_empty() {
         // Nothing tells which of them are there, but maybe how many.
         let count = (host.calls().parallelism)().unwrap_or(mask.len());
-        return Some(mask.into_iter().take(count).collect());
+        return Some(mask.iter().take(count).collect());
     }
     Some(present)
 }
 
 /// The distinct cores that `cpus` are threads of; `None` where the system does not tell of any.
-fn physical_cores(host: &Host<'_>, cpus: &BTreeSet<u32>) -> Option<Fact<usize>> {
-    let mut counted = BTreeSet::new();
+fn physical_cores(host: &Host<'_>, cpus: &Cpus) -> Option<Fact<usize>> {
+    let mut counted = Cpus::default();
     let mut source = None;
     let mut cores = 0;
-    for cpu in cpus {
+    for cpu in cpus.iter() {
         if counted.contains(cpu) {
             continue;
         }
         // A processor that is switched off has no such folder.
-        let Some((siblings, name)) = siblings(host, *cpu) else { continue };
+        let Some((siblings, name)) = siblings(host, cpu) else { continue };
         cores += 1;
-        counted.extend(siblings);
+        counted.extend(&siblings);
         source.get_or_insert(name);
     }
     Some(Fact::new(cores, format!("/sys/devices/system/cpu/cpu*/topology/{}", source?)))
 }
 
 /// The threads of the core that `cpu` is one of, and the file that tells them.
-pub(super) fn siblings(host: &Host<'_>, cpu: u32) -> Option<(BTreeSet<u32>, &'static str)> {
+pub(super) fn siblings(host: &Host<'_>, cpu: u32) -> Option<(Cpus, &'static str)> {
     // The second is the name that kernels before 5.3 know.
     ["core_cpus_list", "thread_siblings_list"].into_iter().find_map(|name| {
         let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/{name}");
-        let mut siblings = cpu_list(&host.read(&path)?)?;
+        let mut siblings = Cpus::parse(&host.read(&path)?)?;
         siblings.insert(cpu);
         Some((siblings, name))
     })

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::cores::{MAX_WORKERS, mask, whole};
-use super::cpus::{cpu_list, cpu_text};
+use super::cpus::Cpus;
 use super::fact::Fact;
 use super::host::Host;
 use super::memory::{self, InvalidMemory};
@@ -223,10 +223,7 @@ fn of_memory(survey: &Survey) -> Option<Doubt> {
 /// Only the processors that this process may use are worth a word.
 fn of_topology(survey: &Survey, host: &Host<'_>) -> Vec<Doubt> {
     let Some(mask) = mask(host) else { return Vec::new() };
-    let within = |list: &str| {
-        let cpus = cpu_list(list).unwrap_or_default();
-        cpu_text(&cpus.intersection(&mask).copied().collect())
-    };
+    let within = |list: &str| Cpus::parse(list).unwrap_or_default().within(&mask).to_string();
     let mut doubts = Vec::new();
     if let Some(hybrid) = &survey.topology.hybrid {
         let Hybrid { fast_cpus, slow_cpus } = &hybrid.value;

@@ -81,7 +81,7 @@ fn look<T>(look: impl FnOnce(&mut System) -> Option<T>) -> Option<T> {
     look(&mut SYSTEM.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "survey"))]
 mod tests {
     use super::super::host::tree::Tree;
     use super::super::load::{self, Load};

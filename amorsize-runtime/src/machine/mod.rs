@@ -4,15 +4,21 @@
 //! Everything is read when it is first needed, through a `Host`, so that tests can show any machine. What
 //! cannot be read is not known, and there is always one worker.
 
+#![cfg_attr(
+    not(feature = "survey"),
+    allow(dead_code, unreachable_pub, reason = "decisions need less than a survey shows")
+)]
+
 mod allotment;
 mod cgroup;
 mod class;
 mod cores;
 mod cpus;
+#[cfg(feature = "survey")]
 mod doubt;
 #[cfg(any(
     not(any(target_os = "linux", target_os = "android", target_family = "wasm")),
-    all(test, target_os = "linux")
+    all(test, feature = "survey", target_os = "linux")
 ))]
 mod elsewhere;
 mod fact;
@@ -20,7 +26,9 @@ mod host;
 mod load;
 mod measure;
 mod memory;
+#[cfg(feature = "survey")]
 pub mod survey;
+#[cfg(feature = "survey")]
 mod topology;
 
 pub use class::class;
@@ -32,6 +40,7 @@ pub use host::was_read;
 pub(crate) use load::limit_by_load;
 pub use load::load;
 pub(crate) use measure::measure;
+#[cfg(feature = "survey")]
 pub use measure::measure_often;
 pub use memory::available_memory;
 pub(crate) use memory::limit_by_memory;

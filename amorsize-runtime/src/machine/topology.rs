@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::cores::siblings;
-use super::cpus::{cpu_list, cpu_text};
+use super::cpus::Cpus;
 use super::fact::Fact;
 use super::host::Host;
 
@@ -73,35 +73,35 @@ impl Topology {
             let physical_cores = (host.calls().physical_cores)();
             return Topology { physical_cores, ..Topology::default() };
         };
-        let present = host.read(&format!("{CPUS}/present")).and_then(|list| cpu_list(&list));
+        let present = host.read(&format!("{CPUS}/present")).and_then(|list| Cpus::parse(&list));
         let (physical_cores, threads_per_core) = cores(host, &online);
         Topology {
             sockets: sockets(host, &online),
             physical_cores,
             online_cpus: Some(Fact::new(online.len(), source)),
             offline_cpus: present.map(|present| {
-                Fact::new(present.difference(&online).count(), format!("{CPUS}/present"))
+                Fact::new(present.len() - present.within(&online).len(), format!("{CPUS}/present"))
             }),
             threads_per_core,
             hybrid: hybrid(host, &online),
-            caches: online.first().map(|cpu| caches(host, *cpu)).unwrap_or_default(),
+            caches: online.iter().next().map(|cpu| caches(host, cpu)).unwrap_or_default(),
             nodes: nodes(host),
         }
     }
 }
 
-fn online(host: &Host<'_>) -> Option<(BTreeSet<u32>, String)> {
+fn online(host: &Host<'_>) -> Option<(Cpus, String)> {
     let path = format!("{CPUS}/online");
-    if let Some(cpus) = host.read(&path).and_then(|list| cpu_list(&list)) {
+    if let Some(cpus) = host.read(&path).and_then(|list| Cpus::parse(&list)) {
         return Some((cpus, path));
     }
     // Processors that are switched off have no such folder.
     let is_online = |cpu: &u32| host.is_folder(&format!("{CPUS}/cpu{cpu}/topology"));
-    let cpus: BTreeSet<u32> = host.numbered(CPUS, "cpu").into_iter().filter(is_online).collect();
+    let cpus: Cpus = host.numbered(CPUS, "cpu").into_iter().filter(is_online).collect();
     (!cpus.is_empty()).then(|| (cpus, format!("{CPUS}/cpu*/topology")))
 }
 
-fn sockets(host: &Host<'_>, cpus: &BTreeSet<u32>) -> Option<Fact<usize>> {
+fn sockets(host: &Host<'_>, cpus: &Cpus) -> Option<Fact<usize>> {
     let path = |cpu: &str| format!("{CPUS}/cpu{cpu}/topology/physical_package_id");
     let ids = cpus.iter().filter_map(|cpu| host.number(&path(&cpu.to_string())));
     let ids: BTreeSet<i64> = ids.collect();
@@ -109,31 +109,34 @@ fn sockets(host: &Host<'_>, cpus: &BTreeSet<u32>) -> Option<Fact<usize>> {
 }
 
 /// Physical cores, and the most threads of one.
-fn cores(host: &Host<'_>, cpus: &BTreeSet<u32>) -> (Option<Fact<usize>>, Option<Fact<usize>>) {
-    let told: Vec<_> = cpus.iter().filter_map(|cpu| siblings(host, *cpu)).collect();
+fn cores(host: &Host<'_>, cpus: &Cpus) -> (Option<Fact<usize>>, Option<Fact<usize>>) {
+    let told: Vec<_> = cpus.iter().filter_map(|cpu| siblings(host, cpu)).collect();
     let Some((_, name)) = told.first() else { return (None, None) };
     let source = format!("{CPUS}/cpu*/topology/{name}");
-    let cores: BTreeSet<_> = told.iter().map(|(siblings, _)| siblings).collect();
-    let threads = cores.iter().map(|siblings| siblings.len()).max();
+    // Threads of one core name the same first one.
+    let cores: Cpus = told.iter().filter_map(|(siblings, _)| siblings.iter().next()).collect();
+    let threads = told.iter().map(|(siblings, _)| siblings.len()).max();
     (Some(Fact::new(cores.len(), &source)), threads.map(|threads| Fact::new(threads, &source)))
 }
 
-fn hybrid(host: &Host<'_>, cpus: &BTreeSet<u32>) -> Option<Fact<Hybrid>> {
+fn hybrid(host: &Host<'_>, cpus: &Cpus) -> Option<Fact<Hybrid>> {
     let kind = |name: &str| {
-        host.read(&format!("/sys/devices/cpu_{name}/cpus")).and_then(|list| cpu_list(&list))
+        host.read(&format!("/sys/devices/cpu_{name}/cpus")).and_then(|list| Cpus::parse(&list))
     };
     if let (Some(fast), Some(slow)) = (kind("core"), kind("atom")) {
-        let hybrid = Hybrid { fast_cpus: cpu_text(&fast), slow_cpus: cpu_text(&slow) };
+        let hybrid = Hybrid { fast_cpus: fast.to_string(), slow_cpus: slow.to_string() };
         return Some(Fact::new(hybrid, "/sys/devices/cpu_core/cpus and cpu_atom/cpus"));
     }
     let path = |cpu: &str| format!("{CPUS}/cpu{cpu}/cpu_capacity");
-    let capacity = |cpu: &u32| Some((*cpu, host.number::<u32>(&path(&cpu.to_string()))?));
+    let capacity = |cpu: u32| Some((cpu, host.number::<u32>(&path(&cpu.to_string()))?));
     let capacities: Option<Vec<(u32, u32)>> = cpus.iter().map(capacity).collect();
     let capacities = capacities?;
     let most = capacities.iter().map(|(_, capacity)| *capacity).max()?;
     let (fast, slow): (Vec<_>, Vec<_>) =
         capacities.into_iter().partition(|(_, capacity)| *capacity == most);
-    let text = |cpus: Vec<(u32, u32)>| cpu_text(&cpus.into_iter().map(|(cpu, _)| cpu).collect());
+    let text = |cpus: Vec<(u32, u32)>| -> String {
+        cpus.into_iter().map(|(cpu, _)| cpu).collect::<Cpus>().to_string()
+    };
     (!slow.is_empty())
         .then(|| Fact::new(Hybrid { fast_cpus: text(fast), slow_cpus: text(slow) }, path("*")))
 }
@@ -147,7 +150,7 @@ fn caches(host: &Host<'_>, cpu: u32) -> Vec<Fact<Cache>> {
             level: text("level")?.trim().parse().ok()?,
             kind: text("type")?.trim().to_owned(),
             size_bytes: size_bytes(text("size")?.trim())?,
-            shared_by: cpu_list(&text("shared_cpu_list")?)?.len(),
+            shared_by: Cpus::parse(&text("shared_cpu_list")?)?.len(),
         };
         Some(Fact::new(cache, folder))
     };
@@ -168,7 +171,7 @@ fn nodes(host: &Host<'_>) -> Vec<Fact<Node>> {
     let node = |number: u32| {
         let path = format!("{NODES}/node{number}/cpulist");
         // Memory without processors has an empty list.
-        let cpus = cpu_text(&cpu_list(&host.read(&path)?)?);
+        let cpus = Cpus::parse(&host.read(&path)?)?.to_string();
         Some(Fact::new(Node { number, cpus }, path))
     };
     host.numbered(NODES, "node").into_iter().filter_map(node).collect()
