@@ -68,6 +68,20 @@ pub(crate) struct Manifest {
     #[arg(long, short, global = true, value_name = "NAME", help_heading = "Packages")]
     pub(crate) package: Vec<String>,
 
+    /// All packages of the workspace that have annotated functions.
+    #[arg(long, global = true, conflicts_with = "package", help_heading = "Packages")]
+    pub(crate) workspace: bool,
+
+    /// With `--workspace`: not this package; may be given several times.
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        requires = "workspace",
+        help_heading = "Packages"
+    )]
+    pub(crate) exclude: Vec<String>,
+
     /// Path to Cargo.toml.
     #[arg(long, global = true, value_name = "PATH", help_heading = "Packages")]
     pub(crate) manifest_path: Option<PathBuf>,

@@ -17,6 +17,9 @@ pub(crate) enum Error {
     #[error("no package `{wanted}` in this workspace")]
     NoSuchPackage { wanted: String, known: Vec<String> },
 
+    #[error("no package is left of this workspace")]
+    AllExcluded,
+
     #[error("package `{package}` has no bench target `{bench}`")]
     NoSuchBench { package: String, bench: String, known: Vec<String> },
 
@@ -100,7 +103,8 @@ impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Error::Metadata { .. } => exit_codes::CARGO_METADATA_FAILED,
-            Error::NothingAnnotated { .. }
+            Error::AllExcluded
+            | Error::NothingAnnotated { .. }
             | Error::NothingRuns { .. }
             | Error::NothingReached { .. } => exit_codes::NOTHING_TO_TUNE,
             Error::NoSuchPackage { .. }
@@ -131,10 +135,11 @@ impl Error {
             Error::Metadata { hint, .. } => hint.clone(),
             Error::NoSuchPackage { wanted, known } => {
                 match nearest(wanted, known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `-p {near}`?"),
+                    Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the packages here are: {}", known.join(", ")),
                 }
             }
+            Error::AllExcluded => "name fewer of them with `--exclude`".to_owned(),
             Error::NoSuchBench { bench, known, .. } => {
                 match nearest(bench, known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `--bench {near}`?"),

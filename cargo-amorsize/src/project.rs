@@ -58,7 +58,8 @@ impl Project {
 
     /// The same, but it is no error if nothing was named and the current folder is in no project.
     pub(crate) fn find(manifest: &Manifest) -> Result<Option<Self>> {
-        let named = manifest.manifest_path.is_some() || !manifest.package.is_empty();
+        let named =
+            manifest.manifest_path.is_some() || !manifest.package.is_empty() || manifest.workspace;
         if named || manifest_above().is_some() { Self::load(manifest).map(Some) } else { Ok(None) }
     }
 
@@ -67,14 +68,23 @@ impl Project {
         let index = |package: &Package| {
             self.metadata.packages.iter().position(|other| other.id == package.id)
         };
+        let named = |wanted: &String| {
+            let found = members.iter().find(|package| package.name.as_str() == wanted);
+            found.and_then(|package| index(package)).ok_or_else(|| {
+                let known = members.iter().map(|package| package.name.to_string()).collect();
+                Error::NoSuchPackage { wanted: wanted.clone(), known }
+            })
+        };
+        if manifest.workspace {
+            let excluded: Vec<usize> = manifest.exclude.iter().map(named).collect::<Result<_>>()?;
+            let all = members.iter().filter_map(|package| index(package));
+            self.selected = all.filter(|member| !excluded.contains(member)).collect();
+            return if self.selected.is_empty() { Err(Error::AllExcluded) } else { Ok(()) };
+        }
         if !manifest.package.is_empty() {
-            let mut selected = Vec::new();
-            for wanted in &manifest.package {
-                let found = members.iter().find(|package| package.name.as_str() == wanted);
-                let found = found.and_then(|package| index(package)).ok_or_else(|| {
-                    let known = members.iter().map(|package| package.name.to_string()).collect();
-                    Error::NoSuchPackage { wanted: wanted.clone(), known }
-                })?;
+            let mut selected: Vec<usize> = Vec::new();
+            for found in manifest.package.iter().map(named) {
+                let found = found?;
                 if !selected.contains(&found) {
                     selected.push(found);
                 }

@@ -8,7 +8,7 @@ use amorsize_profile::{
 };
 use cargo_amorsize::exit_codes;
 use serde_json::Value;
-use support::{Fixture, LIBRARY, documented, fields, manifest};
+use support::{Fixture, LIBRARY, documented, fields, manifest, member};
 
 /// A profile with one loop.
 fn profile(name: &str, tokens: &str) -> String {
@@ -461,13 +461,44 @@ fn unknown_packages_and_benches_are_met_with_the_nearest_name() {
     fixture.run("check -p dmeo").expect_error(
         exit_codes::SETUP_ERROR,
         "no package `dmeo`",
-        "-p demo",
+        "did you mean `demo`?",
+    );
+    fixture.run("check --workspace --exclude dmeo").expect_error(
+        exit_codes::SETUP_ERROR,
+        "no package `dmeo`",
+        "did you mean `demo`?",
     );
     fixture.run("tune --bench sped").expect_error(
         exit_codes::SETUP_ERROR,
         "no bench target `sped`",
         "--bench speed",
     );
+}
+
+#[test]
+fn all_packages_of_a_workspace_are_meant_from_any_of_them_but_for_those_left_out() {
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\"one\", \"two\"]\nresolver = \"3\"\n"),
+        ("one/Cargo.toml", &member("one", "")),
+        ("one/src/lib.rs", LIBRARY),
+        ("two/Cargo.toml", &member("two", "")),
+        ("two/src/lib.rs", LIBRARY),
+        ("two/amorsize.toml", &profile("two::squares", "0000000000000000")),
+    ]);
+    let stale = |arguments: &str| {
+        let ran = fixture.run(&format!("check --manifest-path one/Cargo.toml {arguments}"));
+        ["one", "two"].map(|name| ran.stdout.contains(&format!("{name}::squares")))
+    };
+    assert_eq!(stale(""), [true, false]);
+    assert_eq!(stale("--workspace"), [true, true]);
+    assert_eq!(stale("--workspace --exclude one"), [false, true]);
+    fixture.run("check --workspace --exclude one --exclude two").expect_error(
+        exit_codes::NOTHING_TO_TUNE,
+        "no package is left",
+        "--exclude",
+    );
+    fixture.run("check --exclude one").expect_code(exit_codes::USAGE);
+    fixture.run("check --workspace -p one").expect_code(exit_codes::USAGE);
 }
 
 #[test]
