@@ -4,6 +4,7 @@
 //! item time is that of serial calls at the size where most time was spent; contention, the cost of a
 //! piece, and how much chunks differ are what is then left to explain in the parallel calls.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use amorsize_profile::{LoopEntry, LoopFacts, MachineFacts, ReviewedPlan, Section, TaskMemory};
@@ -15,7 +16,7 @@ use crate::growth::{self, Growth};
 use crate::observations::{
     Cost, LoopMemory, Machine, Observations, SettingTimes, SizeClass, dominant, size_classes,
 };
-use crate::stats::{median, quantile, trimmed_mean};
+use crate::stats::{median, quantile, trimmed_mean, uncertainty};
 
 /// Settings with fewer calls than this say more about chance than about the setting, as long as
 /// there are others.
@@ -192,7 +193,7 @@ pub(crate) fn facts_of(classes: &[SizeClass], machine: &MachineFacts) -> Option<
     let enough: Vec<Row> =
         rows.iter().copied().filter(|row| row.calls >= CALLS_PER_SETTING).collect();
     let [contention, piece_ns, coherency, imbalance, item_cv] =
-        bounded_fit(if enough.is_empty() { &rows } else { &enough }, item_cv);
+        bounded_fit(if enough.is_empty() { &rows } else { &enough }, &bounds(classes, &item));
     Some(LoopFacts { contention, piece_ns, coherency, imbalance, item_cv, ..item })
 }
 
@@ -208,7 +209,8 @@ struct Row {
 }
 
 const UNKNOWNS: usize = 5;
-/// Which of them are the coherency and the variation.
+/// Which of them are which.
+const PIECE: usize = 1;
 const COHERENCY: usize = 2;
 const VARIATION: usize = 4;
 
@@ -252,12 +254,16 @@ fn equations(
         terms(ones)
     });
     let observed = trimmed_mean(&setting.wall);
-    let row = |time: fn(&Terms) -> f64, seen: f64| Row {
-        coefficients: with_one.map(|terms| (time(&terms) - time(&plain)) / observed),
-        unexplained: (seen - time(&plain)) / observed,
-        // The model need not be right about plans that nobody would choose.
-        weight: (setting.wall.len() as f64).min(100.0) * (fastest / observed).powi(2),
-        calls: setting.wall.len(),
+    let row = |time: fn(&Terms) -> f64, seen: f64| {
+        // Between an error of what workers are busy for and that of the call, of which this may be a small part.
+        let whole = (seen * observed).sqrt();
+        Row {
+            coefficients: with_one.map(|terms| (time(&terms) - time(&plain)) / whole),
+            unexplained: (seen - time(&plain)) / whole,
+            // The model need not be right about plans that nobody would choose.
+            weight: (setting.wall.len() as f64).min(100.0) * (fastest / observed).powi(2),
+            calls: setting.wall.len(),
+        }
     };
     let at_work = items.div_ceil(setting.chunk.max(1)).min(setting.workers.into()) as f64;
     let busy =
@@ -265,12 +271,48 @@ fn equations(
     [Some(row(Terms::total, observed)), busy].into_iter().flatten()
 }
 
-/// Weighted least squares in unknowns that may not be negative, with a variation of at most `most`: the best of the
-/// solutions for each choice of those that are not zero, the simplest first.
+/// The largest values that the unknowns may have.
 ///
 /// What blocks of items say about variation is an upper bound: the machine's noise in a block's time looks like items that
 /// differ. How much parallel calls wait for their last chunk tells the rest.
-fn bounded_fit(rows: &[Row], most: f64) -> [f64; UNKNOWNS] {
+fn bounds(classes: &[SizeClass], item: &LoopFacts) -> [f64; UNKNOWNS] {
+    let mut most = [f64::INFINITY; UNKNOWNS];
+    most[VARIATION] = item.item_cv;
+    most[PIECE] = most_of_a_piece(classes, item);
+    most
+}
+
+/// What a piece costs at most. Where there are more of them and nothing else differs, workers are busy for so much longer, as far as
+/// times are sure (least squares). Or else it is a reduction: what others take is a piece, and is reduced.
+fn most_of_a_piece(classes: &[SizeClass], item: &LoopFacts) -> f64 {
+    let (mut slopes, mut weights, mut reduce_ns) = (0.0, 0.0, 0.0_f64);
+    for class in classes {
+        reduce_ns = reduce_ns.max(class.facts(item).reduce_ns_of(class.items as f64));
+        let pieces = |setting: &SettingTimes| class.items.div_ceil(setting.chunk.max(1)) as f64;
+        for many in &class.settings {
+            let alike = |few: &&SettingTimes| (few.workers, few.hot) == (many.workers, many.hot);
+            let fewest = class.settings.iter().filter(alike).max_by_key(|few| few.chunk);
+            let Some(few) = fewest.filter(|few| few.chunk > many.chunk) else { continue };
+            let more = pieces(many) - pieces(few);
+            let longer = trimmed_mean(&many.busy) - trimmed_mean(&few.busy);
+            let unsure = |busy: &[f64]| uncertainty(busy) * trimmed_mean(busy);
+            let weight = unsure(&many.busy).hypot(unsure(&few.busy)).powi(-2);
+            if (weight * longer).is_finite() {
+                slopes += weight * more * longer;
+                weights += weight * more * more;
+            }
+        }
+    }
+    let told = weights > 0.0;
+    if !told {
+        return f64::INFINITY;
+    }
+    ((slopes / weights).max(0.0) + weights.sqrt().recip()).max(reduce_ns)
+}
+
+/// Weighted least squares in unknowns that may not be negative, and not be above these bounds: the best of the solutions for each
+/// choice of those that are zero and those that are at their bounds, the simplest first.
+fn bounded_fit(rows: &[Row], most: &[f64; UNKNOWNS]) -> [f64; UNKNOWNS] {
     let error = |solution: &[f64; UNKNOWNS]| {
         let explained = |row: &Row| dot(&row.coefficients, solution);
         let squares =
@@ -278,32 +320,36 @@ fn bounded_fit(rows: &[Row], most: f64) -> [f64; UNKNOWNS] {
         let doubt = if solution[COHERENCY] > 0.0 { WORTH_COHERENCY } else { 1.0 };
         squares.sum::<f64>() * doubt
     };
-    // With all of the variation, as if it were known.
-    let as_known = |row: &Row| Row {
-        unexplained: row.unexplained - row.coefficients[VARIATION] * most,
-        ..*row
-    };
-    let known: Vec<Row> = rows.iter().map(as_known).collect();
-    let mut choices: Vec<Vec<usize>> = (0..1_usize << UNKNOWNS)
-        .map(|set| (0..UNKNOWNS).filter(|unknown| set >> unknown & 1 == 1).collect())
+    let members = |set: usize| (0..UNKNOWNS).filter(move |unknown| set >> unknown & 1 == 1);
+    let sets = 0..1_usize << UNKNOWNS;
+    let bounded: Vec<usize> =
+        sets.clone().filter(|&set| members(set).all(|unknown| most[unknown].is_finite())).collect();
+    let mut choices: Vec<(usize, usize)> = sets
+        .flat_map(|free| bounded.iter().map(move |&at_most| (free, at_most)))
+        .filter(|(free, at_most)| free & at_most == 0)
         .collect();
-    choices.sort_by_key(Vec::len);
-    let solutions = choices.into_iter().flat_map(|choice| {
-        let with_all = (!choice.contains(&VARIATION)).then(|| {
-            let mut solution = least_squares(&known, &choice)?;
-            solution[VARIATION] = most;
+    choices.sort_by_key(|(free, at_most)| (free.count_ones(), Reverse(at_most.count_ones())));
+    choices
+        .into_iter()
+        .filter_map(|(free, at_most)| {
+            let mut known = [0.0; UNKNOWNS];
+            members(at_most).for_each(|unknown| known[unknown] = most[unknown]);
+            let left = |row: &Row| Row {
+                unexplained: row.unexplained - dot(&row.coefficients, &known),
+                ..*row
+            };
+            let left: Vec<Row> = rows.iter().map(left).collect();
+            let mut solution = least_squares(&left, &members(free).collect::<Vec<_>>())?;
+            members(at_most).for_each(|unknown| solution[unknown] = most[unknown]);
             Some(solution)
-        });
-        [with_all.flatten(), least_squares(rows, &choice)]
-    });
-    solutions
-        .flatten()
-        .filter(|solution| solution.iter().all(|x| x.is_finite() && *x >= 0.0))
-        .filter(|solution| solution[VARIATION] <= most)
+        })
+        .filter(|solution| {
+            solution.iter().zip(most).all(|(x, most)| x.is_finite() && (0.0..=*most).contains(x))
+        })
         .map(|solution| (error(&solution), solution))
         // Two that differ in their last digits are equally good: the simpler one is taken.
         .reduce(|best, next| if next.0 < best.0 * (1.0 - 1e-9) { next } else { best })
-        .map_or([0.0, 0.0, 0.0, 0.0, most], |(_, solution)| solution)
+        .map_or([0.0, 0.0, 0.0, 0.0, most[VARIATION]], |(_, solution)| solution)
 }
 
 fn dot(a: &[f64; UNKNOWNS], b: &[f64; UNKNOWNS]) -> f64 {

@@ -229,11 +229,15 @@ fn rows_of(truth: LoopFacts, settings: &[(u32, u64, f64)]) -> Vec<Row> {
     rows(&class, LoopFacts { coherency: 0.0, ..truth }, &MACHINE)
 }
 
+/// Nothing is known but that items do not vary.
+const EQUAL_ITEMS: [f64; UNKNOWNS] =
+    [f64::INFINITY, f64::INFINITY, f64::INFINITY, f64::INFINITY, 0.0];
+
 #[test]
 fn coherency_is_believed_where_it_explains_much() {
     let truth = LoopFacts { item_ns: 4e5, coherency: 1e-4, ..LoopFacts::default() };
     let exact = [2, 4, 8, 16, 32].map(|workers| (workers, 1, 1.0));
-    assert_near(bounded_fit(&rows_of(truth, &exact), 0.0)[COHERENCY], 1e-4, 1e-6);
+    assert_near(bounded_fit(&rows_of(truth, &exact), &EQUAL_ITEMS)[COHERENCY], 1e-4, 1e-6);
 
     // As recorded where helpers are late now and then, most of all where they are many: a coherency explains a little more
     // of that than imbalance alone, and would rule out the hundreds of workers that longer calls can use.
@@ -253,7 +257,7 @@ fn coherency_is_believed_where_it_explains_much() {
         (412, 1, 1.20),
     ];
     let truth = LoopFacts { coherency: 0.0, ..truth };
-    let found = bounded_fit(&rows_of(truth, &late), 0.0);
+    let found = bounded_fit(&rows_of(truth, &late), &EQUAL_ITEMS);
     assert_eq!(found[COHERENCY], 0.0, "{found:?}");
 }
 
@@ -280,6 +284,32 @@ fn what_workers_wait_for_is_no_contention_where_records_tell() {
     };
     let found = [true, false].map(|tells_busy| fitted(tells_busy).contention);
     assert!((0.03..0.08).contains(&found[0]) && found[1] > 0.15, "{found:?}");
+}
+
+#[test]
+fn a_piece_costs_no_more_than_workers_are_busy_for_unless_it_is_reduced() {
+    const ITEMS: u64 = 12_800;
+    let fitted = |more_ns: f64, reduce_ns: f64| {
+        let truth = LoopFacts { item_ns: 1_000.0, ..LoopFacts::default() };
+        // Short chunks are as slow as long ones by the clock, as with a few neighbours that are dearer than all others.
+        let settings = [100, 25, 5].map(|chunk| {
+            let total_ns = ITEMS as f64 * truth.item_ns + more_ns * ITEMS.div_ceil(chunk) as f64;
+            let times =
+                |ns: f64| (0..12).map(|call| ns * (1.0 + f64::from(call % 3) / 1e3)).collect();
+            let (wall, busy) = (times(200e3), times(total_ns));
+            SettingTimes { workers: 128, chunk, hot: 127, wall, busy }
+        });
+        let serial = vec![ITEMS as f64 * truth.item_ns; 12];
+        let (settings, item_sd, reduce) = (settings.into(), vec![5_000.0], vec![reduce_ns; 12]);
+        let class =
+            SizeClass { items: ITEMS, serial, settings, item_sd, reduce, ..SizeClass::default() };
+        facts_of(&[class], &MACHINE).expect("there are serial calls").piece_ns
+    };
+    let [none, some, reduced] =
+        [(0.0, 30.0), (500.0, 30.0), (0.0, 3_000.0)].map(|(a, b)| fitted(a, b));
+    assert!(none <= 30.0, "{none}");
+    assert!((300.0..600.0).contains(&some), "{some}");
+    assert!(none < reduced && reduced <= 3_000.0, "{reduced}");
 }
 
 #[test]
