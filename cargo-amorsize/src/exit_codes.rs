@@ -8,7 +8,7 @@ pub const OK: u8 = 0;
 /// The arguments could not be understood.
 pub const USAGE: u8 = 2;
 
-/// There is nothing to tune: no annotated function, or no bench or test that could reach one.
+/// There is nothing to tune: no package left, no annotated function, or no bench or test that could reach one.
 pub const NOTHING_TO_TUNE: u8 = 4;
 
 /// The project is not set up for Amorsize: no such package, no dependency on `amorsize`, a

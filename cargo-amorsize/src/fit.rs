@@ -282,7 +282,7 @@ fn bounds(classes: &[SizeClass], item: &LoopFacts) -> [f64; UNKNOWNS] {
     most
 }
 
-/// What a piece costs at most. Where there are more of them and nothing else differs, workers are busy for so much longer, as far as
+/// What a piece costs at most, in nanoseconds; no bound where records do not tell. Where there are more of them and nothing else differs, workers are busy for so much longer, as far as
 /// times are sure (least squares). Or else it is a reduction: what others take is a piece, and is reduced.
 fn most_of_a_piece(classes: &[SizeClass], item: &LoopFacts) -> f64 {
     let (mut slopes, mut weights, mut reduce_ns) = (0.0, 0.0, 0.0_f64);
@@ -303,8 +303,7 @@ fn most_of_a_piece(classes: &[SizeClass], item: &LoopFacts) -> f64 {
             }
         }
     }
-    let told = weights > 0.0;
-    if !told {
+    if weights == 0.0 {
         return f64::INFINITY;
     }
     ((slopes / weights).max(0.0) + weights.sqrt().recip()).max(reduce_ns)
@@ -332,16 +331,18 @@ fn bounded_fit(rows: &[Row], most: &[f64; UNKNOWNS]) -> [f64; UNKNOWNS] {
     choices
         .into_iter()
         .filter_map(|(free, at_most)| {
-            let mut known = [0.0; UNKNOWNS];
-            members(at_most).for_each(|unknown| known[unknown] = most[unknown]);
+            let is_at_most = |unknown: usize| at_most >> unknown & 1 == 1;
+            let known: [f64; UNKNOWNS] =
+                std::array::from_fn(
+                    |unknown| if is_at_most(unknown) { most[unknown] } else { 0.0 },
+                );
             let left = |row: &Row| Row {
                 unexplained: row.unexplained - dot(&row.coefficients, &known),
                 ..*row
             };
             let left: Vec<Row> = rows.iter().map(left).collect();
-            let mut solution = least_squares(&left, &members(free).collect::<Vec<_>>())?;
-            members(at_most).for_each(|unknown| solution[unknown] = most[unknown]);
-            Some(solution)
+            let solved = least_squares(&left, &members(free).collect::<Vec<_>>())?;
+            Some(std::array::from_fn(|unknown| known[unknown] + solved[unknown]))
         })
         .filter(|solution| {
             solution.iter().zip(most).all(|(x, most)| x.is_finite() && (0.0..=*most).contains(x))

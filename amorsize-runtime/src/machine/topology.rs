@@ -132,13 +132,13 @@ fn hybrid(host: &Host<'_>, cpus: &Cpus) -> Option<Fact<Hybrid>> {
     let capacities: Option<Vec<(u32, u32)>> = cpus.iter().map(capacity).collect();
     let capacities = capacities?;
     let most = capacities.iter().map(|(_, capacity)| *capacity).max()?;
-    let (fast, slow): (Vec<_>, Vec<_>) =
-        capacities.into_iter().partition(|(_, capacity)| *capacity == most);
-    let text = |cpus: Vec<(u32, u32)>| -> String {
-        cpus.into_iter().map(|(cpu, _)| cpu).collect::<Cpus>().to_string()
+    let those = |fast: bool| -> Cpus {
+        let those = capacities.iter().filter(|(_, capacity)| (*capacity == most) == fast);
+        those.map(|(cpu, _)| *cpu).collect()
     };
-    (!slow.is_empty())
-        .then(|| Fact::new(Hybrid { fast_cpus: text(fast), slow_cpus: text(slow) }, path("*")))
+    let (fast, slow) = (those(true), those(false));
+    let hybrid = Hybrid { fast_cpus: fast.to_string(), slow_cpus: slow.to_string() };
+    (!slow.is_empty()).then(|| Fact::new(hybrid, path("*")))
 }
 
 fn caches(host: &Host<'_>, cpu: u32) -> Vec<Fact<Cache>> {
