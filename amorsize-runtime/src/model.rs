@@ -318,7 +318,13 @@ fn longest_share(n: f64, chunk: f64, pieces: f64, w: f64) -> f64 {
 /// Reductions that follow one another: the results of `w` workers meet in pairs. The more pieces there are, the more often
 /// many workers take from the same one.
 fn reductions(w: f64, pieces: f64) -> f64 {
-    if w > 1.0 { w.log2() + (1.0 - 2.0 / w) * (pieces / w).max(1.0).log2() } else { 0.0 }
+    if w > 1.0 { w.log2() + reductions_per_halving(w) * (pieces / w).max(1.0).log2() } else { 0.0 }
+}
+
+/// How many reductions more follow one another where chunks are half as long. Where halves differ, two workers take from each other
+/// again and again, too.
+fn reductions_per_halving(w: f64) -> f64 {
+    (1.0 - 2.0 / w).max(0.5)
 }
 
 /// How many times as long items take with `w` workers at work.
@@ -509,7 +515,8 @@ pub(crate) fn best_chunk(
     let a = (machine.claim_ns + item.piece_ns).max(0.0) * items / w;
     let b = (UNEVEN * slowdown(w, item) + item.imbalance) * item.item_ns * share;
     let d = variation(1.0, w, item) * share;
-    let g = (item.reduce_ns_of(items) * (1.0 - 2.0 / w) / std::f64::consts::LN_2).max(0.0);
+    let g =
+        (item.reduce_ns_of(items) * reductions_per_halving(w) / std::f64::consts::LN_2).max(0.0);
     let by_evenness = (g + (g * g + 4.0 * a * b).sqrt()) / (2.0 * b);
     let by_variation = (2.0 * a / d).powf(2.0 / 3.0).max((2.0 * g / d).powi(2));
     let by_variation = if d > 0.0 { by_variation } else { f64::INFINITY };

@@ -262,10 +262,10 @@ fn results_are_reduced_in_pairs_and_more_often_where_much_is_taken_from_others()
         (2.0, 2.0, 1.0),
         (4.0, 4.0, 2.0),
         (16.0, 16.0, 4.0),
-        // Two workers only ever take from each other.
-        (2.0, 128.0, 1.0),
-        // With four chunks for each of four, one half of log₂ 4 more; with sixteen for each of sixteen, seven eighths of
-        // log₂ 16.
+        // With four chunks for each of four, one half of log₂ 4 more, and so for two, who take from each other again and again;
+        // with sixteen for each of sixteen, seven eighths of log₂ 16.
+        (2.0, 8.0, 2.0),
+        (2.0, 128.0, 4.0),
         (4.0, 16.0, 3.0),
         (16.0, 256.0, 7.5),
     ] {
