@@ -300,6 +300,28 @@ fn a_vec_that_is_none_is_collected_all_the_same() {
     });
 }
 
+/// Makes functions from expressions, a type, a pattern and a statement.
+macro_rules! with_expressions {
+    ($name:ident, $xs:ident, $part:expr, $range:expr, $factor:expr, $t:ty, $p:pat, $last:stmt) => {
+        #[amorsize::tune]
+        fn $name($xs: &[u64]) -> [u64; 2] {
+            let all: $t = $xs;
+            let $p = all else { return [0; 2] };
+            let of_part = $part.par_iter().map(|x| x * $factor).sum();
+            let of_range = $range.into_par_iter().map(|i: u64| $factor * i).sum();
+            $last;
+            [of_part, of_range]
+        }
+    };
+}
+
+with_expressions!(of_part_and_range, xs, &xs[1..], 0..4, 1 + 2, &[u64], &[.., 9], let _shifted = 1 << 1);
+
+#[test]
+fn expressions_that_a_macro_was_given_stay_whole() {
+    assert_eq!(of_part_and_range(&[1, 2, 9]), [33, 18]);
+}
+
 /// Makes functions from blocks.
 macro_rules! with_body {
     ($name:ident, $xs:ident, $body:block) => {

@@ -15,7 +15,7 @@ pub(crate) struct Annotated {
     /// Everything in front of the body.
     head: TokenStream,
     pub(crate) name: Ident,
-    /// The type that it returns, and a `where` clause after it; nothing if it returns none.
+    /// The type that it returns; nothing if it returns none.
     pub(crate) returned: Vec<TokenTree>,
     pub(crate) body: Group,
 }
@@ -89,7 +89,9 @@ fn returned(rest: &[TokenTree]) -> &[TokenTree] {
             {
                 return match &rest[position + 1..] {
                     [dash, arrow, returned @ ..] if is_punct(dash, '-') && is_punct(arrow, '>') => {
-                        returned
+                        let is_where = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "where");
+                        let end = returned.iter().position(is_where);
+                        &returned[..end.unwrap_or(returned.len())]
                     }
                     _ => &[],
                 };
@@ -128,7 +130,8 @@ mod tests {
         };
         assert_eq!(returned("fn f() -> Result<A, B> {}"), "Result<A,B>");
         assert_eq!(returned("fn f<F: Fn(A) -> B, const N: usize>(f: F) -> C {}"), "C");
-        assert_eq!(returned("fn f<F>(f: F) -> C where F: Fn(A) -> B {}"), "CwhereF:Fn(A)->B");
+        assert_eq!(returned("fn f<F>(f: F) -> C where F: Fn(A) -> B {}"), "C");
+        assert_eq!(returned("fn f<C>() -> C where Vec<A>: Clone {}"), "C");
         assert_eq!(returned("fn f<F>(f: fn() -> A) where F: Fn(A) -> B {}"), "");
         assert_eq!(returned("fn f(a: A) {}"), "");
         // Left to the compiler, whose message says what is wrong.

@@ -8,12 +8,14 @@ use syn::ext::IdentExt;
 use crate::annotated::Annotated;
 use crate::embed::Embedded;
 use crate::entry::{self, Given};
+use crate::given;
 use crate::options::{self, Options};
 use crate::tokens::split_inner_attributes;
 
 /// Expands `#[tune(options)] item`. Whatever is wrong, the item itself is emitted, so that one error
 /// does not become many.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    let item = given::kept_together(item);
     let (options, option_error) = options::parse(options);
     match syn::parse2::<Annotated>(item.clone()) {
         Ok(function) if options.kernel.is_some() => kernel(&function, &options),

@@ -9,6 +9,7 @@ mod collects;
 mod embed;
 mod entry;
 mod expand;
+mod given;
 mod options;
 mod tokens;
 
