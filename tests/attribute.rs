@@ -300,6 +300,29 @@ fn a_vec_that_is_none_is_collected_all_the_same() {
     });
 }
 
+/// What some crates have in place of rayon where that is switched off.
+mod serial {
+    pub(crate) trait IntoParIter: IntoIterator + Sized {
+        fn into_par_iter(self) -> Self::IntoIter {
+            self.into_iter()
+        }
+    }
+
+    impl<I: IntoIterator> IntoParIter for I {}
+
+    #[amorsize::tune]
+    pub(crate) fn squares(n: u64) -> u64 {
+        let squares: Vec<u64> = (0..n).into_par_iter().map(|i| i * i).collect();
+        squares.into_par_iter().zip(0..n).zip(0..=n).map(|((square, i), j)| square + i - j).sum()
+    }
+}
+
+#[test]
+fn methods_in_place_of_rayons_give_plain_iterators() {
+    assert_eq!(serial::squares(4), 14);
+    assert!(!was_called("attribute::serial::squares"));
+}
+
 /// Makes functions from expressions, a type, a pattern and a statement.
 macro_rules! with_expressions {
     ($name:ident, $xs:ident, $part:expr, $range:expr, $factor:expr, $t:ty, $p:pat, $last:stmt) => {

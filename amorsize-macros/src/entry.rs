@@ -6,7 +6,8 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use crate::collects;
 use crate::tokens::{commas, is_punct, split_inner_attributes, without_turbofish};
 
-/// Methods of rayon's that start a parallel iterator.
+/// Methods that start a parallel iterator: rayon's, and those of image, indexmap and nalgebra. A method of this name that
+/// does something else is left as it is.
 const ENTRY_CALLS: &[&str] = &[
     "into_par_iter",
     "par_array_windows",
@@ -20,13 +21,20 @@ const ENTRY_CALLS: &[&str] = &[
     "par_chunks_exact",
     "par_chunks_exact_mut",
     "par_chunks_mut",
+    "par_column_iter",
+    "par_column_iter_mut",
     "par_drain",
     "par_encode_utf16",
+    "par_enumerate_pixels",
+    "par_enumerate_pixels_mut",
     "par_iter",
     "par_iter_mut",
+    "par_keys",
     "par_lines",
     "par_match_indices",
     "par_matches",
+    "par_pixels",
+    "par_pixels_mut",
     "par_rchunks",
     "par_rchunks_exact",
     "par_rchunks_exact_mut",
@@ -38,6 +46,8 @@ const ENTRY_CALLS: &[&str] = &[
     "par_split_mut",
     "par_split_terminator",
     "par_split_whitespace",
+    "par_values",
+    "par_values_mut",
     "par_windows",
 ];
 
@@ -294,7 +304,8 @@ fn tune_tokens(tokens: TokenStream, place: Place, loops: &mut Loops<'_>) -> Toke
             arguments = operand(arguments, call.span());
         }
         out.push(in_place_of(group, group.delimiter(), arguments));
-        if let Some(entry) = entry.filter(|_| place != Place::Combined) {
+        let is_operand = place == Place::Combined && !is_ended(&tokens[position + 1..]);
+        if let Some(entry) = entry.filter(|_| !is_operand) {
             out.extend(loops.next(entry.span(), None).into_iter().flatten());
         }
     }
@@ -374,7 +385,7 @@ fn operand(arguments: TokenStream, at: Span) -> TokenStream {
     }
     let argument = Group::new(Delimiter::Parenthesis, argument.into_iter().collect());
     let span = Span::mixed_site().located_at(at);
-    quote_spanned!(span=> #argument.__slot().__kind().__operand().__given())
+    quote_spanned!(span=> #argument.__slot().__range().__kind().__operand().__given())
 }
 
 /// Whether what the method at the end of these tokens is called on contains an entry call, and nothing that ends the iterator.
@@ -384,9 +395,7 @@ fn is_parallel(before: &[TokenTree]) -> bool {
         TokenTree::Ident(name) => names.iter().any(|known| name == known),
         _ => false,
     };
-    before
-        .iter()
-        .rev()
+    backwards(before)
         .skip(1)
         .take_while(|token| match token {
             TokenTree::Punct(punct) => !matches!(punct.as_char(), ';' | ',' | '='),
@@ -395,6 +404,26 @@ fn is_parallel(before: &[TokenTree]) -> bool {
         })
         .find(|token| is(token, ENTRY_CALLS) || is(token, &[MARK]) || is(token, ENDING_CALLS))
         .is_some_and(|token| !is(token, ENDING_CALLS))
+}
+
+/// Whether one of [`ENDING_CALLS`] follows in these tokens.
+fn is_ended(after: &[TokenTree]) -> bool {
+    after.windows(2).any(|two| match two {
+        [dot, TokenTree::Ident(name)] if is_punct(dot, '.') => {
+            ENDING_CALLS.iter().any(|known| name == known)
+        }
+        _ => false,
+    })
+}
+
+/// The tokens from the last to the first, without what is in `::<…>`.
+fn backwards(tokens: &[TokenTree]) -> impl Iterator<Item = &TokenTree> {
+    let mut rest = tokens;
+    std::iter::from_fn(move || {
+        let (last, before) = without_turbofish(rest).split_last()?;
+        rest = before;
+        Some(last)
+    })
 }
 
 /// Whether the tokens end with `mod name`.

@@ -49,12 +49,20 @@ fn what_is_zipped_or_chained_belongs_to_the_loop_that_does_it() {
     let (tokens, loops) = tuned("a.par_iter().zip(b.par_iter()).chain(c.par_iter(),)");
     assert_eq!(loops, 1, "{tokens}");
     for argument in ["zip((b.par_iter())", "chain((c.par_iter())"] {
-        let expected = format!("{argument}.__slot().__kind().__operand().__given())");
+        let expected = format!("{argument}.__slot().__range().__kind().__operand().__given())");
         assert!(tokens.contains(&expected), "{tokens}");
     }
     let (tokens, loops) = tuned("a.par_iter().zip(b.par_iter().map(|r| r.par_iter().sum()))");
     assert_eq!(loops, 2, "{tokens}");
     assert_eq!(tuned("let c = a.iter().zip(b.par_iter().collect::<Vec<_>>());").1, 1);
+    // A loop that ends within the argument is one of its own.
+    assert_eq!(tuned("a.par_iter().zip(b.par_iter().map(f).collect::<Vec<A, B>>())").1, 2);
+    assert_eq!(tuned("a.par_iter().zip(b.par_iter().map(f).collect::<Vec<_>>().par_iter())").1, 2);
+    // Commas between type arguments do not hide what the method is called on.
+    for call in ["map::<_, A>(f)", "map::<_, fn(A) -> B>(f)"] {
+        let (tokens, loops) = tuned(&format!("a.par_iter().{call}.zip(b.par_iter())"));
+        assert_eq!((loops, tokens.contains("__operand")), (1, true), "{tokens}");
+    }
     for source in ["a.par_iter().max().cmp(&b)", "a.par_iter().chain()", "a.par_iter().zip(b, c)"] {
         assert!(!tuned(source).0.contains("__operand"), "{source}");
     }
@@ -198,7 +206,10 @@ fn attributes_of_a_block_stay_first() {
 #[test]
 fn a_comma_between_types_makes_no_second_argument() {
     let (tokens, _) = tuned("x.par_iter().zip(f::<A, fn(B) -> C>(y))");
-    assert!(tokens.contains("(f::<A,fn(B)->C>(y)).__slot().__kind().__operand()"), "{tokens}");
+    assert!(
+        tokens.contains("(f::<A,fn(B)->C>(y)).__slot().__range().__kind().__operand()"),
+        "{tokens}"
+    );
     let (tokens, _) = tuned("x.par_iter().zip(f::<A, B>(y), z)");
     assert!(!tokens.contains("__operand"), "{tokens}");
 }

@@ -115,7 +115,8 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
         Error::new(
             function.name.span(),
             "`#[tune]` found no parallel loop in this function: expected a call such as `.par_iter()`, \
-             `.into_par_iter()`, `.par_chunks(k)` or `amorsize::join(…)` written in its body",
+             `.into_par_iter()`, `.par_chunks(k)` or `amorsize::join(…)` written in its body, or \
+             `amorsize::tuned!(…)` around anything else that makes a parallel iterator",
         )
     });
     let beyond = options
@@ -152,7 +153,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
         quote! {
             #[allow(unused_imports)]
             use #expansion::{
-                AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, Unmarked as _, Untuned as _,
+                AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, NoRange as _, Unmarked as _, Untuned as _,
             };
             #imports
         }

@@ -93,8 +93,9 @@ impl ReadError {
                  or delete the file and re-run `cargo amorsize tune`"
             }
             Problem::Conflict => {
-                "delete the lines with markers: sections of two machine classes may both stay, \
-                 of two versions of one keep either"
+                "where both sides added a machine class, have git show both whole \
+                 (`git checkout --conflict=diff3 -- amorsize.toml`) and delete the lines with \
+                 markers; otherwise keep one side (`git checkout --ours -- amorsize.toml`)"
             }
             Problem::Damaged(_) => {
                 "restore the file from version control, \

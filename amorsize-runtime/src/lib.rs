@@ -86,7 +86,7 @@ pub mod expansion {
     pub use crate::loops::Loop;
     pub use crate::machine::was_read as machine_was_read;
     pub use crate::marked::Unmarked;
-    pub use crate::operand::{AnyOperand, NoOperand};
+    pub use crate::operand::{AnyOperand, NoOperand, NoRange};
     pub use crate::options::Options;
     pub use crate::profiled::{Profiled, select};
     pub use crate::sample::Sample;

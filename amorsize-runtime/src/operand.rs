@@ -1,16 +1,90 @@
 //! What the attribute appends to the argument of `zip`, `chain` and the like, which belongs to the loop
 //! that calls them: `a.par_iter().chain(b)` becomes
-//! `….chain((b).__slot().__kind().__operand().__given())`.
+//! `….chain((b).__slot().__range().__kind().__operand().__given())`.
 //!
 //! As with entry calls (`slot.rs`), each step finds out by method lookup what the argument is. What can
 //! be indexed is given as it is, a tuned iterator without its own plan; other parallel iterators become
 //! [`Unindexed`], with which only `chain` can do something; anything else, as the method may belong to
-//! a type that is not rayon's, is given as it is.
+//! a type that is not rayon's, is given as it is. A range is no iterator of rayon's yet, and the method may be one of a plain
+//! iterator: it becomes [`Numbers`], which are both.
+
+use std::ops::{Range, RangeInclusive};
 
 use rayon::iter::plumbing::UnindexedConsumer;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use rayon::{range, range_inclusive};
 
-use crate::slot::Kind;
+use crate::range::{RangeInclusiveIter, RangeInteger, RangeIter};
+use crate::slot::{Kind, Slot};
+
+/// A range given to a parallel iterator or to a plain one.
+#[derive(Clone, Debug)]
+pub struct Numbers<R>(R);
+
+impl<T> Slot<Range<T>> {
+    /// First step for arguments, for ranges.
+    #[inline]
+    pub fn __range(self) -> Slot<Numbers<Range<T>>> {
+        Slot(Numbers(self.0))
+    }
+}
+
+impl<T> Slot<RangeInclusive<T>> {
+    /// First step for arguments, for inclusive ranges.
+    #[inline]
+    pub fn __range(self) -> Slot<Numbers<RangeInclusive<T>>> {
+        Slot(Numbers(self.0))
+    }
+}
+
+/// First step for arguments, for everything else.
+pub trait NoRange {
+    /// Passes the argument on.
+    fn __range(self) -> Self;
+}
+
+impl<I> NoRange for Slot<I> {
+    #[inline]
+    fn __range(self) -> Self {
+        self
+    }
+}
+
+impl<T: RangeInteger> IntoParallelIterator for Numbers<Range<T>>
+where
+    Range<T>: IntoParallelIterator<Iter = range::Iter<T>>,
+{
+    type Item = T;
+    type Iter = RangeIter<T>;
+
+    #[inline]
+    fn into_par_iter(self) -> RangeIter<T> {
+        RangeIter::new(self.0.into_par_iter())
+    }
+}
+
+impl<T: RangeInteger> IntoParallelIterator for Numbers<RangeInclusive<T>>
+where
+    RangeInclusive<T>: IntoParallelIterator<Iter = range_inclusive::Iter<T>>,
+{
+    type Item = T;
+    type Iter = RangeInclusiveIter<T>;
+
+    #[inline]
+    fn into_par_iter(self) -> RangeInclusiveIter<T> {
+        RangeInclusiveIter::new(self.0.into_par_iter())
+    }
+}
+
+impl<R: IntoIterator> IntoIterator for Numbers<R> {
+    type Item = R::Item;
+    type IntoIter = R::IntoIter;
+
+    #[inline]
+    fn into_iter(self) -> R::IntoIter {
+        self.0.into_iter()
+    }
+}
 
 /// An argument that can be indexed.
 #[derive(Debug)]

@@ -12,9 +12,7 @@
 //!   gives [`Tuned`]; for anything else, such as a hash map's iterator or a method of the user's that
 //!   happens to have an entry call's name, it is a trait's and gives back what went in.
 
-use std::ops::{Range, RangeInclusive};
-
-use rayon::iter::{Empty, IndexedParallelIterator, IntoParallelIterator, empty};
+use rayon::iter::{Empty, IndexedParallelIterator, empty};
 use rayon::{range, range_inclusive};
 
 use crate::divide::{Divide, ParPieces, TunedPieces};
@@ -24,7 +22,7 @@ use crate::tuned::{Cost, PerItem, Tuned};
 
 /// The result of an entry call.
 #[derive(Debug)]
-pub struct Slot<I>(I);
+pub struct Slot<I>(pub(crate) I);
 
 /// The result of an entry call, ranges made indexable.
 #[derive(Debug)]
@@ -40,28 +38,6 @@ pub trait IntoSlot: Sized {
 }
 
 impl<I> IntoSlot for I {}
-
-impl<T: RangeInteger> Slot<Range<T>> {
-    /// Second step, for arguments that become ranges.
-    #[inline]
-    pub fn __kind(self) -> Kind<RangeIter<T>>
-    where
-        Range<T>: IntoParallelIterator<Iter = range::Iter<T>>,
-    {
-        Kind(RangeIter::new(self.0.into_par_iter()))
-    }
-}
-
-impl<T: RangeInteger> Slot<RangeInclusive<T>> {
-    /// Second step, for arguments that become inclusive ranges.
-    #[inline]
-    pub fn __kind(self) -> Kind<RangeInclusiveIter<T>>
-    where
-        RangeInclusive<T>: IntoParallelIterator<Iter = range_inclusive::Iter<T>>,
-    {
-        Kind(RangeInclusiveIter::new(self.0.into_par_iter()))
-    }
-}
 
 impl<I: IndexedParallelIterator, K: Cost> Slot<Tuned<I, K>> {
     /// Second step, for what is tuned already: a loop has one plan.

@@ -14,7 +14,7 @@ use cargo_metadata::{Artifact, BuildScript, Message, Package, TargetKind};
 use crate::error::{Error, Result, quoted};
 use crate::process::{End, Group};
 use crate::project::{Features, Project, folder_of};
-use crate::term;
+use crate::{again, term};
 
 /// What is built.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ pub(crate) fn build(
         return Err(Error::Build {
             package: package.name.to_string(),
             what: what.noun().to_owned(),
-            command: format!("cargo amorsize tune -p {}", package.name),
+            command: again::tune(&package.name),
         });
     }
     Ok(executables(package, what, features, messages))

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use amorsize_profile::{Profile, Section};
 use cargo_metadata::Package;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::progress::counted;
-use crate::project::Project;
+use crate::project::{Project, profile_path};
 use crate::scan::{Function, Scan, base_name};
-use crate::{profile, term};
+use crate::{again, profile, term};
 
 /// Why a profile does not match the sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,21 +34,18 @@ impl Finding {
 }
 
 pub(crate) fn check(project: &Project) -> Result<()> {
-    let mut first_error = None;
+    let mut worst = None;
     let mut looked_at = 0;
     for package in project.packages() {
         match one(project, package) {
             Ok(done) => looked_at += usize::from(done),
             Err(error) => {
                 looked_at += 1;
-                // The last error is reported by the caller; the others here.
-                if let Some(before) = first_error.replace(error) {
-                    crate::report(&before);
-                }
+                crate::report_milder(&mut worst, error);
             }
         }
     }
-    match first_error {
+    match worst {
         Some(error) => Err(error),
         None if looked_at == 0 => Err(Error::NothingAnnotated { packages: names(project) }),
         None => Ok(()),
@@ -90,7 +87,8 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
             "Unchecked",
             &format!(
                 "{name}: no profile yet; which functions should be in it, a look at the sources does not \
-                 tell (macros, `#[cfg]`, benches): cargo amorsize tune -p {name}",
+                 tell (macros, `#[cfg]`, benches): {}",
+                again::tune(name)
             ),
         );
         return Ok(true);
@@ -113,8 +111,15 @@ fn one(project: &Project, package: &Package) -> Result<bool> {
         term::result(&finding.line());
     }
     let only_orphans = findings.iter().all(|finding| matches!(finding, Finding::Orphan { .. }));
-    let why = if only_orphans { "drop what is gone" } else { "measure again" };
-    Err(Error::Stale { problem, next: format!("{why}: cargo amorsize tune -p {}", package.name) })
+    let next = if only_orphans && scan.has_nothing() {
+        // There is nothing left to tune.
+        let path = profile_path(package);
+        format!("delete {}", quoted(&path.to_string_lossy()))
+    } else {
+        let why = if only_orphans { "drop what is gone" } else { "measure again" };
+        format!("{why}: {}", again::tune(&package.name))
+    };
+    Err(Error::Stale { problem, next })
 }
 
 /// Says what a scan of the package could not see.

@@ -63,8 +63,8 @@ pub(crate) enum Command {
 /// Which packages, and how cargo finds them.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Manifest {
-    /// The package to work on; by default the one in this folder, or every one that has
-    /// annotated functions.
+    /// The package to work on; by default the one in this folder, or where that is a workspace
+    /// without a package of its own, its default members.
     #[arg(long, short, global = true, value_name = "NAME", help_heading = "Packages")]
     pub(crate) package: Vec<String>,
 

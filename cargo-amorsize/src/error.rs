@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::exit_codes;
+use crate::{again, exit_codes};
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -158,11 +158,13 @@ impl Error {
                 .to_owned(),
             Error::NothingRuns { package, .. } => format!(
                 "write a bench or test that calls them on realistic data, for example in \
-                 benches/tuned.rs, then: cargo amorsize tune -p {package}"
+                 benches/tuned.rs, then: {}",
+                again::tune(package)
             ),
             Error::NothingReached { package, limit_s, .. } => format!(
                 "call one from a bench on realistic data; if they only need more time: \
-                 cargo amorsize tune -p {package} --time-limit {}",
+                 {} --time-limit {}",
+                again::tune(package),
                 limit_s * 3
             ),
             Error::NameCollision { .. } => "name one of them: #[amorsize::tune(name = \"…\")], \
@@ -176,7 +178,8 @@ impl Error {
             Error::Run { command, .. } => format!("run it alone: {command}"),
             Error::Hung { package, seconds, .. } => format!(
                 "if it does not hang but only needs longer before its first tuned loop: \
-                 cargo amorsize tune -p {package} --time-limit {:.0}",
+                 {} --time-limit {:.0}",
+                again::tune(package),
                 (seconds * 8.0).max(120.0)
             ),
             Error::Records { .. } => "build the benches with the same version of `amorsize` as \
@@ -184,10 +187,11 @@ impl Error {
                 .to_owned(),
             Error::TooNoisy { package, .. } => format!(
                 "try again when it is idle, or keep what was measured: \
-                 cargo amorsize tune -p {package} --force"
+                 {} --force",
+                again::tune(package)
             ),
             Error::NoProfile { package, .. } | Error::NothingMeasured { package, .. } => {
-                format!("measure it: cargo amorsize tune -p {package}")
+                format!("measure it: {}", again::tune(package))
             }
             Error::NoSuchLoop { near, .. } => match near {
                 Some(near) => {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use amorsize_profile::{MachineFacts, MemorySource, TaskMemory, without_type};
+use amorsize_profile::{MachineFacts, MemorySource, Profile, TaskMemory, without_type};
 use amorsize_runtime::model::MEMORY_PERMILLE;
 use amorsize_runtime::survey::Fact;
 use cargo_metadata::Package;
@@ -16,7 +16,7 @@ use crate::fit::HOT;
 use crate::list::section;
 use crate::project::{Project, profile_path};
 use crate::scan::Scan;
-use crate::{document, profile, term};
+use crate::{again, document, profile, term};
 
 pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
     let (package, name) = find(project, &options.name)?;
@@ -41,7 +41,7 @@ pub(crate) fn explain(project: &Project, options: &Explain) -> Result<()> {
         return Err(Error::NoSuchLoop {
             wanted: format!("{name}` measured on `{class}"),
             place: place_of(package),
-            near: None,
+            near: measured_on(&profile, &name).map(|class| with_machine(&name, class)),
         });
     };
     let attribute = functions.first().map(|function| function.options.clone()).unwrap_or_default();
@@ -68,7 +68,7 @@ pub(crate) struct Edited {
 
 impl Edited {
     pub(crate) fn hint(&self) -> String {
-        format!("cargo amorsize tune -p {}", self.package)
+        again::tune(&self.package)
     }
 }
 
@@ -172,16 +172,31 @@ fn flag<T>(value: Option<T>, name: &str) -> Option<Fact<T>> {
     value.map(|value| Fact { value, source: name.to_owned() })
 }
 
-fn no_section(package: &Package, profile: &amorsize_profile::Profile, options: &Explain) -> Error {
+fn no_section(package: &Package, profile: &Profile, options: &Explain) -> Error {
     match &options.machine {
         Some(class) => Error::NoSuchLoop {
             wanted: format!("{}` measured on `{class}", options.name),
             place: place_of(package),
             near: nearest(class, profile.machines.keys().map(String::as_str))
-                .map(|class| vec![options.name.clone(), "--machine".to_owned(), class.to_owned()]),
+                .or_else(|| profile.machines.keys().next().map(String::as_str))
+                .map(|class| with_machine(&options.name, class)),
         },
         None => Error::NoProfile { path: profile_path(package), package: package.name.to_string() },
     }
+}
+
+/// The first machine class on which a loop was measured.
+fn measured_on<'a>(profile: &'a Profile, name: &str) -> Option<&'a str> {
+    let mut sections = profile.machines.iter();
+    let found = sections.find(|(_, section)| {
+        section.loops.contains_key(name) || section.untuned.contains_key(name)
+    });
+    found.map(|(class, _)| class.as_str())
+}
+
+/// The arguments that explain a loop as it was measured on a class.
+fn with_machine(name: &str, class: &str) -> Vec<String> {
+    vec![name.to_owned(), "--machine".to_owned(), class.to_owned()]
 }
 
 fn place_of(package: &Package) -> String {

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::project::{Project, profile_path};
 use crate::scan::Scan;
-use crate::{manifest, profile, term};
+use crate::{again, manifest, profile, term};
 
 pub(crate) fn init(project: &Project) -> Result<()> {
     let mut prepared = 0;
@@ -30,7 +30,7 @@ pub(crate) fn init(project: &Project) -> Result<()> {
             term::status("Fresh", &format!("{} has its table", package.manifest_path));
         }
         if !existed {
-            term::status("Next", &format!("cargo amorsize tune -p {}", package.name));
+            term::status("Next", &again::tune(&package.name));
         }
     }
     if prepared == 0 {

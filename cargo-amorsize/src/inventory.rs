@@ -5,7 +5,7 @@ use amorsize_runtime::survey::{CgroupLevel, Cores, Fact, Memory, Topology};
 
 use crate::info::{Findings, Profiled};
 use crate::row::{self, Row, WIDEST_VALUE, width};
-use crate::{term, units};
+use crate::{again, term, units};
 
 /// The findings in lines of at most so many columns, where names of files let themselves be broken.
 pub(crate) fn lines(findings: &Findings, columns: usize) -> Vec<String> {
@@ -161,7 +161,7 @@ fn profile_row(profiled: &Profiled) -> Row {
     };
     let path = profiled.path.to_string_lossy();
     let source = match &profiled.classes {
-        None => format!("cargo amorsize tune -p {}", profiled.package),
+        None => again::tune(&profiled.package),
         Some(_) => path.into_owned(),
     };
     Row::new(&profiled.package, value, &source)

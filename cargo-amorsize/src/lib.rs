@@ -11,6 +11,7 @@
 //!
 //! The only stable interface of this library are its [`exit_codes`].
 
+mod again;
 mod annotation;
 mod build;
 mod check;
@@ -66,6 +67,7 @@ use crate::project::Project;
 pub fn main() -> ExitCode {
     let cli = Cli::from_arguments();
     term::set_up(cli.color, cli.quiet);
+    again::set_up(&cli);
     match execute(&cli) {
         Ok(()) => ExitCode::from(exit_codes::OK),
         Err(error) => {
@@ -103,4 +105,22 @@ fn report(error: &Error) {
         term::foreign(log);
     }
     term::error(&error.to_string(), &error.hint());
+}
+
+/// Of two packages' errors, the worse one is kept for the end and for the exit code, and the other one shown at once. That a
+/// profile is stale or that there is nothing to tune is less than anything that failed.
+fn report_milder(kept: &mut Option<Error>, error: Error) {
+    let is_mild = |error: &Error| {
+        matches!(error.exit_code(), exit_codes::NOTHING_TO_TUNE | exit_codes::PROFILE_STALE)
+    };
+    match kept.take() {
+        Some(before) if is_mild(&error) && !is_mild(&before) => {
+            report(&error);
+            *kept = Some(before);
+        }
+        before => {
+            before.iter().for_each(report);
+            *kept = Some(error);
+        }
+    }
 }

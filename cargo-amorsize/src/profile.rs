@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use amorsize_profile::{Profile, WriteError};
 use cargo_metadata::Package;
 
+use crate::again;
 use crate::error::{Error, Result, quoted};
 use crate::project::profile_path;
 
@@ -48,11 +49,11 @@ fn damaged(package: &Package, path: PathBuf, error: &amorsize_profile::ReadError
     let hint = if error.is_damaged() {
         let path = quoted(&shown);
         format!(
-            "restore it with `git checkout -- {path}`, or delete it and measure again: \
-             cargo amorsize tune -p {package}"
+            "restore it with `git checkout HEAD -- {path}`, or delete it and measure again: {}",
+            again::tune(package)
         )
     } else {
-        format!("{}; then: cargo amorsize check -p {package}", error.hint())
+        format!("{}; then: {}", error.hint(), again::command("check", package))
     };
     Error::Damaged { path, message, hint }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Target, TargetKind};
 
-use crate::cli::Manifest;
+use crate::cli::{Manifest, Tune};
 use crate::error::{Error, Result, quoted};
 
 /// The name of the package that users depend on.
@@ -31,7 +31,7 @@ pub(crate) struct Anchor {
     pub(crate) specification: String,
     /// Where cargo is run, so that the member's dependencies can be named.
     pub(crate) folder: PathBuf,
-    /// `KEY/record`.
+    /// `KEY/record`, and in front of it the feature that turns on the dependency, where that has one.
     pub(crate) feature: String,
 }
 
@@ -47,6 +47,8 @@ impl Project {
         }
         let mut command = MetadataCommand::new();
         command.cargo_path(&cargo).other_options(flags.clone());
+        // What cargo says is shown within our own message.
+        command.env("CARGO_TERM_COLOR", "never");
         if let Some(path) = &manifest.manifest_path {
             command.manifest_path(path);
         }
@@ -121,6 +123,27 @@ impl Project {
         self.explicit
     }
 
+    /// The features that `options` name for this package: where several packages are meant, those that it has, as in cargo.
+    /// What none of them has is left for cargo to complain of.
+    pub(crate) fn features(&self, package: &Package, options: &Tune) -> Features {
+        let mut features = Features::of(options);
+        let lists = features.named.iter().flat_map(|list| list.split([',', ' ']));
+        let is_meant = |name: &&str| {
+            has_feature(package, name) || !self.packages().any(|other| has_feature(other, name))
+        };
+        features.named = lists.filter(is_meant).map(str::to_owned).collect();
+        features
+    }
+
+    /// The bench targets that `options` name for this package; `None` if they are all of other packages that are meant.
+    pub(crate) fn named_benches(&self, package: &Package, options: &Tune) -> Option<Vec<String>> {
+        let is_meant = |name: &&String| {
+            has_bench(package, name) || !self.packages().any(|other| has_bench(other, name))
+        };
+        let benches: Vec<String> = options.bench.iter().filter(is_meant).cloned().collect();
+        (!benches.is_empty() || options.bench.is_empty()).then_some(benches)
+    }
+
     /// Where builds that record go, apart from the user's own.
     pub(crate) fn target_folder(&self) -> PathBuf {
         self.metadata.target_directory.join("amorsize").into_std_path_buf()
@@ -162,10 +185,16 @@ impl Project {
                 // Of another member an optional dependency is not switched on, only its feature;
                 // the package's own is what the user wants to be tuned.
                 let weak = if dependency.optional && member.id != package.id { "?" } else { "" };
+                let mut feature = format!("{key}{weak}/record");
+                if weak.is_empty()
+                    && let Some(switch) = switch_of(member, key)
+                {
+                    feature = format!("{switch},{feature}");
+                }
                 Some(Anchor {
                     specification: format!("{}@{}", member.name, member.version),
                     folder: folder_of(member).to_owned(),
-                    feature: format!("{key}{weak}/record"),
+                    feature,
                 })
             })
             .ok_or_else(|| Error::NoDependency { package: package.name.to_string() })
@@ -195,6 +224,36 @@ impl Project {
     }
 }
 
+/// Whether a package has a feature, or the dependency whose feature is named.
+fn has_feature(package: &Package, name: &str) -> bool {
+    match name.split_once('/') {
+        None => package.features.contains_key(name),
+        Some((of, _)) => {
+            let of = of.trim_end_matches('?');
+            let key = |dependency: &cargo_metadata::Dependency| {
+                dependency.rename.as_deref().unwrap_or(&dependency.name) == of
+            };
+            package.name.as_str() == of || package.dependencies.iter().any(key)
+        }
+    }
+}
+
+fn has_bench(package: &Package, name: &str) -> bool {
+    let benches = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bench));
+    benches.into_iter().any(|target| target.name == name)
+}
+
+/// The one feature of a package that turns on an optional dependency, if it has another name than the dependency: the code
+/// that uses it will be under that feature. Of several, the user has to choose.
+fn switch_of<'a>(package: &'a Package, dependency: &str) -> Option<&'a str> {
+    let turns_on = format!("dep:{dependency}");
+    let mut switches = package.features.iter().filter(|(_, on)| on.contains(&turns_on));
+    match (switches.next(), switches.next()) {
+        (Some((name, _)), None) if name != dependency => Some(name),
+        _ => None,
+    }
+}
+
 /// The folder of a package.
 pub(crate) fn folder_of(package: &Package) -> &Path {
     package.manifest_path.parent().map_or(Path::new("."), |folder| folder.as_std_path())
@@ -207,7 +266,7 @@ pub(crate) fn profile_path(package: &Package) -> PathBuf {
 
 /// The bench targets that are run when none is named: those whose features are on.
 pub(crate) fn benches<'a>(package: &'a Package, features: &Features) -> Vec<&'a Target> {
-    let on = features.of(&package.name, &package.features);
+    let on = features.on_in(&package.name, &package.features);
     package
         .targets
         .iter()
@@ -231,9 +290,18 @@ pub(crate) struct Features {
 }
 
 impl Features {
+    /// Those of a call of `tune`.
+    pub(crate) fn of(options: &Tune) -> Self {
+        Features {
+            named: options.features.clone(),
+            all: options.all_features,
+            no_default: options.no_default_features,
+        }
+    }
+
     /// Those that are on in a package with these features: the ones that are named, the default ones, and all that they
     /// turn on.
-    fn of<'a>(
+    fn on_in<'a>(
         &'a self,
         package: &str,
         features: &'a BTreeMap<String, Vec<String>>,
@@ -331,7 +399,7 @@ mod tests {
         let on = |named: &str, no_default| {
             let features = Features { named: vec![named.into()], all: false, no_default };
             ["alloc", "simd", "other"]
-                .map(|feature| features.of("demo", &package).contains(feature))
+                .map(|feature| features.on_in("demo", &package).contains(feature))
         };
         assert_eq!(on("", false), [true, false, false]);
         assert_eq!(on("demo/fast,nothing", true), [false, true, false]);

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::noise::{self, Ticks};
 use crate::observations::{Observations, dominant, size_classes};
 use crate::progress::counted;
-use crate::project::{self, Features};
+use crate::project;
 use crate::run::Mode;
 use crate::scan::{Function, Scan};
 use crate::session::{Reached, Session};
@@ -60,7 +60,18 @@ impl Recording {
                 term::detail(&format!("no bench reached {}", missing.join(", ")));
             }
             let share = if recording.reached.is_empty() { BENCHES } else { TESTS };
-            recording.add(job, &What::Tests, &mut tail, &missing, limit.mul_f64(share))?;
+            let tested =
+                recording.add(job, &What::Tests, &mut tail, &missing, limit.mul_f64(share));
+            match tested {
+                // What benches recorded is as good without tests that nobody asked for.
+                Err(error @ (Error::Build { .. } | Error::Run { .. } | Error::Hung { .. }))
+                    if !job.options.tests && tail.seen.calls() > 0 =>
+                {
+                    term::warning(&format!("{error}: what no bench reached is left out"));
+                    term::note(&error.hint());
+                }
+                tested => tested?,
+            }
         }
         if tail.seen.strange_lines > 0 && tail.seen.calls() == 0 {
             return Err(Error::Records {
@@ -80,7 +91,8 @@ impl Recording {
         expected: &[String],
         limit: Duration,
     ) -> Result<()> {
-        let programs = build(job.project, job.package, what, &features(job))?;
+        let programs =
+            build(job.project, job.package, what, &job.project.features(job.package, job.options))?;
         let (started, before) = (Instant::now(), Ticks::now());
         let (project, package) = (job.project, job.package);
         let session = Session { project, package, mode: Mode::Explore, limit };
@@ -116,17 +128,9 @@ impl Recording {
     }
 }
 
-fn features(job: &Job<'_>) -> Features {
-    Features {
-        named: job.options.features.clone(),
-        all: job.options.all_features,
-        no_default: job.options.no_default_features,
-    }
-}
-
 /// The names of the benches to run.
 pub(crate) fn benches(job: &Job<'_>) -> Result<Vec<String>> {
-    let mut features = features(job);
+    let mut features = job.project.features(job.package, job.options);
     let anchor = job.project.anchor(job.package)?;
     if anchor.folder == project::folder_of(job.package) {
         features.named.push(anchor.feature);
@@ -135,11 +139,12 @@ pub(crate) fn benches(job: &Job<'_>) -> Result<Vec<String>> {
         .into_iter()
         .map(|target| target.name.clone())
         .collect();
-    if job.options.bench.is_empty() {
+    let named = job.project.named_benches(job.package, job.options).unwrap_or_default();
+    if named.is_empty() {
         return Ok(known);
     }
-    match job.options.bench.iter().find(|bench| !known.contains(bench)) {
-        None => Ok(job.options.bench.clone()),
+    match named.iter().find(|bench| !known.contains(bench)) {
+        None => Ok(named),
         Some(bench) => Err(Error::NoSuchBench {
             package: job.package.name.to_string(),
             bench: bench.clone(),

@@ -110,6 +110,11 @@ impl Scan {
         unseen.chain(unread)
     }
 
+    /// Whether nothing is annotated anywhere, as far as all of it could be looked at.
+    pub(crate) fn has_nothing(&self) -> bool {
+        self.functions.is_empty() && self.unseen.is_empty() && self.unread.is_empty()
+    }
+
     /// Whether there is nothing annotated in what is shipped, nor any macro that might annotate something.
     pub(crate) fn is_empty(&self) -> bool {
         self.unseen.is_empty()
@@ -173,7 +178,8 @@ impl Walker<'_> {
         let parsed = std::fs::read_to_string(&self.file)
             .map_err(|error| error.to_string())
             .and_then(|text| {
-                syn::parse_file(&text).map_err(|error| {
+                // As the compiler reads it: a literal over several lines has one hash on all systems.
+                syn::parse_file(&text.replace("\r\n", "\n")).map_err(|error| {
                     let start = error.span().start();
                     format!("line {}, column {}: {error}", start.line, start.column + 1)
                 })
@@ -281,6 +287,21 @@ impl Walker<'_> {
         (self.file, self.children, self.inline) = outside;
     }
 
+    /// An `include!("file.rs")` of items, which belong to the module around it.
+    fn included(&mut self, mac: &syn::Macro) {
+        let Ok(name) = mac.parse_body::<syn::LitStr>() else { return };
+        let file = parent(&self.file).join(name.value());
+        // Of what holds an expression, nobody expects to be told.
+        let is_of_items =
+            std::fs::read_to_string(&file).is_ok_and(|text| syn::parse_file(&text).is_ok());
+        if !is_of_items || file == self.file {
+            return;
+        }
+        let file = std::mem::replace(&mut self.file, file);
+        self.source_file();
+        self.file = file;
+    }
+
     /// What `#[path]` is relative to: the file's folder, or inside inline modules theirs.
     fn base_of_paths(&self) -> PathBuf {
         if self.inline { self.children.clone() } else { parent(&self.file) }
@@ -323,11 +344,39 @@ impl<'ast> Visit<'ast> for Walker<'_> {
         if mac.path.segments.last().is_some_and(|segment| segment.ident == "tuned_loop") {
             self.tuned_loop(mac);
         }
+        if mac.path.is_ident("include") {
+            self.included(mac);
+        }
+        for name in declared_modules(mac.tokens.clone()) {
+            // Whether the macro keeps it is not known.
+            let declared: syn::ItemMod = syn::parse_quote!(#[cfg(any())] mod #name;);
+            self.visit_item_mod(&declared);
+        }
         if mentions_attribute(mac.tokens.clone()) {
             let line = mac.path.span().start().line;
             self.scan.unseen.push(format!("{}:{line}", self.shown().display()));
         }
     }
+}
+
+/// The names in all `mod name;` of these tokens, as in `cfg_if! { … }`.
+fn declared_modules(stream: TokenStream) -> Vec<syn::Ident> {
+    let tokens: Vec<TokenTree> = stream.into_iter().collect();
+    let mut names = Vec::new();
+    for three in tokens.windows(3) {
+        if let [TokenTree::Ident(keyword), TokenTree::Ident(name), TokenTree::Punct(end)] = three
+            && keyword == "mod"
+            && end.as_char() == ';'
+        {
+            names.push(name.clone());
+        }
+    }
+    for token in tokens {
+        if let TokenTree::Group(group) = token {
+            names.extend(declared_modules(group.stream()));
+        }
+    }
+    names
 }
 
 /// Whether tokens hold an attribute whose path ends in `tune`, `#[$crate::tune]` and what is inside `cfg_attr` included.

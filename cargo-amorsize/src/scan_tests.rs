@@ -55,6 +55,34 @@ fn kernels_and_loops_with_names_of_their_own_are_found() {
 }
 
 #[test]
+fn modules_that_a_macro_declares_and_files_that_are_included_are_looked_at() {
+    let sources = Sources::new(&[
+        (
+            "src/lib.rs",
+            "cfg_if! { if #[cfg(feature = \"fast\")] { mod par; } else { mod gone; } }
+             include!(\"shared.rs\"); fn f() -> u32 { include!(\"number.rs\") }",
+        ),
+        ("src/par.rs", "#[amorsize::tune] fn f() {}"),
+        ("src/shared.rs", "#[amorsize::tune] fn g() {}"),
+        ("src/number.rs", "1 + 2"),
+    ]);
+    assert_eq!(sources.names(), ["demo::g", "demo::par::f"]);
+    let scan = sources.scan().expect("a scan");
+    assert!(scan.functions["demo::par::f"][0].conditional);
+    assert!(scan.unread.is_empty(), "{:?}", scan.unread);
+}
+
+#[test]
+fn line_ends_of_another_system_change_no_hash() {
+    let text = "#[amorsize::tune]\nfn f() { \"a\n b\"; }\n";
+    let hash = |text: &str| {
+        let scan = Sources::new(&[("src/lib.rs", text)]).scan().expect("a scan");
+        scan.functions["demo::f"][0].tokens.clone()
+    };
+    assert_eq!(hash(text), hash(&text.replace('\n', "\r\n")));
+}
+
+#[test]
 fn functions_methods_and_nested_functions_are_found() {
     let sources = Sources::new(&[(
         "src/lib.rs",

@@ -20,7 +20,7 @@ use crate::recording::{self, Recording};
 use crate::scan::Scan;
 use crate::verdict::{self, Verified};
 use crate::verification::Verification;
-use crate::{check, document, manifest, memory, process, profile, term, tokens};
+use crate::{again, check, document, manifest, memory, process, profile, term, tokens};
 
 /// Other programs that take more than this share of the processors distort what is measured.
 const LOADED: f64 = 0.1;
@@ -58,28 +58,24 @@ fn tune_all(
     verbose: bool,
     tuned: &mut Vec<Tuned>,
 ) -> Result<()> {
-    let mut last_error = None;
+    let mut worst = None;
     for package in project.packages() {
         let result = match Scan::of(package) {
             Ok(scan) if scan.is_empty() && !project.is_explicit() => {
                 check::warn_of_skipped(project, &scan, package);
                 continue;
             }
+            Ok(_) if project.named_benches(package, options).is_none() => continue,
             Ok(scan) => Job { project, package, options, verbose, scan }.run(),
             Err(error) => Err(error),
         };
         match result {
             Ok(package) => tuned.push(package),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) => {
-                // The last error is reported by the caller; the others here.
-                if let Some(before) = last_error.replace(error) {
-                    crate::report(&before);
-                }
-            }
+            Err(error) => crate::report_milder(&mut worst, error),
         }
     }
-    match last_error {
+    match worst {
         Some(error) => Err(error),
         None if tuned.is_empty() => {
             Err(Error::NothingAnnotated { packages: check::names(project) })
@@ -132,7 +128,7 @@ impl Job<'_> {
         let old = profile::load(self.package)?;
         check::warn_of_doubts(&self.scan, self.package);
         self.project.anchor(self.package)?;
-        if self.scan.is_empty() {
+        if self.scan.has_nothing() {
             let packages = format!("package `{}`", self.package.name);
             return Err(Error::NothingAnnotated { packages });
         }
@@ -387,8 +383,8 @@ impl Job<'_> {
         let load = load * 100.0;
         term::warning(&format!("other programs used {load:.0} % of the processors: {kept}"));
         term::note(&format!(
-            "when it is quieter, measure again: cargo amorsize tune -p {}",
-            self.package.name
+            "when it is quieter, measure again: {}",
+            again::tune(&self.package.name)
         ));
     }
 
@@ -417,10 +413,8 @@ impl Job<'_> {
                 "no verification reached {name}: its plan is what the model says"
             ));
         }
-        let (package, limit_s) = (&self.package.name, self.options.time_limit * 3);
-        term::note(&format!(
-            "give it more time: cargo amorsize tune -p {package} --time-limit {limit_s}"
-        ));
+        let (command, limit_s) = (again::tune(&self.package.name), self.options.time_limit * 3);
+        term::note(&format!("give it more time: {command} --time-limit {limit_s}"));
     }
 
     /// Warns of the annotated functions that no run reached; their names.
@@ -437,10 +431,8 @@ impl Job<'_> {
             }
         }
         if !unreached.is_empty() {
-            let package = &self.package.name;
-            term::note(&format!(
-                "call it from a bench or test, then: cargo amorsize tune -p {package}"
-            ));
+            let command = again::tune(&self.package.name);
+            term::note(&format!("call it from a bench or test, then: {command}"));
         }
         unreached
     }

@@ -133,7 +133,7 @@ fn a_package_s_profile_is_shown_with_whether_it_knows_this_machine() {
     ran.expect_error(
         exit_codes::PROFILE_DAMAGED,
         "amorsize.toml cannot be used",
-        "git checkout -- ",
+        "git checkout HEAD -- ",
     );
 }
 

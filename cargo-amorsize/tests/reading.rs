@@ -508,38 +508,85 @@ fn a_damaged_profile_stops_tune_before_anything_is_built() {
     let ran = fixture.run("tune").expect_error(
         exit_codes::PROFILE_DAMAGED,
         "amorsize.toml cannot be used",
-        "git checkout -- ",
+        "git checkout HEAD -- ",
     );
     assert!(!ran.stderr.contains("Building"), "{}", ran.stderr);
     assert_eq!(fixture.read("amorsize.toml"), "format = 1\n");
 }
 
 #[test]
-fn a_merge_of_two_machines_sections_is_made_by_deleting_its_markers() {
+fn a_merge_of_two_machines_sections_is_made_as_the_hint_says() {
     let fixture = measured();
-    let ours = fixture.read("amorsize.toml");
-    let mut profile = amorsize_profile::Profile::parse(&ours).expect("a profile");
-    let (_, section) = profile.machines.pop_first().expect("a section");
-    profile.machines.insert("another-machine".to_owned(), section);
-    let theirs = profile.render("cargo amorsize tune -p demo");
-    // What git leaves of two sections at one place.
-    let section_of = |text: &str| {
-        let start = text.find("[machine.").expect("a section");
-        let end = text.find("# end of").expect("an end");
-        (text[..start].to_owned(), text[start..end].to_owned(), text[end..].to_owned())
+    let mut profile = Profile::parse(&fixture.read("amorsize.toml")).expect("a profile");
+    let (class, mut section) = profile.machines.pop_first().expect("a section");
+    // What sections of two machines have in common, git takes out of a conflict.
+    section.untuned.insert("demo::grouped".to_owned(), "0123456789abcdef".to_owned());
+    let git = |arguments: &str| {
+        let mut command = std::process::Command::new("git");
+        let name = ["-c", "user.name=demo", "-c", "user.email=demo@example.com"];
+        command.args(name).args(arguments.split(' ')).current_dir(fixture.path(""));
+        command.output().expect("git is there").status.success()
     };
-    let ((head, ours, end), (_, theirs, _)) = (section_of(&ours), section_of(&theirs));
-    let markers = ["<<<<<<< HEAD\n", "=======\n", ">>>>>>> theirs\n"];
-    let [before, between, after] = markers;
-    fixture.write("amorsize.toml", &format!("{head}{before}{ours}{between}{theirs}{after}{end}"));
+    let commit = |class: &str| {
+        let machines = [(class.to_owned(), section.clone())].into();
+        fixture.write("amorsize.toml", &Profile { machines }.render("cargo amorsize tune"));
+        assert!(git("add amorsize.toml") && git("commit -qm measured"));
+    };
+    fixture.write("amorsize.toml", &Profile::default().render("cargo amorsize init"));
+    assert!(git("init -q") && git("add .") && git("commit -qm init") && git("branch theirs"));
+    commit(&class);
+    assert!(git("checkout -q theirs"));
+    commit("another-machine");
+    assert!(git("checkout -q -") && !git("merge -q theirs"));
     fixture.run("check").expect_error(
         exit_codes::PROFILE_DAMAGED,
         "unresolved merge conflict",
-        "delete the lines with markers",
+        "`git checkout --conflict=diff3 -- amorsize.toml`",
     );
-    fixture.write("amorsize.toml", &format!("{head}{ours}{theirs}{end}"));
-    let ran = fixture.run("check").expect_code(exit_codes::OK);
-    assert!(ran.stderr.contains("2 machine sections"), "{}", ran.stderr);
+    assert!(git("checkout --conflict=diff3 -- amorsize.toml"));
+    let conflict = fixture.read("amorsize.toml");
+    let is_marker = |line: &&str| {
+        ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].contains(&line.get(..7).unwrap_or(""))
+    };
+    let merged: Vec<&str> = conflict.lines().filter(|line| !is_marker(line)).collect();
+    fixture.write("amorsize.toml", &(merged.join("\n") + "\n"));
+    let merged = Profile::load(&fixture.path("amorsize.toml")).expect("a whole profile");
+    assert_eq!(merged.expect("a profile").machines.len(), 2);
+}
+
+#[test]
+fn a_profile_without_functions_is_to_be_deleted() {
+    let fixture = measured();
+    fixture.write("src/lib.rs", "");
+    let ran = fixture.run("check").expect_error(exit_codes::PROFILE_STALE, "is stale", "delete ");
+    assert_eq!(ran.stdout, "orphaned  demo::squares\n");
+}
+
+#[test]
+fn hints_repeat_what_was_typed() {
+    let fixture = measured();
+    fixture.write("amorsize.toml", &profile("demo::squares", "0123456789abcdef"));
+    let path = fixture.path("Cargo.toml");
+    let mut command = fixture.command(["check", "--manifest-path"]);
+    let ran = support::Ran::new(command.arg(&path).output().expect("the program"));
+    let hint = format!("cargo amorsize tune -p demo --manifest-path '{}'", path.display());
+    ran.expect_error(exit_codes::PROFILE_STALE, "is stale", &hint);
+}
+
+#[test]
+fn the_worst_of_several_packages_gives_the_exit_code() {
+    let damaged = format!("{}\n", "format = 1");
+    let workspace = "[workspace]\nmembers = [\"one\", \"two\"]\nresolver = \"3\"\n";
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", workspace),
+        ("one/Cargo.toml", &member("one", "")),
+        ("one/src/lib.rs", LIBRARY),
+        ("one/amorsize.toml", &damaged),
+        ("two/Cargo.toml", &member("two", "")),
+        ("two/src/lib.rs", LIBRARY),
+    ]);
+    let ran = fixture.run("check").expect_code(exit_codes::PROFILE_DAMAGED);
+    assert!(ran.stderr.contains("package `two` has no profile yet"), "{}", ran.stderr);
 }
 
 #[test]

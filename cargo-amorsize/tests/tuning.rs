@@ -439,21 +439,26 @@ fn a_virtual_workspace_with_a_renamed_optional_dependency_is_tuned_member_by_mem
     let renamed = "[package]\nname = \"mine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
         [dependencies]\nrayon = \"1\"\n\
         fast = { package = \"amorsize\", path = '{amorsize}', optional = true }\n\
+        [features]\nparallel = [\"dep:fast\"]\nmore = []\n\
         [[bench]]\nname = \"speed\"\nharness = false\n";
-    let annotated = LIBRARY
-        .replace("#[amorsize::tune]", "#[cfg_attr(feature = \"fast\", fast::tune(crate = fast))]");
+    let annotated = LIBRARY.replace(
+        "#[amorsize::tune]",
+        "#[cfg_attr(feature = \"parallel\", fast::tune(crate = fast))]",
+    );
     let fixture = Fixture::new(&[
         ("Cargo.toml", "[workspace]\nmembers = [\"mine\", \"other\"]\nresolver = \"3\"\n"),
         ("mine/Cargo.toml", renamed),
         ("mine/src/lib.rs", &annotated),
         ("mine/benches/speed.rs", &squares().replace("demo::", "mine::")),
-        ("other/Cargo.toml", "[package]\nname = \"other\"\nedition = \"2024\"\n"),
-        ("other/src/lib.rs", ""),
+        ("other/Cargo.toml", &member("other", "")),
+        ("other/src/lib.rs", LIBRARY),
     ]);
-    tune(&fixture, "--time-limit 6 --force").expect_code(exit_codes::OK);
+    // Of two packages, one has the bench and the feature.
+    tune(&fixture, "--bench speed --features more --time-limit 6 --force")
+        .expect_code(exit_codes::OK);
     assert!(fixture.read("mine/amorsize.toml").contains("mine::squares"));
     assert!(!fixture.exists("other/amorsize.toml"));
-    fixture.run("check").expect_code(exit_codes::OK);
+    fixture.run("check -p mine").expect_code(exit_codes::OK);
 }
 
 #[test]
@@ -491,6 +496,19 @@ fn functions_that_no_bench_reaches_are_looked_for_in_the_tests() {
     let ran = tune(&fixture, "--time-limit 6 --force").expect_code(exit_codes::OK);
     assert!(ran.stderr.contains("(test all)"), "{}", ran.stderr);
     fixture.run("check").expect_code(exit_codes::OK);
+}
+
+#[test]
+fn tests_that_fail_leave_what_benches_recorded() {
+    let fixture = package("tested", &squares().replace("demo::", "tested::"));
+    let cubes = "#[amorsize::tune]\npub fn cubes(n: u64) -> u64 {\n    \
+        (0..n).into_par_iter().map(|i| i * i * i).sum()\n}\n";
+    fixture.write("src/lib.rs", &format!("{LIBRARY}\n{cubes}"));
+    fixture.write("tests/all.rs", "#[test] fn fails_when_optimised() { panic!() }");
+    let ran = tune(&fixture, "--time-limit 6 --force").expect_code(exit_codes::OK);
+    assert!(ran.stderr.contains("what no bench reached is left out"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no run reached tested::cubes"), "{}", ran.stderr);
+    assert!(fixture.read("amorsize.toml").contains("tested::squares"));
 }
 
 #[test]

@@ -275,8 +275,8 @@ fn a_low_speedup_is_one_below_half_of_the_cores_and_its_reason_is_named() {
     assert!(limited.ends_with("on 8 cores: the workers are limited by max_workers"), "{limited}");
     let few_items = message(&Options::default(), 2).expect("advice");
     assert!(few_items.ends_with("on 8 cores: the workers are limited by items"), "{few_items}");
-    // One reduction for all three workers takes as long as the items of one.
-    let dear = LoopFacts { reduce_ns: 1e9, ..EVEN };
+    // The reductions of three workers take as long as the items of one.
+    let dear = LoopFacts { reduce_ns: 7e8, ..EVEN };
     let options = most(3);
     let eaten = Explanation::new("f", &dear, system(8), call(3_000, &options)).advice();
     assert!(eaten[0].to_string().ends_with("cut the largest overhead first"), "{eaten:?}");
