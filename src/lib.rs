@@ -183,8 +183,9 @@
 //!   in any case, and to the end of what one item of `flat_map_iter` yields. Rayon's stop at their next item.
 //! - `assert!` and `dbg!` around a loop print it with the calls that the attribute has added.
 //!
-//! Two things do not compile under the attribute: a place that names rayon's iterator type (`let it: rayon::slice::Iter<_> = …`), and
-//! `a.chain(b)` where `a` is a variable that holds a tuned iterator and rayon cannot index `b`. The option `skip` leaves such a loop alone.
+//! Three things do not compile under the attribute: a place that names rayon's iterator type (`let it: rayon::slice::Iter<_> = …`),
+//! `a.chain(b)` where `a` is a variable that holds a tuned iterator and rayon cannot index `b`, and a method of your own iterator type that takes it by value, right
+//! behind the entry call. The option `skip` leaves such a loop alone.
 //!
 //! # Variables
 //!

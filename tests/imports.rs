@@ -1,7 +1,7 @@
 //! What the user imports for a loop stays in use when the loop is tuned, and nothing more needs to be
 //! imported.
 
-#![deny(unused_imports)]
+#![forbid(unused_imports)]
 
 /// The adaptors of the loop are methods of rayon's trait, which is imported by name.
 mod by_name {

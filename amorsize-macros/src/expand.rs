@@ -87,9 +87,7 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     // The user's imports of rayon's traits stay in use, see `nothing`.
     let imports = quote! {
         const _: () = {
-            #[allow(dead_code)]
             fn __amorsize_imports() {
-                #[allow(unused_imports)]
                 use #expansion::NotImported as _;
                 let _ = #expansion::nothing().interleave_shortest(#expansion::nothing());
                 let _ = #expansion::nothing().panic_fuse();
@@ -151,7 +149,6 @@ fn tune(function: &Annotated, options: &Options, mut error: Option<Error>) -> To
     let (inner_attributes, statements) = split_inner_attributes(body.tokens);
     let imports = (body.found > body.joins).then(|| {
         quote! {
-            #[allow(unused_imports)]
             use #expansion::{
                 AnyKind as _, AnyOperand as _, IntoSlot as _, NoOperand as _, NoRange as _, Unmarked as _, Untuned as _,
             };

@@ -189,6 +189,8 @@ impl<I: IndexedParallelIterator, K: Cost> IndexedParallelIterator for Tuned<I, K
     /// Reached when generic code hides the methods below and wraps an adaptor of rayon around us:
     /// rayon then runs the loop, in pieces no smaller than the plan's chunk.
     fn with_producer<CB: ProducerCallback<I::Item>>(self, callback: CB) -> CB::Output {
+        #[cfg(feature = "record")]
+        crate::record::note_untuned(self.target);
         match drive::smallest_piece(self.target, self.base.len(), self.cost.per_item()) {
             None => self.base.with_producer(callback),
             Some(piece) => self.base.with_min_len(piece).with_producer(callback),
