@@ -58,6 +58,21 @@ fn a_loop_that_cannot_be_tuned_is_recorded_once() {
     assert_eq!(text, "untuned\trecording::lengths\n");
 }
 
+#[amorsize::tune]
+fn cells(xs: &[u64]) -> impl IndexedParallelIterator<Item = &u64> {
+    xs.par_iter()
+}
+
+#[test]
+fn a_loop_that_rayon_runs_for_generic_code_is_recorded_as_one_that_cannot_be_tuned() {
+    let name = "a_loop_that_rayon_runs_for_generic_code_is_recorded_as_one_that_cannot_be_tuned";
+    let Some(text) = recorded(name) else {
+        assert_eq!(cells(&[1, 2]).enumerate().map(|(i, x)| i as u64 + x).sum::<u64>(), 4);
+        return;
+    };
+    assert_eq!(text, "untuned\trecording::cells\n");
+}
+
 /// A collection that goes on for two milliseconds after all items are done.
 struct Slow(u64);
 
