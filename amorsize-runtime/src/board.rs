@@ -285,7 +285,7 @@ impl<'s> Board<'s> {
         let (start_ns, mut looks) = (pool::now_ns(), 0);
         while !done.is_set() {
             let looks_around = looks % LOOKS_PER_OFFER == 0;
-            looks += 1;
+            looks = looks.wrapping_add(1);
             let look = looks_around.then(|| self.take_an_offer(tasks, worker.seat, level));
             if let Some(Look::Took(_)) = look {
                 looks = 0;
