@@ -81,6 +81,7 @@ fn unwrapped(token: TokenTree) -> TokenTree {
 /// What follows the arrow behind the arguments of a function, in what follows its name.
 fn returned(rest: &[TokenTree]) -> &[TokenTree] {
     let is_dash = |token: &TokenTree| is_punct(token, '-');
+    let is_where = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "where");
     let mut depth = 0;
     for (position, token) in rest.iter().enumerate() {
         match token {
@@ -89,7 +90,6 @@ fn returned(rest: &[TokenTree]) -> &[TokenTree] {
             {
                 return match &rest[position + 1..] {
                     [dash, arrow, returned @ ..] if is_punct(dash, '-') && is_punct(arrow, '>') => {
-                        let is_where = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "where");
                         let end = returned.iter().position(is_where);
                         &returned[..end.unwrap_or(returned.len())]
                     }

@@ -239,8 +239,8 @@ fn has_feature(package: &Package, name: &str) -> bool {
 }
 
 fn has_bench(package: &Package, name: &str) -> bool {
-    let benches = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bench));
-    benches.into_iter().any(|target| target.name == name)
+    let mut targets = package.targets.iter();
+    targets.any(|target| target.kind.contains(&TargetKind::Bench) && target.name == name)
 }
 
 /// The one feature of a package that turns on an optional dependency, if it has another name than the dependency: the code
